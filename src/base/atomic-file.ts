@@ -1,6 +1,6 @@
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
-import { randomUUID } from "node:crypto";
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { randomUUID } from 'node:crypto';
 
 /**
  * Replace a file so that readers see the old or the new content, never a part, also after a power cut.
@@ -8,14 +8,10 @@ import { randomUUID } from "node:crypto";
  * @param mode permission bits of the new file
  * @throws the file system's own error (ENOSPC, EACCES, …); the old content is then untouched
  */
-export async function writeFileAtomically(
-  path: string,
-  content: string,
-  mode = 0o600,
-): Promise<void> {
+export async function writeFileAtomically(path: string, content: string, mode = 0o600): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    await using file = await open(temporary, "wx", mode);
+    await using file = await open(temporary, 'wx', mode);
     await file.writeFile(content);
     await file.sync();
   } catch (error) {
@@ -28,6 +24,6 @@ export async function writeFileAtomically(
 
 /** Make renames and creations in a directory survive a power cut. See fsync(2). */
 export async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, "r");
+  await using directory = await open(path, 'r');
   await directory.sync();
 }

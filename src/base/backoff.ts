@@ -15,11 +15,7 @@ export const reconcileBackoff: Backoff = { baseMs: 250, capMs: 300_000, jitter: 
  * @param failures how many tries in a row have failed, from 1
  * @param random a number in [0, 1)
  */
-export function backoffMs(
-  { baseMs, capMs, jitter }: Backoff,
-  failures: number,
-  random: number,
-): number {
+export function backoffMs({ baseMs, capMs, jitter }: Backoff, failures: number, random: number): number {
   const wait = Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));
   return wait * (1 - jitter + 2 * jitter * random);
 }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Longest wait a Node timer takes: beyond 2^31-1 ms it fires at once. */
 const longestTimerMs = 3_600_000;

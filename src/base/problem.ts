@@ -9,7 +9,7 @@ export interface Position {
  * Whether trying the same thing again can help: `backoff` when the world may change by itself, `conflict` when a fresh
  * look is enough, `never` when somebody has to change something first.
  */
-export type Retry = "backoff" | "conflict" | "never";
+export type Retry = 'backoff' | 'conflict' | 'never';
 
 /** What a {@link Problem} is made from. */
 export interface ProblemInit {
@@ -31,9 +31,9 @@ export class Problem extends Error {
   readonly retry: Retry;
   readonly position: Position | undefined;
 
-  constructor({ code, message, hint, retry = "never", position, cause }: ProblemInit) {
+  constructor({ code, message, hint, retry = 'never', position, cause }: ProblemInit) {
     super(message, cause === undefined ? {} : { cause });
-    this.name = "Problem";
+    this.name = 'Problem';
     this.code = code;
     this.hint = hint;
     this.retry = retry;
@@ -47,8 +47,8 @@ export class ProblemList extends Problem {
 
   constructor(problems: readonly Problem[]) {
     super({
-      code: problems[0]?.code ?? "problem.list",
-      message: problems.map((problem) => problem.message).join("; "),
+      code: problems[0]?.code ?? 'problem.list',
+      message: problems.map((problem) => problem.message).join('; '),
     });
     this.problems = problems;
   }
@@ -56,14 +56,14 @@ export class ProblemList extends Problem {
 
 /** `file:line:column`, leaving out what is not known. */
 export function renderPosition({ file, line, column }: Position): string {
-  return [file, line, column].filter((part) => part !== undefined).join(":");
+  return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 
 /** A problem as a person reads it: where, what, and what to do next, one line each. */
 export function renderProblem(problem: Problem): string {
-  if (problem instanceof ProblemList) return problem.problems.map(renderProblem).join("\n");
-  const where = problem.position ? `${renderPosition(problem.position)}: ` : "";
-  const hint = problem.hint ? `\n  ${problem.hint}` : "";
+  if (problem instanceof ProblemList) return problem.problems.map(renderProblem).join('\n');
+  const where = problem.position ? `${renderPosition(problem.position)}: ` : '';
+  const hint = problem.hint ? `\n  ${problem.hint}` : '';
   return `${where}${problem.message}${hint}`;
 }
 

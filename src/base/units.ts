@@ -3,7 +3,7 @@ const durationPart = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 const wholeDuration = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 
 const sizeUnitBytes: Record<string, number> = {
-  "": 1,
+  '': 1,
   B: 1,
   kB: 1e3,
   MB: 1e6,
@@ -32,22 +32,22 @@ export function renderDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = (
     [
-      ["d", 86_400],
-      ["h", 3_600],
-      ["m", 60],
-      ["s", 1],
+      ['d', 86_400],
+      ['h', 3_600],
+      ['m', 60],
+      ['s', 1],
     ] as const
   ).map(
     ([unit, size], index, all) =>
       [unit, Math.floor((index === 0 ? seconds : seconds % all[index - 1]![1]) / size)] as const,
   );
   const first = parts.findIndex(([, count]) => count > 0);
-  if (first === -1) return "0s";
+  if (first === -1) return '0s';
   return parts
     .slice(first, first + 2)
     .filter(([, count]) => count > 0)
     .map(([unit, count]) => `${count}${unit}`)
-    .join(" ");
+    .join(' ');
 }
 
 /**

@@ -1,0 +1,74 @@
+/** What a sandbox is to be doing, from least to most. The lowest of all that have a say wins. */
+export const runStates = ['absent', 'stopped', 'frozen', 'running'] as const;
+export type RunState = (typeof runStates)[number];
+
+export const networkModes = ['restricted', 'allowlist', 'open', 'none'] as const;
+export type NetworkMode = (typeof networkModes)[number];
+
+/** Limits as Incus takes them: texts that its instance options define. */
+export interface Limits {
+  readonly cpu?: { readonly count?: string; readonly allowance?: string; readonly priority?: number };
+  readonly memory?: { readonly limit?: string; readonly enforce?: 'hard' | 'soft'; readonly swap?: string };
+  readonly disk?: {
+    readonly read?: string;
+    readonly write?: string;
+    readonly max?: string;
+    readonly priority?: number;
+  };
+  /** Largest number of processes; absent means no limit. */
+  readonly processes?: number;
+}
+
+/** Cron expressions that start and stop a sandbox, read in `timezone` (an IANA name). */
+export interface Schedule {
+  readonly start?: string;
+  readonly stop?: string;
+  readonly timezone: string;
+}
+
+/** What may happen to a sandbox without anybody saying so again. */
+export interface Policy {
+  /** What follows when the manifest is gone. */
+  readonly deletion: 'delete' | 'orphan' | 'protect' | 'confirm';
+  /** Whether differences made by hand are put right or only shown. */
+  readonly drift: 'enforce' | 'observe';
+  /** The most disruptive way in which a changed manifest may be carried out. */
+  readonly allow: 'in-place' | 'restart' | 'recreate';
+}
+
+/** One sandbox with every layer applied and every default filled in. */
+export interface Sandbox {
+  readonly image: string;
+  readonly state: RunState;
+  /** Absolute host directory mounted at /workspace. */
+  readonly workspace?: string;
+  readonly persistent: boolean;
+  readonly restart: 'always' | 'never';
+  readonly tool: { readonly name?: string; readonly command?: readonly string[] };
+  readonly prompt?: string;
+  readonly network: { readonly mode: NetworkMode };
+  readonly limits: Limits;
+  readonly schedule?: Schedule;
+  /** How long the sandbox may exist, counted from its creation. */
+  readonly lifetime?: { readonly ttlMs: number };
+  readonly policy: Policy;
+  /** Names of sandboxes that must be Ready before this one is started. */
+  readonly dependsOn: readonly string[];
+  /** Numeric id and name of the user inside that owns the workspace and runs the agent. */
+  readonly codeUser: { readonly uid: number; readonly name: string };
+  /** Whether ids of the workspace's files are shifted into the container's range. */
+  readonly shift: boolean;
+}
+
+/** A sandbox as one source declares it. */
+export interface Manifest {
+  readonly name: string;
+  /** Name of the Incus instance: `coi-<name>` for declared sandboxes. */
+  readonly instance: string;
+  readonly sandbox: Sandbox;
+  /** Identifier of the source, as stamped on the instance. */
+  readonly source: string;
+  readonly position: { readonly file: string; readonly line: number };
+  /** Hash of `sandbox` in canonical form: the same for the same meaning, whatever the file's layout. */
+  readonly hash: string;
+}
