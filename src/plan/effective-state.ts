@@ -1,0 +1,48 @@
+import { runStates, type Manifest, type RunState } from '../spec/sandbox.ts';
+import type { Override } from './override.ts';
+
+/** One voice in the choice of a state. */
+export interface StateVote {
+  readonly state: RunState;
+  /** Why, for people: `manifest`, `schedule`, `lifetime`, or an override's own reason. */
+  readonly because: string;
+}
+
+/** The least a sandbox may do, and who said so. */
+export interface EffectiveState extends StateVote {
+  /** When this answer may change by itself, milliseconds since 1970. */
+  readonly changesAt?: number;
+}
+
+/** What has a say besides the manifest. */
+export interface StateInputs {
+  readonly overrides: readonly Override[];
+  /** What the schedule says right now; undefined without one. */
+  readonly scheduled: { readonly state: RunState | undefined; readonly nextChangeMs?: number } | undefined;
+  /** When the instance was created, milliseconds since 1970; undefined while there is none. */
+  readonly createdAt: number | undefined;
+  readonly now: number;
+}
+
+/** The lowest of override, lifetime, schedule and manifest: absent < stopped < frozen < running. */
+export function effectiveState(manifest: Manifest, inputs: StateInputs): EffectiveState {
+  const votes: StateVote[] = [{ state: manifest.sandbox.state, because: 'manifest' }];
+  for (const override of inputs.overrides) {
+    if (override.state) votes.push({ state: override.state, because: override.reason });
+  }
+  if (inputs.scheduled?.state) votes.push({ state: inputs.scheduled.state, because: 'schedule' });
+  const expiresAt = expiry(manifest, inputs.createdAt);
+  if (expiresAt !== undefined && expiresAt <= inputs.now) votes.push({ state: 'absent', because: 'lifetime' });
+  const lowest = votes.reduce((low, vote) => (rank(vote.state) < rank(low.state) ? vote : low));
+  const changes = [inputs.scheduled?.nextChangeMs, expiresAt].filter((at) => at !== undefined && at > inputs.now);
+  return changes.length === 0 ? lowest : { ...lowest, changesAt: Math.min(...(changes as number[])) };
+}
+
+function rank(state: RunState): number {
+  return runStates.indexOf(state);
+}
+
+function expiry(manifest: Manifest, createdAt: number | undefined): number | undefined {
+  const ttlMs = manifest.sandbox.lifetime?.ttlMs;
+  return ttlMs === undefined || createdAt === undefined ? undefined : createdAt + ttlMs;
+}

@@ -1,0 +1,136 @@
+import type { Manifest } from '../spec/sandbox.ts';
+import { converge } from './converge.ts';
+import { effectiveState, type EffectiveState } from './effective-state.ts';
+import { activeOverrides } from './override.ts';
+import type { Draft, Plan, Step } from './step.ts';
+import { repairRules } from './rules.ts';
+import { stalled, stepOn, stepWithout, waiting } from './steps.ts';
+import { teardown } from './teardown.ts';
+import type { World } from './world.ts';
+
+/**
+ * What is to be done about one sandbox, in order. Pure: the same world gives the same plan.
+ *
+ * Only the first step is ever carried out before the world is looked at again; the rest shows what is expected to follow.
+ */
+export function plan(world: World): Plan {
+  const draft = restrict(world, draftPlan(world));
+  return {
+    name: world.name,
+    steps: draft.steps,
+    patch: draft.patch ?? [],
+    drift: draft.drift ?? [],
+    block: draft.block,
+    nextLookAt: draft.nextLookAt,
+  };
+}
+
+function draftPlan(world: World): Draft {
+  const busy = world.tombstone?.busy ?? world.instance?.busy;
+  if (busy) return { steps: repairRules(world), block: waiting('WaitingOperation', `Incus is busy with it: ${busy}`) };
+  const leftovers = world.tombstone
+    ? teardown(world.tombstone, { why: 'it was already on its way out', now: world.now })
+    : [];
+  const draft = draftFor(world);
+  return { ...draft, steps: [...leftovers, ...draft.steps] };
+}
+
+function draftFor(world: World): Draft {
+  switch (world.desired.kind) {
+    case 'declared':
+      return declared(world, world.desired.manifest);
+    case 'deleted':
+      return deleted(world);
+    case 'missing':
+      return missing(world, world.desired.verdict);
+    case 'unknown':
+      return { steps: repairRules(world), block: waiting('SourceIncomplete', world.desired.message) };
+  }
+}
+
+function declared(world: World, manifest: Manifest): Draft {
+  const overrides = activeOverrides(world.overrides, manifest.hash, world.now);
+  const goal = effectiveState(manifest, {
+    overrides,
+    scheduled: world.scheduled,
+    createdAt: world.instance?.createdAt,
+    now: world.now,
+  });
+  const nextLookAt = earliest([goal.changesAt, ...overrides.map(({ until }) => until)]);
+  if (goal.state === 'absent') return { nextLookAt, ...leave(world, manifest, goal) };
+  const draft = converge(world, { manifest, goal, overrides });
+  return { ...draft, nextLookAt: earliest([draft.nextLookAt, nextLookAt]) };
+}
+
+/** A declared sandbox that is not to exist now: the expiry is remembered first, or it would be created again. */
+function leave(world: World, manifest: Manifest, goal: EffectiveState): Draft {
+  if (!world.instance) return { steps: dropReservation(world) };
+  const instance = world.instance;
+  const expire =
+    goal.because === 'lifetime'
+      ? [stepOn(instance, { kind: 'expire', hash: manifest.hash }, { why: 'its lifetime is over' })]
+      : [];
+  return { steps: [...expire, ...teardown(instance, { why: becauseText(goal), now: world.now })] };
+}
+
+function becauseText({ because }: EffectiveState): string {
+  return because === 'manifest' ? 'its manifest says absent' : `${because} says it is not to exist`;
+}
+
+function deleted(world: World): Draft {
+  const { instance } = world;
+  if (!instance) return { steps: dropReservation(world) };
+  if (instance.stamp.applied?.deletion === 'protect') return { steps: repairRules(world), block: protectedBlock };
+  return { steps: teardown(instance, { why: 'it was deleted by command', now: world.now }) };
+}
+
+const protectedBlock = stalled(
+  'Protected',
+  'It is not declared any more, but its policy.deletion is "protect"',
+  'Declare it again with policy.deletion = "delete" first, then remove it',
+);
+
+function missing(world: World, verdict: Extract<World['desired'], { kind: 'missing' }>['verdict']): Draft {
+  const { instance } = world;
+  if (!instance) return { steps: dropReservation(world) };
+  const keep = { steps: repairRules(world) };
+  switch (instance.stamp.applied?.deletion) {
+    case 'protect':
+      return { ...keep, block: protectedBlock };
+    case 'orphan':
+      return {
+        ...keep,
+        block: waiting('Orphaned', 'It is not declared any more and is kept: policy.deletion is "orphan"'),
+      };
+  }
+  switch (verdict.kind) {
+    case 'allowed':
+      return { steps: teardown(instance, { why: 'no source declares it any more', now: world.now }) };
+    case 'wait':
+      return { ...keep, block: waiting(verdict.reason, verdict.message), nextLookAt: verdict.until };
+    case 'held':
+      return {
+        ...keep,
+        block: stalled(verdict.reason, verdict.message, 'Run coi apply --confirm-deletes N when it is meant'),
+      };
+  }
+}
+
+function dropReservation({ reservation, name }: World): Step[] {
+  if (!reservation) return [];
+  return [stepWithout(`coi-${name}`, { kind: 'release', uid: reservation.uid }, { why: 'it is not wanted any more' })];
+}
+
+/** While suspended only security steps go on. */
+function restrict(world: World, draft: Draft): Draft {
+  const hash = world.desired.kind === 'declared' ? world.desired.manifest.hash : undefined;
+  const suspend = activeOverrides(world.overrides, hash, world.now).find(({ kind }) => kind === 'suspend');
+  if (!suspend) return draft;
+  const block = waiting('Suspended', `Suspended by ${suspend.by}: ${suspend.reason}`);
+  return { ...draft, steps: draft.steps.filter(({ security }) => security), block };
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

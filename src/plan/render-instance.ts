@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import type { Endpoint } from '../network/policy.ts';
+import type { Limits, Manifest, Sandbox } from '../spec/sandbox.ts';
+import { renderStamp, type Stamp } from './stamp.ts';
+import type { View } from './view.ts';
+
+/** Where the host wants its sandboxes: the same for all of them. */
+export interface Placement {
+  readonly network: string;
+  readonly storagePool: string;
+}
+
+/** Everything that is chosen for one instance before it exists. */
+export interface Reservation {
+  readonly uid: string;
+  readonly endpoint: Endpoint;
+}
+
+/** Where the workspace appears inside. */
+export const workspacePath = '/workspace';
+
+/**
+ * The managed view that a manifest asks for on one endpoint.
+ *
+ * The instance gets no profile: every device and key is its own, so that editing a shared profile cannot loosen a sandbox.
+ * `security.protection.delete` stops every deletion that does not go through the teardown steps, and `boot.autostart=false`
+ * keeps Incus from starting a sandbox after a reboot before its rules are loaded.
+ * @see Incus documentation, "Instance options"
+ */
+export function desiredView(sandbox: Sandbox, endpoint: Endpoint, placement: Placement): View {
+  return {
+    image: sandbox.image,
+    network: sandbox.network.mode,
+    agent: agentHash(sandbox),
+    deletion: sandbox.policy.deletion,
+    profiles: [],
+    config: {
+      'boot.autostart': 'false',
+      'security.guestapi': 'false',
+      'security.privileged': 'false',
+      'security.protection.delete': 'true',
+      ...limitConfig(sandbox.limits),
+    },
+    devices: {
+      root: { type: 'disk', path: '/', pool: placement.storagePool, ...diskLimits(sandbox.limits) },
+      eth0: nicDevice(endpoint, placement.network),
+      ...(sandbox.workspace ? { workspace: workspaceDevice(sandbox.workspace, sandbox.shift) } : {}),
+    },
+  };
+}
+
+/** NIC whose every address is chosen by us, isolated from its siblings on the bridge. */
+function nicDevice(endpoint: Endpoint, network: string): Record<string, string> {
+  return {
+    type: 'nic',
+    name: 'eth0',
+    network,
+    hwaddr: endpoint.mac,
+    host_name: endpoint.port,
+    'ipv4.address': endpoint.ipv4,
+    'security.port_isolation': 'true',
+  };
+}
+
+function workspaceDevice(source: string, shift: boolean): Record<string, string> {
+  return { type: 'disk', source, path: workspacePath, ...(shift ? { shift: 'true' } : {}) };
+}
+
+function limitConfig({ cpu, memory, disk, processes }: Limits): Record<string, string> {
+  return withoutUnset({
+    'limits.cpu': cpu?.count,
+    'limits.cpu.allowance': cpu?.allowance,
+    'limits.cpu.priority': cpu?.priority,
+    'limits.memory': memory?.limit,
+    'limits.memory.enforce': memory?.enforce,
+    'limits.memory.swap': memory?.swap,
+    'limits.disk.priority': disk?.priority,
+    'limits.processes': processes,
+  });
+}
+
+/** Rates belong to the disk device: Incus refuses them on the instance. */
+function diskLimits({ disk }: Limits): Record<string, string> {
+  return withoutUnset({ 'limits.read': disk?.read, 'limits.write': disk?.write, 'limits.max': disk?.max });
+}
+
+function withoutUnset(record: Record<string, string | number | undefined>): Record<string, string> {
+  const set = Object.entries(record).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(set.map(([key, value]) => [key, String(value)]));
+}
+
+function agentHash({ tool, prompt, codeUser }: Sandbox): string {
+  if (!tool.command) return '';
+  return createHash('sha256')
+    .update(JSON.stringify([tool.command, prompt ?? '', codeUser]))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+/** Body of the one request that creates, and where `start` says so starts, an instance. */
+export interface CreateBody {
+  readonly name: string;
+  readonly type: 'container';
+  readonly source: { readonly type: 'image'; readonly alias: string };
+  readonly profiles: readonly string[];
+  readonly config: Readonly<Record<string, string>>;
+  readonly devices: View['devices'];
+  readonly start: boolean;
+}
+
+/** The create request of a manifest: it carries the stamp and the intent, so a half-made instance can be told from a whole one. */
+export function createBody(
+  manifest: Manifest,
+  view: View,
+  { stamp, start }: { stamp: Stamp; start: boolean },
+): CreateBody {
+  return {
+    name: manifest.instance,
+    type: 'container',
+    source: { type: 'image', alias: view.image },
+    profiles: view.profiles,
+    config: { ...view.config, ...renderStamp(stamp) },
+    devices: view.devices,
+    start,
+  };
+}

@@ -1,0 +1,85 @@
+import type { View } from './view.ts';
+
+/** Prefix of every config key in which coi keeps what it must remember about an instance. */
+const prefix = 'user.coi.';
+
+/** What the controller was about to do, written on the instance before it is done, so that a crash can be understood. */
+export interface Intent {
+  readonly kind: 'create' | 'delete' | 'restart';
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Ownership and memory, kept on the instance itself: it moves, is copied and dies with the object it speaks of. */
+export interface Stamp {
+  /** ULID chosen before creation; never reused. */
+  readonly uid: string;
+  /** Sandbox name. */
+  readonly name: string;
+  /** Instance name at creation: a copy or a renamed instance fails this self-check. */
+  readonly instance: string;
+  readonly source: string;
+  /** Grows by one each time another manifest meaning was carried out. */
+  readonly generation: number;
+  /** Hash of the manifest that was last carried out in full. */
+  readonly hash: string;
+  readonly applied: View | undefined;
+  readonly intent: Intent | undefined;
+  /** Set before coi itself stops or freezes, where a later look must tell that from somebody else's doing. */
+  readonly halted: boolean;
+}
+
+/** Instance name under which a sandbox waits for its deletion. Nobody else creates such a name, so nothing races for it. */
+export function tombstoneName(uid: string): string {
+  return `coi-del-${uid.toLowerCase()}`;
+}
+
+/** Config keys of a stamp, as PATCH takes them: an empty text removes a key. */
+export function renderStamp(stamp: Partial<Stamp>): Record<string, string> {
+  const keys: Record<string, string> = {};
+  for (const [name, value] of Object.entries(stamp)) keys[prefix + name] = renderValue(value);
+  return keys;
+}
+
+function renderValue(value: unknown): string {
+  if (value === undefined || value === false) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/**
+ * The stamp in an instance's config, or undefined where there is none or it cannot be understood.
+ * A stamp that cannot be read makes the instance unmanaged: it is reported and never touched.
+ */
+export function parseStamp(config: Readonly<Record<string, string>>): Stamp | undefined {
+  const text = (name: keyof Stamp) => config[prefix + name] ?? '';
+  if (!/^[0-9A-Z]{26}$/.test(text('uid')) || !text('name') || !text('instance') || !text('source')) return undefined;
+  const applied = parseJson<View>(text('applied'));
+  const intent = parseJson<Intent>(text('intent'));
+  if (applied === 'broken' || intent === 'broken') return undefined;
+  return {
+    uid: text('uid'),
+    name: text('name'),
+    instance: text('instance'),
+    source: text('source'),
+    generation: Number(text('generation')) || 0,
+    hash: text('hash'),
+    applied,
+    intent,
+    halted: text('halted') === 'true',
+  };
+}
+
+function parseJson<T>(text: string): T | undefined | 'broken' {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    // Somebody edited the key by hand: the caller then treats the whole instance as not ours.
+    return 'broken';
+  }
+}
+
+/** Whether a config key belongs to the stamp, and so is never drift. */
+export function isStampKey(key: string): boolean {
+  return key.startsWith(prefix);
+}

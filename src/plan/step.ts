@@ -1,0 +1,108 @@
+import type { Operation } from 'fast-json-patch';
+import type { Endpoint } from '../network/policy.ts';
+import type { Manifest, NetworkMode } from '../spec/sandbox.ts';
+import type { Reservation } from './render-instance.ts';
+import type { Stamp } from './stamp.ts';
+import type { View } from './view.ts';
+
+/** How much a step can disturb: `safe` nothing, `disruptive` what runs inside, `destructive` what is stored inside. */
+export type Risk = 'safe' | 'disruptive' | 'destructive';
+
+/** What must still be so when a step is carried out. Checked on a fresh look, and by ETag where Incus can. */
+export interface Precondition {
+  /** The instance must carry this uid. */
+  readonly uid?: string;
+  /** There must be no instance of this name. */
+  readonly absent?: string;
+}
+
+/** The one change that a step makes. */
+export type Action =
+  | { readonly kind: 'reserve'; readonly network: NetworkMode }
+  | { readonly kind: 'rules'; readonly uid: string; readonly endpoint: Endpoint; readonly network: NetworkMode }
+  | {
+      readonly kind: 'create';
+      readonly manifest: Manifest;
+      readonly view: View;
+      readonly reservation: Reservation;
+      readonly generation: number;
+      readonly start: boolean;
+    }
+  | {
+      readonly kind: 'power';
+      readonly to: 'start' | 'stop' | 'freeze' | 'unfreeze' | 'restart';
+      readonly force: boolean;
+    }
+  | { readonly kind: 'update'; readonly operations: readonly Operation[]; readonly stamp: Partial<Stamp> }
+  | { readonly kind: 'stamp'; readonly stamp: Partial<Stamp> }
+  | { readonly kind: 'tombstone' }
+  | { readonly kind: 'unprotect' }
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'release'; readonly uid: string }
+  | { readonly kind: 'agent'; readonly manifest: Manifest; readonly restart: boolean }
+  | { readonly kind: 'expire'; readonly hash: string };
+
+export type ActionKind = Action['kind'];
+
+/** One change, with its reason and what it takes for granted. */
+export interface Step {
+  readonly action: Action;
+  /** Incus instance it concerns. */
+  readonly instance: string;
+  readonly why: string;
+  readonly risk: Risk;
+  readonly precondition: Precondition;
+  /** Security steps are carried out even while the sandbox is suspended. */
+  readonly security: boolean;
+  /** What changes in the managed view, RFC 6902; empty for steps that change none of it. */
+  readonly patch: readonly Operation[];
+}
+
+/** Why nothing more happens although something is still to be done. */
+export interface Block {
+  readonly reason: BlockReason;
+  readonly message: string;
+  readonly hint?: string;
+  /** Whether only a change of the manifest or the world can help; otherwise looking again later does. */
+  readonly stalled: boolean;
+}
+
+export type BlockReason =
+  | 'ImmutableChange'
+  | 'ForeignOwner'
+  | 'ImageMissing'
+  | 'InvalidWorkspace'
+  | 'WaitingOperation'
+  | 'WaitingDependency'
+  | 'WaitingNetwork'
+  | 'Suspended'
+  | 'Grace'
+  | 'Guarded'
+  | 'NeedsConfirm'
+  | 'Protected'
+  | 'Orphaned'
+  | 'SourceIncomplete'
+  | 'Ended'
+  | 'Fighting';
+
+/** What is to be done about one sandbox, in order. Empty steps and no block: it is as declared. */
+export interface Plan {
+  readonly name: string;
+  readonly steps: readonly Step[];
+  /** Difference between the live and the desired managed view, RFC 6902. */
+  readonly patch: readonly Operation[];
+  readonly block: Block | undefined;
+  /** Differences that somebody else made, as JSON pointers into the managed view. */
+  readonly drift: readonly string[];
+  /** Look again by then, milliseconds since 1970, also when nothing happens. */
+  readonly nextLookAt: number | undefined;
+}
+
+/** A plan before the rules that hold for every plan are applied. */
+export interface Draft {
+  readonly steps: readonly Step[];
+  readonly patch?: Plan['patch'];
+  readonly drift?: readonly string[];
+  readonly block?: Block | undefined;
+  readonly nextLookAt?: number | undefined;
+}

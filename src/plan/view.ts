@@ -1,0 +1,66 @@
+import { parseSize } from '../base/units.ts';
+import type { NetworkMode, Policy } from '../spec/sandbox.ts';
+
+/**
+ * The part of an instance that coi manages, in one form for what is desired, what was applied and what is live.
+ * Lists with an identity are objects keyed by it, so that one difference is one JSON Patch operation.
+ */
+export interface View {
+  readonly image: string;
+  readonly network: NetworkMode;
+  /** Short hash of what the agent is started with; empty without an agent. */
+  readonly agent: string;
+  readonly deletion: Policy['deletion'];
+  readonly profiles: readonly string[];
+  readonly config: Readonly<Record<string, string>>;
+  readonly devices: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** An instance as Incus reports it, reduced to what planning looks at. */
+export interface LiveInstance {
+  readonly profiles: readonly string[];
+  readonly config: Readonly<Record<string, string>>;
+  readonly devices: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/**
+ * The managed part of a live instance: exactly the keys that `desired` or `applied` speak of. Keys that somebody else set
+ * and that coi never did are not looked at. What Incus cannot show (image alias, agent) is taken from `applied`.
+ */
+export function liveView(live: LiveInstance, desired: View, applied: View | undefined): View {
+  return {
+    image: applied?.image ?? desired.image,
+    network: applied?.network ?? desired.network,
+    agent: applied?.agent ?? desired.agent,
+    deletion: applied?.deletion ?? desired.deletion,
+    profiles: live.profiles,
+    config: pick(live.config, [desired.config, applied?.config ?? {}]),
+    devices: pick(live.devices, [desired.devices, applied?.devices ?? {}]),
+  };
+}
+
+function pick<T>(from: Readonly<Record<string, T>>, keysOf: readonly object[]): Record<string, T> {
+  const keys = new Set(keysOf.flatMap((each) => Object.keys(each)));
+  return Object.fromEntries(Object.entries(from).filter(([key]) => keys.has(key)));
+}
+
+/** Bring values that Incus treats as the same into one form, so that they never count as drift. */
+export function normaliseView(view: View): View {
+  return {
+    ...view,
+    profiles: [...view.profiles].sort(),
+    config: mapValues(view.config, normaliseValue),
+    devices: mapValues(view.devices, (device) => mapValues(device, normaliseValue)),
+  };
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}
+
+function normaliseValue(value: string): string {
+  if (/^(true|yes|on)$/i.test(value)) return 'true';
+  if (/^(false|no|off)$/i.test(value)) return 'false';
+  const bytes = /[A-Za-z]$/.test(value) ? parseSize(value) : undefined;
+  return bytes === undefined ? value : String(bytes);
+}
