@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Inside } from './inside.ts';
+import type { Running } from './running.ts';
+
+/** Where distributions put the daemon: not on the PATH, as a rule. */
+const daemonFolders = ['/usr/libexec/incus', '/usr/lib/incus', '/opt/incus/bin', '/usr/local/sbin', '/usr/local/bin'];
+
+/** The installed incusd, or undefined. */
+export function findIncusd(): string | undefined {
+  const folders = [...daemonFolders, ...(process.env['PATH'] ?? '').split(delimiter)];
+  return folders.map((folder) => join(folder, 'incusd')).find((file) => existsSync(file));
+}
+
+/** The lab's own incusd. Containers go on running while it is away. */
+export class IncusDaemon {
+  readonly #inside: Inside;
+  readonly #socket: string;
+  #running: Running | undefined;
+
+  constructor(inside: Inside, socket: string) {
+    this.#inside = inside;
+    this.#socket = socket;
+  }
+
+  /** Its process id while it runs. */
+  get pid(): number | undefined {
+    return this.#running?.alive === true ? this.#running.pid : undefined;
+  }
+
+  /** Everything that it and its predecessors in this lab printed. */
+  get output(): string {
+    return this.#running?.output ?? '';
+  }
+
+  /**
+   * Starts it and waits until it answers.
+   *
+   * @throws when it ends or 30 s pass; the message holds what it printed.
+   */
+  async start(): Promise<void> {
+    if (this.pid !== undefined) throw new Error('The lab has an incusd running already');
+    const running = this.#inside.spawn([findIncusd() ?? 'incusd', '--group', 'incus-admin', '--verbose'], { cwd: '/' });
+    this.#running = running;
+    const deadline = performance.now() + 30_000;
+    while (!(await answersReady(this.#socket))) {
+      if (!running.alive) throw new Error(`incusd ended at once:\n${running.output}`);
+      if (performance.now() > deadline) throw new Error(`incusd was not ready after 30 s:\n${running.output}`);
+      await sleep(20);
+    }
+  }
+
+  /** Ends it: SIGTERM lets it finish what it does, SIGKILL does not. Containers stay. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    await this.#running?.stop(signal);
+  }
+}
+
+/** Whether the daemon behind `socket` has finished starting: `/internal/ready` answers 200 then and 503 before. */
+function answersReady(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request({ socketPath: socket, path: '/internal/ready', agent: false, timeout: 2000 }, (reply) => {
+      reply.resume();
+      reply.once('end', () => resolve(reply.statusCode === 200));
+    });
+    asked.once('timeout', () => asked.destroy());
+    // No socket, or nobody behind it: not ready yet.
+    asked.once('error', () => resolve(false));
+    asked.end();
+  });
+}
