@@ -1,0 +1,88 @@
+import { Problem, type Position } from '../base/problem.ts';
+import type { KeyPath } from './locate-toml.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** Two keys that make no sense together, or a value that makes none on this sandbox. */
+interface Rule {
+  /** Top-level keys of the table that the rule reads: it is skipped when one of them is wrong already. */
+  readonly reads: readonly string[];
+  /** The key to point at. */
+  readonly path: KeyPath;
+  readonly broken: (sandbox: Sandbox, name: string) => boolean;
+  readonly message: string;
+  readonly hint: string;
+}
+
+const rules: readonly Rule[] = [
+  {
+    reads: ['prompt', 'tool'],
+    path: ['prompt'],
+    broken: ({ prompt, tool }) => prompt !== undefined && tool.command === undefined,
+    message: 'prompt is set, but no tool.command that could be given it',
+    hint: 'Set tool.command, or remove prompt.',
+  },
+  {
+    reads: ['schedule'],
+    path: ['schedule'],
+    broken: ({ schedule }) => schedule !== undefined && schedule.start === undefined && schedule.stop === undefined,
+    message: 'schedule has neither start nor stop',
+    hint: 'Set schedule.start, schedule.stop or both, or remove schedule.',
+  },
+  {
+    reads: ['schedule'],
+    path: ['schedule', 'stop'],
+    broken: ({ schedule }) => schedule?.start !== undefined && words(schedule.start) === words(schedule.stop ?? ''),
+    message: 'schedule.start and schedule.stop fire at the same moments',
+    hint: 'Give them different times.',
+  },
+  {
+    reads: ['state', 'policy'],
+    path: ['state'],
+    broken: ({ state, policy }) => state === 'absent' && policy.deletion === 'protect',
+    message: 'state = "absent" deletes the sandbox, and policy.deletion = "protect" forbids it',
+    hint: 'Change one of them.',
+  },
+  {
+    reads: ['workspace'],
+    path: ['workspace'],
+    broken: ({ workspace }) => workspace === '/',
+    message: 'workspace is "/", which would hand over the whole host',
+    hint: 'Name the directory of the project.',
+  },
+  {
+    reads: ['depends_on'],
+    path: ['depends_on'],
+    broken: ({ dependsOn }, name) => dependsOn.includes(name),
+    message: 'depends_on names the sandbox itself, which could never start',
+    hint: 'Remove it from the list.',
+  },
+];
+
+/** What the rules are asked about. */
+export interface RuleInput {
+  readonly name: string;
+  readonly sandbox: Sandbox;
+  /** Top-level keys of the table that hold problems of their own. */
+  readonly wrong: ReadonlySet<string>;
+  /** The place of a key of the table, counted from the table. */
+  readonly positionOf: (path: KeyPath) => Position;
+}
+
+/** Impossible combinations in one resolved sandbox, as problems `spec.combination`. */
+export function checkRules({ name, sandbox, wrong, positionOf }: RuleInput): Problem[] {
+  return rules
+    .filter(({ reads, broken }) => !reads.some((key) => wrong.has(key)) && broken(sandbox, name))
+    .map(
+      ({ path, message, hint }) =>
+        new Problem({
+          code: 'spec.combination',
+          message: `sandbox.${name}: ${message}`,
+          hint,
+          position: positionOf(path),
+        }),
+    );
+}
+
+function words(text: string): string {
+  return text.trim().split(/\s+/).join(' ');
+}

@@ -1,0 +1,23 @@
+import type { NetworkMode, Policy } from './sandbox.ts';
+
+/**
+ * What holds where nobody says otherwise: the lowest layer. Kept free of imports that cost time, because the command
+ * line reads it before it knows whether it needs to parse anything.
+ */
+export const builtIn = {
+  image: 'coi',
+  persistent: false,
+  networkMode: 'restricted' satisfies NetworkMode,
+  policy: { deletion: 'delete', drift: 'enforce', allow: 'in-place' } satisfies Policy,
+  timezone: 'UTC',
+  memoryEnforce: 'soft',
+  incus: { project: 'default', group: 'incus-admin', storagePool: 'coi', codeUid: 1000, codeUser: 'code' },
+  controller: {
+    sources: ['/etc/coi/desired'] as readonly string[],
+    stateDir: '/var/lib/coi',
+    runDir: '/run/coi',
+    metricsListen: '127.0.0.1:9477',
+    workers: 4,
+    bridge: 'coibr0',
+  },
+} as const;

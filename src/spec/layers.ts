@@ -1,0 +1,103 @@
+import type { ProfileLayer, SettingsLayer } from './schema/files.ts';
+import type { SandboxLayer } from './schema/sandbox.ts';
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** Lists that every layer adds to; all others are replaced. */
+const appended = new Set(['mounts.default', 'security.additional_protected_paths']);
+
+/** Switches that a higher layer can turn on but not off. */
+const onlyTurnedOn = new Set(['incus.disable_shift', 'security.disable_protection', 'paths.preserve_workspace_path']);
+
+/** Lay settings files over each other, lowest first. Profiles replace those of the same name as a whole. */
+export function mergeSettings(layers: readonly SettingsLayer[]): SettingsLayer {
+  return merge(layers);
+}
+
+/** Lay what several layers say about a sandbox over each other, lowest first. */
+export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
+  return merge(layers);
+}
+
+/** What settings say about every sandbox. */
+export function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
+  const { defaults = {}, tool, network, limits, incus } = settings;
+  const { image, persistent } = defaults;
+  const { code_uid, code_user, disable_shift } = incus ?? {};
+  return dropUndefined({
+    image,
+    persistent,
+    tool,
+    network,
+    limits,
+    incus: dropUndefined({ code_uid, code_user, disable_shift }),
+  }) as SandboxLayer;
+}
+
+/** What the layers of the command line are, above the settings files. */
+export interface CommandLineLayers {
+  /** The settings files merged: /etc, the user's, the project's, the one that `COI_CONFIG` names. */
+  readonly settings: SettingsLayer;
+  readonly environment?: SandboxLayer;
+  readonly profile?: ProfileLayer;
+  readonly flags?: SandboxLayer;
+}
+
+/** The layers of a sandbox that the command line makes, lowest first, above the built-in values. */
+export function commandLineLayers({ settings, environment, profile, flags }: CommandLineLayers): SandboxLayer[] {
+  return [sandboxLayerOf(settings), environment, profile && profileLayer(profile), flags].filter(
+    (layer) => layer !== undefined,
+  );
+}
+
+/** The layers of a sandbox that a file in a directory declares, lowest first, above the built-in values. */
+export function manifestLayers(layers: {
+  readonly settings: SettingsLayer;
+  readonly profile: ProfileLayer | undefined;
+  readonly manifest: SandboxLayer;
+}): SandboxLayer[] {
+  const { settings, profile, manifest } = layers;
+  return [sandboxLayerOf(settings), ...(profile ? [profileLayer(profile)] : []), manifest];
+}
+
+function profileLayer({ image, persistent, tool, network, limits }: ProfileLayer): SandboxLayer {
+  return dropUndefined({ image, persistent, tool, network, limits }) as SandboxLayer;
+}
+
+function merge<Layer extends object>(layers: readonly Layer[]): Layer {
+  return layers.reduce<Table>(
+    (lower, higher) => mergeTables(lower, withoutAliases(higher as Table), ''),
+    {},
+  ) as unknown as Layer;
+}
+
+function mergeTables(lower: Table, higher: Table, path: string): Table {
+  const merged: Record<string, unknown> = { ...lower };
+  for (const [key, value] of Object.entries(higher)) {
+    if (value === undefined) continue;
+    merged[key] = mergeValues(merged[key], value, path === '' ? key : `${path}.${key}`);
+  }
+  return merged;
+}
+
+function mergeValues(lower: unknown, higher: unknown, path: string): unknown {
+  if (appended.has(path) && Array.isArray(lower) && Array.isArray(higher)) return [...lower, ...higher];
+  if (onlyTurnedOn.has(path)) return lower === true || higher === true;
+  const isProfile = /^profiles\.[^.]+/.test(path);
+  return isTable(lower) && isTable(higher) && !isProfile ? mergeTables(lower, higher, path) : higher;
+}
+
+/** `claude_uid` is the older name of `code_uid`: renamed before layers meet, so that the higher layer wins. */
+function withoutAliases(layer: Table): Table {
+  if (!isTable(layer['incus']) || layer['incus']['claude_uid'] === undefined) return layer;
+  const { claude_uid, ...incus } = layer['incus'];
+  return { ...layer, incus: { code_uid: claude_uid, ...incus } };
+}
+
+function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function dropUndefined(table: Table): Table {
+  return Object.fromEntries(Object.entries(table).filter(([, value]) => value !== undefined));
+}

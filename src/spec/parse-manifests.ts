@@ -1,0 +1,125 @@
+import { Problem } from '../base/problem.ts';
+import { checkData, startsWith, type KeyProblem } from './check-data.ts';
+import { checkRules } from './check-rules.ts';
+import { hashSandbox } from './hash.ts';
+import { manifestLayers } from './layers.ts';
+import { nearest } from './nearest.ts';
+import { parseToml, type TomlDocument } from './parse-toml.ts';
+import { resolveSandbox } from './resolve-sandbox.ts';
+import type { Manifest } from './sandbox.ts';
+import { manifestFileSchema, sessionFileSchema, type ProfileLayer, type SettingsLayer } from './schema/files.ts';
+import type { SandboxLayer } from './schema/sandbox.ts';
+
+/** One manifest file as its source read it. */
+export interface ManifestFile {
+  /** Path for people to find it by. */
+  readonly file: string;
+  readonly text: string;
+  /** Identifier of the source. */
+  readonly source: string;
+  /** Home directory of the file's owner, for `~`. */
+  readonly home: string;
+  /** What lies below the manifests: the settings of the host. Empty for the session source, whose files are complete. */
+  readonly settings: SettingsLayer;
+  /** `session`: a file of the session source, where names of sessions and the key `instance` are allowed. */
+  readonly kind?: 'declared' | 'session';
+}
+
+/** What one file says. */
+export interface ParsedFile {
+  readonly file: string;
+  /** The sandboxes without problems of their own. */
+  readonly manifests: readonly Manifest[];
+  /** Everything that is wrong with the file, each with its position. */
+  readonly problems: readonly Problem[];
+  /** Names of all sandboxes in the file, the wrong ones too: what must not be taken for gone. */
+  readonly names: readonly string[];
+}
+
+/** Whether a name is a session's: eight hex digits of the workspace's hash, a dash, and the slot. */
+export function isSessionName(name: string): boolean {
+  return /^[0-9a-f]{8}-[0-9]+$/.test(name);
+}
+
+/** Read one manifest file. Never throws for what the file holds: every fault becomes a problem with a position. */
+export function parseManifestFile(input: ManifestFile): ParsedFile {
+  const { file, text, kind } = input;
+  const document = parseToml(file, text);
+  if (document instanceof Problem) return { file, manifests: [], problems: [document], names: [] };
+  const schema = kind === 'session' ? sessionFileSchema : manifestFileSchema;
+  const found = checkData({ schema, data: document.data, file, locator: document.locator });
+  const versionIsWrong = found.some(({ path }) => path[0] === 'apiVersion');
+  const tables = Object.entries(isTable(document.data['sandbox']) ? document.data['sandbox'] : {});
+  const read = tables
+    .filter(([, table]) => isTable(table))
+    .map(([name, table]) => readTable({ name, table: table as SandboxLayer, document, found, input }));
+  return {
+    file,
+    manifests: versionIsWrong ? [] : read.flatMap(({ manifest }) => manifest ?? []),
+    problems: byPosition([...found.map(({ problem }) => problem), ...read.flatMap(({ problems }) => problems)]),
+    names: tables.map(([name]) => name),
+  };
+}
+
+interface TableInput {
+  readonly name: string;
+  readonly table: SandboxLayer & { readonly instance?: string };
+  readonly document: TomlDocument;
+  readonly found: readonly KeyProblem[];
+  readonly input: ManifestFile;
+}
+
+function readTable({ name, table, document, found, input }: TableInput): {
+  manifest?: Manifest;
+  problems: readonly Problem[];
+} {
+  const { file, source, home, settings } = input;
+  const place = (path: readonly (string | number)[]) => document.locator.nearest(['sandbox', name, ...path]).key;
+  const own = found.filter(({ path }) => startsWith(path, ['sandbox', name]));
+  const wrong = new Set(own.map(({ path }) => String(path[2] ?? '')));
+  const { instance = `coi-${name}`, ...manifest } = withoutKeys(table, wrong);
+  const profile = manifest.profile === undefined ? undefined : profileNamed(manifest.profile, settings);
+  const problems =
+    manifest.profile !== undefined && !profile
+      ? [unknownProfile({ name: manifest.profile, settings, position: { file, ...place(['profile']) } })]
+      : [];
+  const layers = manifestLayers({ settings, profile, manifest });
+  const sandbox = resolveSandbox({ layers, home, session: isSessionName(name) });
+  problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
+  if (own.length + problems.length > 0) return { problems };
+  const position = { file, line: place([]).line };
+  return { manifest: { name, instance, sandbox, source, position, hash: hashSandbox(sandbox) }, problems };
+}
+
+function withoutKeys(table: TableInput['table'], keys: ReadonlySet<string>): TableInput['table'] {
+  return Object.fromEntries(Object.entries(table).filter(([key]) => !keys.has(key)));
+}
+
+function profileNamed(name: string, { profiles = {} }: SettingsLayer): ProfileLayer | undefined {
+  return Object.hasOwn(profiles, name) ? profiles[name] : undefined;
+}
+
+function unknownProfile(profile: {
+  readonly name: string;
+  readonly settings: SettingsLayer;
+  readonly position: { file: string; line: number; column: number };
+}): Problem {
+  const known = Object.keys(profile.settings.profiles ?? {});
+  const meant = nearest(profile.name, known);
+  const others = known.length === 0 ? 'The settings have no profiles.' : `The settings have ${known.join(', ')}.`;
+  return new Problem({
+    code: 'spec.profile',
+    message: `profile "${profile.name}" is not in the settings`,
+    hint: meant ? `Did you mean "${meant}"?` : others,
+    position: profile.position,
+  });
+}
+
+function byPosition(problems: readonly Problem[]): Problem[] {
+  const rank = ({ position }: Problem) => (position?.line ?? 0) * 1e6 + (position?.column ?? 0);
+  return problems.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

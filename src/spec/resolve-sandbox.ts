@@ -1,0 +1,77 @@
+import { posix } from 'node:path';
+import { parseDuration } from '../base/units.ts';
+import { builtIn } from './defaults.ts';
+import { mergeSandbox } from './layers.ts';
+import type { Limits, Sandbox } from './sandbox.ts';
+import type { SandboxLayer } from './schema/sandbox.ts';
+
+/** What a sandbox is resolved from. */
+export interface ResolveInput {
+  /** Layers above the built-in values, lowest first, each already checked. */
+  readonly layers: readonly SandboxLayer[];
+  /** What `~` stands for: the home directory of the file's owner. */
+  readonly home: string;
+  /** Whether it is a session, which ends when its tool ends, or a declared sandbox, which is kept running. */
+  readonly session: boolean;
+}
+
+/** Lay the layers over the built-in values and fill in every default. The result needs no further parsing. */
+export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox {
+  const layer = mergeSandbox(layers);
+  const { workspace, prompt, schedule, lifetime, tool, incus } = layer;
+  return {
+    image: layer.image ?? builtIn.image,
+    state: layer.state ?? 'running',
+    ...(workspace !== undefined && { workspace: expandHome(workspace, home) }),
+    persistent: layer.persistent ?? builtIn.persistent,
+    restart: layer.restart ?? (session ? 'never' : 'always'),
+    tool: tool?.command ? { command: tool.command } : {},
+    ...(prompt !== undefined && { prompt }),
+    network: { mode: layer.network?.mode ?? builtIn.networkMode },
+    limits: resolveLimits(layer.limits),
+    ...(schedule && { schedule: { ...schedule, timezone: schedule.timezone ?? builtIn.timezone } }),
+    ...(lifetime?.ttl !== undefined && { lifetime: { ttlMs: parseDuration(lifetime.ttl)! } }),
+    policy: { ...builtIn.policy, ...layer.policy },
+    dependsOn: [...new Set(layer.depends_on)].toSorted(),
+    codeUser: {
+      uid: incus?.code_uid ?? builtIn.incus.codeUid,
+      name: incus?.code_user ?? builtIn.incus.codeUser,
+    },
+    shift: !(incus?.disable_shift ?? false),
+  };
+}
+
+/** A path with `~` replaced, `.` and `..` taken out, and no slash at its end. */
+export function expandHome(path: string, home: string): string {
+  const absolute = path === '~' || path.startsWith('~/') ? `${home}/${path.slice(1)}` : path;
+  const normal = posix.normalize(absolute);
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
+}
+
+/** Empty texts and zeros mean "none" in files and are left out here. */
+function resolveLimits(limits: SandboxLayer['limits']): Limits {
+  const { cpu = {}, memory = {}, disk = {}, runtime } = limits ?? {};
+  const enforce = memory.enforce ?? (memory.limit ? builtIn.memoryEnforce : undefined);
+  const swap = memory.swap === undefined ? undefined : String(memory.swap);
+  return {
+    ...section('cpu', { count: cpu.count, allowance: cpu.allowance, priority: cpu.priority }),
+    ...section('memory', { limit: memory.limit, enforce, swap }),
+    ...section('disk', {
+      read: bytesPerSecond(disk.read),
+      write: bytesPerSecond(disk.write),
+      max: bytesPerSecond(disk.max),
+      priority: disk.priority,
+    }),
+    ...(runtime?.max_processes && { processes: runtime.max_processes }),
+  };
+}
+
+function section(name: string, members: Readonly<Record<string, string | number | undefined>>): object {
+  const set = Object.entries(members).filter(([, value]) => value !== undefined && value !== '' && value !== 0);
+  return set.length === 0 ? {} : { [name]: Object.fromEntries(set) };
+}
+
+/** Incus takes `10MiB` for what people write as `10MiB/s`. */
+function bytesPerSecond(rate: string | undefined): string | undefined {
+  return rate?.replace(/\/s$/, '');
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { field, later } from './field.ts';
+
+/** What runs inside. */
+export const toolSection = z.strictObject({
+  name: later(z.string(), {
+    description: 'The agent to run: claude, opencode, aider, codex, gemini.',
+    default: 'claude',
+  }),
+  command: field(z.array(z.string().min(1)).min(1), {
+    description: 'The command to run inside, as a list: the program, then its arguments. No shell takes part.',
+    allowed: 'a list of texts with at least one, such as ["bash", "-l"]',
+  }),
+  binary: later(z.string(), { description: "Another program to start in place of the agent's own.", default: '' }),
+  permission_mode: later(z.enum(['bypass', 'interactive']), {
+    description: 'Whether the agent asks before it acts.',
+    default: 'bypass',
+  }),
+  claude: field(
+    z.strictObject({
+      effort_level: later(z.enum(['low', 'medium', 'high']), {
+        description: 'How much thought the agent spends.',
+        default: 'medium',
+      }),
+    }),
+    { description: 'Settings of the agent `claude`.' },
+  ),
+});
+
+/** Where things are kept and mounted. */
+export const pathsSection = z.strictObject({
+  sessions_dir: later(z.string(), { description: 'Where saved sessions are.', default: '~/.coi/sessions' }),
+  storage_dir: later(z.string(), { description: 'Where shared storage is.', default: '~/.coi/storage' }),
+  logs_dir: later(z.string(), { description: 'Where logs are.', default: '~/.coi/logs' }),
+  preserve_workspace_path: later(z.boolean(), {
+    description: 'Whether the workspace is mounted at its path on the host. Can only be turned on by higher layers.',
+    default: false,
+  }),
+});
+
+export const gitSection = z.strictObject({
+  writable_hooks: later(z.boolean(), { description: 'Whether git hooks may be written inside.', default: false }),
+});
+
+export const securitySection = z.strictObject({
+  protected_paths: later(z.array(z.string()), {
+    description: 'Paths of the workspace that are read-only inside. A higher layer replaces the list.',
+    default: ['.git/hooks', '.git/config', '.husky', '.vscode'],
+  }),
+  additional_protected_paths: later(z.array(z.string()), {
+    description: 'More such paths. Layers add up.',
+    default: [],
+  }),
+  disable_protection: later(z.boolean(), {
+    description: 'Whether nothing is read-only. Can only be turned on by higher layers.',
+    default: false,
+  }),
+});
+
+/** Mounts of a manifest: keyed by the path inside, so that a change is one patch operation. */
+export const manifestMounts = z.record(
+  z.string(),
+  z.strictObject({ host: later(z.string(), { description: 'Directory on the host.' }) }),
+);
+
+export const settingsMounts = z.strictObject({
+  default: later(z.array(z.strictObject({ host: z.string(), container: z.string() })), {
+    description: 'Directories mounted into every sandbox: pairs of `host` and `container`. Layers add up.',
+    default: [],
+  }),
+});

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { builtIn } from '../defaults.ts';
+import { gitSection, pathsSection, securitySection, settingsMounts, toolSection } from './features.ts';
+import { field, later } from './field.ts';
+import { declaredName, imageName, instanceName, profileName, sessionSourceName } from './formats.ts';
+import { controllerSection, settingsIncus } from './host.ts';
+import { limitsSection } from './limits.ts';
+import { monitoringSection } from './monitoring.ts';
+import { networkSection } from './network.ts';
+import { sandboxSchema } from './sandbox.ts';
+
+/** The version of the file format that every manifest names. */
+export const apiVersion = 'coi/v1';
+
+const version = z.literal(apiVersion).meta({ description: 'Version of the format.', allowed: `"${apiVersion}"` });
+
+/** A whole manifest file. */
+export const manifestFileSchema = z.strictObject({
+  apiVersion: version,
+  sandbox: field(z.record(declaredName, sandboxSchema), {
+    description: 'The sandboxes, one table each: `[sandbox.NAME]`.',
+  }),
+});
+
+/** A sandbox in the session source, where the command line also says which instance it is. */
+const sessionSandbox = sandboxSchema.extend({
+  instance: field(instanceName, {
+    description: 'Full name of the Incus instance.',
+    allowed: 'a name that Incus takes for an instance',
+  }),
+});
+
+/** A whole file of the session source. */
+export const sessionFileSchema = z.strictObject({
+  apiVersion: version,
+  sandbox: field(z.record(sessionSourceName, sessionSandbox), { description: 'The sandboxes, one table each.' }),
+});
+
+const image = field(imageName, {
+  description: 'Image to create sandboxes from.',
+  default: builtIn.image,
+  allowed: 'the alias or fingerprint of an image',
+});
+const persistent = field(z.boolean(), {
+  description: 'Whether sandboxes outlive a stop from inside.',
+  default: builtIn.persistent,
+});
+
+const profile = z.strictObject({
+  image,
+  persistent,
+  tool: field(toolSection, { description: 'What runs inside.' }),
+  network: field(networkSection, { description: 'What sandboxes may reach.' }),
+  limits: field(limitsSection, { description: 'How much of the host a sandbox may use.' }),
+  environment: later(z.record(z.string(), z.string()), { description: 'Environment variables.', default: {} }),
+});
+
+/** A whole settings file. */
+export const settingsFileSchema = z.strictObject({
+  defaults: field(
+    z.strictObject({
+      image,
+      persistent,
+      model: later(z.string(), { description: 'Model of the agent.', default: 'claude-sonnet-4-5' }),
+      mount_claude_config: later(z.boolean(), { description: "Whether the agent's settings go in.", default: true }),
+    }),
+    { description: 'What every sandbox starts from.' },
+  ),
+  controller: field(controllerSection, { description: 'The controller itself.' }),
+  incus: field(settingsIncus, { description: 'Incus, and the user inside.' }),
+  tool: field(toolSection, { description: 'What runs inside.' }),
+  network: field(networkSection, { description: 'What sandboxes may reach.' }),
+  limits: field(limitsSection, { description: 'How much of the host a sandbox may use.' }),
+  profiles: field(z.record(profileName, profile), {
+    description: 'Named sets of settings: `[profiles.NAME]`. A profile replaces one of the same name in a lower layer.',
+  }),
+  mounts: field(settingsMounts, { description: 'More directories of the host.' }),
+  paths: field(pathsSection, { description: 'Where things are kept and mounted.' }),
+  git: field(gitSection, { description: 'Git inside the workspace.' }),
+  security: field(securitySection, { description: 'What is read-only inside.' }),
+  monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),
+});
+
+/** What one settings file says: only what was written there. */
+export type SettingsLayer = z.infer<typeof settingsFileSchema>;
+export type ProfileLayer = z.infer<typeof profile>;
