@@ -90,19 +90,15 @@ const protectedBlock = stalled(
   'Declare it again with policy.deletion = "delete" first, then remove it',
 );
 
+const orphanedBlock = waiting('Orphaned', 'It is not declared any more and is kept: policy.deletion is "orphan"');
+
 function missing(world: World, verdict: Extract<World['desired'], { kind: 'missing' }>['verdict']): Draft {
   const { instance } = world;
   if (!instance) return { steps: dropReservation(world) };
   const keep = { steps: repairRules(world) };
-  switch (instance.stamp.applied?.deletion) {
-    case 'protect':
-      return { ...keep, block: protectedBlock };
-    case 'orphan':
-      return {
-        ...keep,
-        block: waiting('Orphaned', 'It is not declared any more and is kept: policy.deletion is "orphan"'),
-      };
-  }
+  const deletion = instance.stamp.applied?.deletion;
+  if (deletion === 'protect') return { ...keep, block: protectedBlock };
+  if (deletion === 'orphan') return { ...keep, block: orphanedBlock };
   switch (verdict.kind) {
     case 'allowed':
       return { steps: teardown(instance, { why: 'no source declares it any more', now: world.now }) };

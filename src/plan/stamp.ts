@@ -41,7 +41,7 @@ export function renderStamp(stamp: Partial<Stamp>): Record<string, string> {
   return keys;
 }
 
-function renderValue(value: unknown): string {
+function renderValue(value: Stamp[keyof Stamp]): string {
   if (value === undefined || value === false) return '';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
@@ -53,8 +53,8 @@ function renderValue(value: unknown): string {
 export function parseStamp(config: Readonly<Record<string, string>>): Stamp | undefined {
   const text = (name: keyof Stamp) => config[prefix + name] ?? '';
   if (!/^[0-9A-Z]{26}$/.test(text('uid')) || !text('name') || !text('instance') || !text('source')) return undefined;
-  const applied = parseJson<View>(text('applied'));
-  const intent = parseJson<Intent>(text('intent'));
+  const applied = parseJson(text('applied')) as View | undefined | 'broken';
+  const intent = parseJson(text('intent')) as Intent | undefined | 'broken';
   if (applied === 'broken' || intent === 'broken') return undefined;
   return {
     uid: text('uid'),
@@ -69,10 +69,10 @@ export function parseStamp(config: Readonly<Record<string, string>>): Stamp | un
   };
 }
 
-function parseJson<T>(text: string): T | undefined | 'broken' {
+function parseJson(text: string): unknown {
   if (text === '') return undefined;
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text);
   } catch {
     // Somebody edited the key by hand: the caller then treats the whole instance as not ours.
     return 'broken';

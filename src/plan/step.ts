@@ -30,7 +30,7 @@ export type Action =
     }
   | {
       readonly kind: 'power';
-      readonly to: 'start' | 'stop' | 'freeze' | 'unfreeze' | 'restart';
+      readonly to: 'start' | 'stop' | 'freeze' | 'unfreeze';
       readonly force: boolean;
     }
   | { readonly kind: 'update'; readonly operations: readonly Operation[]; readonly stamp: Partial<Stamp> }

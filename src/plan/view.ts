@@ -28,11 +28,12 @@ export interface LiveInstance {
  * and that coi never did are not looked at. What Incus cannot show (image alias, agent) is taken from `applied`.
  */
 export function liveView(live: LiveInstance, desired: View, applied: View | undefined): View {
+  const { image, network, agent, deletion } = applied ?? desired;
   return {
-    image: applied?.image ?? desired.image,
-    network: applied?.network ?? desired.network,
-    agent: applied?.agent ?? desired.agent,
-    deletion: applied?.deletion ?? desired.deletion,
+    image,
+    network,
+    agent,
+    deletion,
     profiles: live.profiles,
     config: pick(live.config, [desired.config, applied?.config ?? {}]),
     devices: pick(live.devices, [desired.devices, applied?.devices ?? {}]),

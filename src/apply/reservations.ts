@@ -1,0 +1,63 @@
+import { ulid } from 'ulid';
+import { chooseEndpoint } from '../network/endpoint.ts';
+import type { Bridge } from '../network/policy.ts';
+import type { Reservation } from '../plan/render-instance.ts';
+import type { NetworkMode } from '../spec/sandbox.ts';
+
+/** A reservation together with the policy its rules were loaded for. */
+export interface Reserved extends Reservation {
+  readonly network: NetworkMode;
+}
+
+/**
+ * uid and addresses of instances that do not exist yet. Kept in memory only: after a crash their rules belong to nobody and
+ * are removed, and the next attempt chooses anew.
+ */
+export class Reservations {
+  readonly #byName = new Map<string, Reserved>();
+  readonly #created = new Set<string>();
+
+  of(name: string): Reserved | undefined {
+    return this.#byName.get(name);
+  }
+
+  all(): Iterable<Reserved> {
+    return this.#byName.values();
+  }
+
+  /**
+   * Choose a uid and free addresses.
+   * @param taken IPv4 addresses of every instance that exists
+   * @throws {Problem} when the bridge has no address left
+   */
+  reserve(
+    name: string,
+    { bridge, taken, network }: { bridge: Bridge; taken: Iterable<string>; network: NetworkMode },
+  ): Reserved {
+    const uid = ulid();
+    const reservedHere = [...this.#byName.values()].map(({ endpoint }) => endpoint.ipv4);
+    const endpoint = chooseEndpoint({ uid, bridge, taken: new Set([...taken, ...reservedHere]) });
+    const reserved = { uid, endpoint, network };
+    this.#byName.set(name, reserved);
+    return reserved;
+  }
+
+  /** Remember that this process saw a creation succeed, so that a stopped instance is not taken for a wreck. */
+  markCreated(uid: string): void {
+    this.#created.add(uid);
+  }
+
+  wasCreated(uid: string): boolean {
+    return this.#created.has(uid);
+  }
+
+  /** The instance exists and speaks for itself from now on. */
+  settle(name: string): void {
+    this.#byName.delete(name);
+  }
+
+  release(uid: string): void {
+    this.#created.delete(uid);
+    for (const [name, reserved] of this.#byName) if (reserved.uid === uid) this.#byName.delete(name);
+  }
+}

@@ -1,0 +1,145 @@
+import type { Problem } from '../base/problem.ts';
+import { activeOverrides } from '../plan/override.ts';
+import type { Plan } from '../plan/step.ts';
+import type { World } from '../plan/world.ts';
+
+export const conditionTypes = [
+  'Ready',
+  'Reconciling',
+  'Stalled',
+  'Drifted',
+  'Healthy',
+  'Suspended',
+  'Pruning',
+  'Quarantined',
+] as const;
+export type ConditionType = (typeof conditionTypes)[number];
+
+/** One thing that can be said about a sandbox, in the form that Kubernetes' kstatus made common. */
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** One word from a closed list, for scripts. */
+  readonly reason: string;
+  readonly message: string;
+  /** When `status` or `reason` last changed, milliseconds since 1970. */
+  readonly since: number;
+}
+
+type Draft = Omit<Condition, 'since'>;
+
+/** What one look at a sandbox came to. */
+export interface Look {
+  readonly world: World;
+  readonly plan: Plan;
+  /** Why the last step failed, when it did. */
+  readonly failure?: Problem | undefined;
+}
+
+/**
+ * What can be said after a look. Ready and Healthy are always there; the others describe something out of the ordinary and
+ * exist only while it lasts.
+ */
+export function deriveConditions(look: Look): Draft[] {
+  return [
+    ready(look),
+    healthy(look),
+    ...reconciling(look),
+    ...stalledCondition(look),
+    ...drifted(look),
+    ...held(look),
+    ...pruning(look),
+  ];
+}
+
+/** Carry over since when a condition holds; `transitions` are those that changed, also the ones that went away. */
+export function mergeConditions(before: readonly Condition[], drafts: readonly Draft[], now: number) {
+  const conditions = drafts.map((draft): Condition => {
+    const old = before.find(({ type }) => type === draft.type);
+    const isSame = old?.status === draft.status && old.reason === draft.reason;
+    return { ...draft, since: isSame ? old.since : now };
+  });
+  const changed = conditions.filter(({ since }) => since === now);
+  const gone = before.filter(({ type }) => !drafts.some((draft) => draft.type === type));
+  return {
+    conditions,
+    transitions: [...changed, ...gone.map((old) => ({ ...old, status: 'False' as const, since: now }))],
+  };
+}
+
+function ready({ world, plan, failure }: Look): Draft {
+  const type = 'Ready';
+  if (failure) return { type, status: 'False', reason: 'Failed', message: failure.message };
+  const [step] = plan.steps;
+  if (step) return { type, status: 'False', reason: progress(world, plan), message: step.why };
+  if (plan.block) return { type, status: 'False', reason: 'Blocked', message: plan.block.message };
+  if (world.desired.kind !== 'declared')
+    return { type, status: 'False', reason: 'Deleting', message: 'It is not declared' };
+  return { type, status: 'True', reason: 'InSync', message: 'It is as declared' };
+}
+
+function progress(world: World, plan: Plan): string {
+  if (plan.steps.some(({ action }) => action.kind === 'create' || action.kind === 'reserve')) return 'Creating';
+  return plan.steps.some(({ action }) => action.kind === 'delete') || world.desired.kind !== 'declared'
+    ? 'Deleting'
+    : 'Updating';
+}
+
+function healthy({ world }: Look): Draft {
+  const type = 'Healthy';
+  const { instance, agent } = world;
+  if (!instance) return { type, status: 'Unknown', reason: 'Unknown', message: 'There is no instance' };
+  if (instance.rules !== 'current') {
+    return { type, status: 'False', reason: 'EgressMissing', message: 'Its network rules are not loaded' };
+  }
+  if (agent.kind === 'ended') {
+    return { type, status: 'False', reason: 'AgentDown', message: `Its agent ended with exit code ${agent.exitCode}` };
+  }
+  const reason = { running: 'Running', frozen: 'Frozen', stopped: 'Stopped', other: 'Unknown' }[instance.power];
+  return { type, status: reason === 'Unknown' ? 'Unknown' : 'True', reason, message: `It is ${instance.power}` };
+}
+
+function reconciling({ plan, failure }: Look): Draft[] {
+  const type = 'Reconciling';
+  const isWaiting = plan.block !== undefined && !plan.block.stalled && plan.block.reason.startsWith('Waiting');
+  if (isWaiting && plan.block)
+    return [{ type, status: 'True', reason: plan.block.reason, message: plan.block.message }];
+  if (plan.steps.length === 0) return [];
+  const reason = failure && failure.retry !== 'never' ? 'ProgressingWithRetry' : 'Progressing';
+  return [{ type, status: 'True', reason, message: plan.steps.map(({ action }) => action.kind).join(', ') }];
+}
+
+function stalledCondition({ plan, failure }: Look): Draft[] {
+  const type = 'Stalled';
+  if (failure?.retry === 'never') return [{ type, status: 'True', reason: 'StepFailed', message: withHint(failure) }];
+  if (!plan.block?.stalled) return [];
+  return [{ type, status: 'True', reason: plan.block.reason, message: withHint(plan.block) }];
+}
+
+function withHint({ message, hint }: { readonly message: string; readonly hint?: string | undefined }): string {
+  return hint ? `${message}. ${hint}` : message;
+}
+
+function drifted({ world, plan }: Look): Draft[] {
+  if (plan.drift.length === 0 || world.desired.kind !== 'declared') return [];
+  const reason = world.desired.manifest.sandbox.policy.drift === 'enforce' ? 'Enforced' : 'Observed';
+  return [{ type: 'Drifted', status: 'True', reason, message: `Changed by hand: ${plan.drift.join(', ')}` }];
+}
+
+function held({ world }: Look): Draft[] {
+  const hash = world.desired.kind === 'declared' ? world.desired.manifest.hash : undefined;
+  return activeOverrides(world.overrides, hash, world.now).flatMap((override): Draft[] => {
+    const message = `By ${override.by}: ${override.reason}`;
+    if (override.kind === 'suspend') return [{ type: 'Suspended', status: 'True', reason: 'User', message }];
+    if (override.kind === 'quarantine') return [{ type: 'Quarantined', status: 'True', reason: 'Security', message }];
+    return [];
+  });
+}
+
+function pruning({ world, plan }: Look): Draft[] {
+  if (world.desired.kind === 'declared' || !(world.instance ?? world.tombstone)) return [];
+  const type = 'Pruning';
+  if (plan.steps.length > 0) return [{ type, status: 'True', reason: 'InProgress', message: plan.steps[0]!.why }];
+  if (!plan.block) return [];
+  return [{ type, status: 'False', reason: plan.block.reason, message: plan.block.message }];
+}

@@ -1,0 +1,191 @@
+import { backoffMs, type Backoff } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+
+/** Urgency of a key, highest first. Waiting makes a key more urgent, so that none is forgotten. */
+export const priorities = { security: 100, command: 50, spec: 0, event: -5, retry: -10, resync: -100 } as const;
+export type Priority = keyof typeof priorities;
+
+/** Waiting that long makes a ready key one more urgent. */
+const ageingMs = 5_000;
+
+/** A key on its way to a worker. */
+export interface QueueItem {
+  readonly key: string;
+  readonly priority: Priority;
+  /** Milliseconds between being ready and being taken. */
+  readonly waitedMs: number;
+}
+
+/** How a worker leaves a key. */
+export type QueueResult =
+  /** Nothing left to do; look again after `afterMs` at the latest. */
+  | { readonly kind: 'settled'; readonly afterMs?: number }
+  /** Try again after a wait that grows. */
+  | { readonly kind: 'failed' }
+  /** Trying again cannot help until something changes. */
+  | { readonly kind: 'stalled'; readonly afterMs?: number };
+
+export interface AddOptions {
+  readonly priority?: Priority;
+  readonly afterMs?: number;
+}
+
+interface Waiting {
+  readonly priority: Priority;
+  /** Monotonic time from which it may be taken. */
+  readonly dueAt: number;
+  /** Order of arrival, for equal urgency. */
+  readonly order: number;
+}
+
+/** What is in the queue right now, for metrics and people. Times in milliseconds. */
+export interface QueueSnapshot {
+  readonly ready: readonly { readonly key: string; readonly priority: Priority; readonly waitedMs: number }[];
+  readonly delayed: readonly { readonly key: string; readonly priority: Priority; readonly inMs: number }[];
+  readonly active: readonly { readonly key: string; readonly forMs: number }[];
+}
+
+/**
+ * Keys to look at. It holds names, never events: a key that is added many times is looked at once, never by two workers at a
+ * time, and a key that is added while it is looked at is looked at once more.
+ */
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #backoff: Backoff;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #active = new Map<string, { readonly since: number; again: Priority | undefined }>();
+  readonly #failures = new Map<string, number>();
+  readonly #takers: (() => void)[] = [];
+  #timer: Disposable | undefined;
+  #order = 0;
+  /** Counters since the start, for metrics. */
+  readonly counts = { adds: 0, retries: 0 };
+
+  constructor({ clock, backoff, random = Math.random }: { clock: Clock; backoff: Backoff; random?: () => number }) {
+    this.#clock = clock;
+    this.#backoff = backoff;
+    this.#random = random;
+  }
+
+  /** Ask for a key to be looked at. The higher priority and the earlier time win over what was asked before. */
+  add(key: string, { priority = 'event', afterMs = 0 }: AddOptions = {}): void {
+    this.counts.adds += 1;
+    const active = this.#active.get(key);
+    if (active && afterMs === 0) {
+      active.again = active.again === undefined ? priority : higher(active.again, priority);
+      return;
+    }
+    const before = this.#waiting.get(key);
+    const dueAt = this.#clock.monotonic() + afterMs;
+    if (before && this.#isHeldBack(key, before, priority)) return;
+    this.#waiting.set(key, {
+      priority: before ? higher(before.priority, priority) : priority,
+      dueAt: before ? Math.min(before.dueAt, dueAt) : dueAt,
+      order: before?.order ?? this.#order++,
+    });
+    this.#wake();
+  }
+
+  /** A failing key keeps its wait when only an event asks: most such events are echoes of its own failing. */
+  #isHeldBack(key: string, before: Waiting, priority: Priority): boolean {
+    const isWaiting = before.dueAt > this.#clock.monotonic();
+    return isWaiting && (this.#failures.get(key) ?? 0) > 0 && priorities[priority] < priorities.spec;
+  }
+
+  /** The most urgent ready key, as soon as there is one. Rejects with the signal's reason when it aborts. */
+  async next(signal: AbortSignal): Promise<QueueItem> {
+    for (;;) {
+      signal.throwIfAborted();
+      const item = this.#take();
+      if (item) return item;
+      await this.#somethingReady(signal);
+    }
+  }
+
+  #take(): QueueItem | undefined {
+    const now = this.#clock.monotonic();
+    let best: { key: string; entry: Waiting; urgency: number } | undefined;
+    for (const [key, entry] of this.#waiting) {
+      if (entry.dueAt > now || this.#active.has(key)) continue;
+      const urgency = priorities[entry.priority] + Math.floor((now - entry.dueAt) / ageingMs);
+      const isBetter = !best || urgency > best.urgency || (urgency === best.urgency && entry.order < best.entry.order);
+      if (isBetter) best = { key, entry, urgency };
+    }
+    if (!best) return undefined;
+    this.#waiting.delete(best.key);
+    this.#active.set(best.key, { since: now, again: undefined });
+    return { key: best.key, priority: best.entry.priority, waitedMs: now - best.entry.dueAt };
+  }
+
+  async #somethingReady(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#takers.push(resolve);
+    this.#armTimer();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+  }
+
+  /** Give a key back. Everything that was asked for meanwhile counts now. */
+  done(key: string, result: QueueResult): void {
+    const again = this.#active.get(key)?.again;
+    this.#active.delete(key);
+    if (result.kind === 'failed') this.#retryLater(key, again);
+    else {
+      this.#failures.delete(key);
+      if (again !== undefined) this.add(key, { priority: again });
+      else if (result.afterMs !== undefined) this.add(key, { priority: 'resync', afterMs: result.afterMs });
+    }
+    this.#wake();
+  }
+
+  #retryLater(key: string, again: Priority | undefined): void {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, failures);
+    this.counts.retries += 1;
+    const isUrgent = again !== undefined && priorities[again] >= priorities.spec;
+    const afterMs = isUrgent ? 0 : backoffMs(this.#backoff, failures, this.#random());
+    this.add(key, { priority: isUrgent ? again : 'retry', afterMs });
+  }
+
+  /** Drop what is known about a key that will not come back. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+    this.#waiting.delete(key);
+  }
+
+  /** Tries in a row that have failed. */
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  #wake(): void {
+    for (const taker of this.#takers.splice(0)) taker();
+  }
+
+  #armTimer(): void {
+    this.#timer?.[Symbol.dispose]();
+    let earliest = Infinity;
+    for (const [key, { dueAt }] of this.#waiting) if (!this.#active.has(key)) earliest = Math.min(earliest, dueAt);
+    if (earliest === Infinity) return;
+    this.#timer = this.#clock.after(Math.max(0, Math.ceil(earliest - this.#clock.monotonic())), () => this.#wake());
+  }
+
+  snapshot(): QueueSnapshot {
+    const now = this.#clock.monotonic();
+    const entries = [...this.#waiting].map(([key, entry]) => ({ key, ...entry }));
+    return {
+      ready: entries
+        .filter(({ dueAt }) => dueAt <= now)
+        .map(({ key, priority, dueAt }) => ({ key, priority, waitedMs: now - dueAt })),
+      delayed: entries
+        .filter(({ dueAt }) => dueAt > now)
+        .map(({ key, priority, dueAt }) => ({ key, priority, inMs: dueAt - now })),
+      active: [...this.#active].map(([key, { since }]) => ({ key, forMs: now - since })),
+    };
+  }
+}
+
+function higher(a: Priority, b: Priority): Priority {
+  return priorities[a] >= priorities[b] ? a : b;
+}

@@ -1,0 +1,85 @@
+import type { Difference } from './difference.ts';
+import type { Aim } from './obstacle.ts';
+import type { Stamp } from './stamp.ts';
+import type { Block, Step } from './step.ts';
+import { stalled, stepOn } from './steps.ts';
+import type { View } from './view.ts';
+import type { OwnedInstance, World } from './world.ts';
+
+/** What is to change on an instance that exists. */
+export interface Change {
+  readonly instance: OwnedInstance;
+  readonly desired: View;
+  readonly wanted: readonly Difference[];
+}
+
+/** Steps towards the desired view, and what stands in the way of the rest. */
+export interface ChangeDraft {
+  readonly steps: readonly Step[];
+  readonly block?: Block;
+  /** Why only a new instance will do, where the policy allows one. */
+  readonly recreate?: string;
+}
+
+/** Carry out differences in the least disruptive way that the policy allows. */
+export function changeSteps(world: World, { manifest }: Aim, { instance, desired, wanted }: Change): ChangeDraft {
+  const { allow } = manifest.sandbox.policy;
+  const recreate = wanted.filter(({ change }) => change === 'recreate');
+  if (recreate.length > 0 && allow === 'recreate' && world.imageExists !== false) {
+    return { steps: [], recreate: `${pathsOf(recreate)} can only change with a new instance` };
+  }
+  const restart = isUp(instance) ? wanted.filter(needsRestart) : [];
+  const isHeld = allow === 'in-place';
+  const held = [...recreate, ...(isHeld ? restart : [])];
+  const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each)) };
+  const isRestarting = restart.length > 0 && !isHeld;
+  const steps = [...patchStep(now, isRestarting ? world.now : undefined), ...restartSteps(instance, isRestarting)];
+  return held.length > 0 ? { steps, block: immutableBlock(held) } : { steps };
+}
+
+function isUp({ power }: OwnedInstance): boolean {
+  return power === 'running' || power === 'frozen';
+}
+
+/** Drift in such a field is put right for the next start; what is running was started with the value before. */
+function needsRestart({ change, origin }: Difference): boolean {
+  return change === 'restart' && origin === 'update';
+}
+
+function pathsOf(wanted: readonly Difference[]): string {
+  return wanted.map(({ path }) => path).join(', ');
+}
+
+function immutableBlock(held: readonly Difference[]): Block {
+  const needed = held.some(({ change }) => change === 'recreate') ? 'recreate' : 'restart';
+  const means = needed === 'recreate' ? 'new instance' : 'restart';
+  const message = `${pathsOf(held)} can only change with a ${means}, which policy.allow rules out`;
+  return stalled('ImmutableChange', message, `Set policy.allow = "${needed}", or take the change back`);
+}
+
+/** One PATCH. Where a restart must follow, the same write says so, so that a crash in between cannot lose it. */
+function patchStep({ instance, desired, wanted }: Change, restartAt: number | undefined): Step[] {
+  const patch = wanted.map(({ operation }) => operation);
+  const operations = patch.filter(({ path }) => /^\/(config|devices|profiles)/.test(path));
+  if (operations.length === 0 && restartAt === undefined) return [];
+  const isDrift = wanted.every(({ origin }) => origin === 'drift');
+  const why = isDrift ? 'somebody changed it by hand' : 'its manifest changed';
+  const stamp: Partial<Stamp> =
+    restartAt === undefined ? {} : { intent: { kind: 'restart', at: restartAt }, applied: desired };
+  const security = wanted.some((each) => each.security);
+  return [stepOn(instance, { kind: 'update', operations, stamp }, { why, patch, security })];
+}
+
+/** A restart is a stop that the intent explains, then the ordinary start of something that is stopped. */
+function restartSteps(instance: OwnedInstance, isRestarting: boolean): Step[] {
+  const isIntended = instance.stamp.intent?.kind === 'restart';
+  if (!isIntended && !isRestarting) return [];
+  const why = 'the change takes effect with a restart';
+  const stop = stepOn(instance, { kind: 'power', to: 'stop', force: false }, { why });
+  const clear = stepOn(
+    instance,
+    { kind: 'stamp', stamp: { intent: undefined } },
+    { why: 'it is stopped for its restart' },
+  );
+  return isUp(instance) ? [stop, clear] : [clear];
+}

@@ -1,0 +1,50 @@
+import type { Manifest } from '../spec/sandbox.ts';
+import type { Aim } from './obstacle.ts';
+import type { Stamp } from './stamp.ts';
+import type { Step } from './step.ts';
+import { stepOn } from './steps.ts';
+import { normaliseView, type View } from './view.ts';
+import type { OwnedInstance, World } from './world.ts';
+
+/** What was carried out on an instance. */
+interface Carried {
+  readonly instance: OwnedInstance;
+  readonly manifest: Manifest;
+  readonly desired: View;
+  /** Whether steps before this one change the instance. */
+  readonly changing: boolean;
+}
+
+/** Remember what was carried out, once it is so: one write that also clears the intent. */
+export function stampSteps({ instance, manifest, desired, changing }: Carried): Step[] {
+  const { stamp } = instance;
+  const isFirst = stamp.intent?.kind === 'create';
+  const isUpdate = stamp.hash !== manifest.hash && !isFirst;
+  if (!changing && !isUpdate && isCurrent(instance, desired)) return [];
+  const generation = isUpdate ? stamp.generation + 1 : stamp.generation;
+  const next: Partial<Stamp> = { hash: manifest.hash, generation, applied: desired, intent: undefined, halted: false };
+  const why = isFirst ? 'its creation is complete' : 'it is as declared now';
+  return [stepOn(instance, { kind: 'stamp', stamp: next }, { why })];
+}
+
+function isCurrent({ stamp, power }: OwnedInstance, desired: View): boolean {
+  const isStale = stamp.halted && power === 'running';
+  return !stamp.intent && !isStale && stamp.applied !== undefined && isSame(stamp.applied, desired);
+}
+
+function isSame(a: View, b: View): boolean {
+  return JSON.stringify(normaliseView(a)) === JSON.stringify(normaliseView(b));
+}
+
+/** Start the agent of a sandbox that runs, and start it again when it ended and is to be restarted. */
+export function agentSteps(world: World, { manifest, goal }: Aim, instance: OwnedInstance): Step[] {
+  if (!manifest.sandbox.tool.command || goal.state !== 'running') return [];
+  const { agent } = world;
+  if (agent.kind === 'absent' || instance.power === 'stopped') {
+    return [stepOn(instance, { kind: 'agent', manifest, restart: false }, { why: 'its agent is not running' })];
+  }
+  const isDue = agent.kind === 'ended' && manifest.sandbox.restart === 'always' && agent.restartAt <= world.now;
+  if (!isDue) return [];
+  const why = `its agent ended with exit code ${agent.exitCode} and restart is "always"`;
+  return [stepOn(instance, { kind: 'agent', manifest, restart: true }, { why })];
+}

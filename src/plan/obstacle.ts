@@ -1,0 +1,43 @@
+import type { Manifest, RunState } from '../spec/sandbox.ts';
+import type { EffectiveState } from './effective-state.ts';
+import type { Override } from './override.ts';
+import type { Block } from './step.ts';
+import { stalled, waiting } from './steps.ts';
+import type { World } from './world.ts';
+
+/** What a declared sandbox is to become. */
+export interface Aim {
+  readonly manifest: Manifest;
+  readonly goal: EffectiveState;
+  readonly overrides: readonly Override[];
+}
+
+/** A quarantined or frozen-by-command sandbox is never started just to be frozen; one that is declared frozen is. */
+export function wantsStart(state: RunState, overrides: readonly Override[]): boolean {
+  return state === 'running' || (state === 'frozen' && !overrides.some((override) => override.state === 'frozen'));
+}
+
+/** What stands in the way of creating or starting. Most lasting reasons first. */
+export function obstacle(
+  world: World,
+  { manifest, start, creating }: { manifest: Manifest; start: boolean; creating: boolean },
+): Block | undefined {
+  if (creating && world.nameTaken) {
+    const hint = `Rename the sandbox, remove the instance, or take it over with: coi adopt ${manifest.name}`;
+    return stalled('ForeignOwner', world.nameTaken, hint);
+  }
+  if (creating && world.imageExists === false) {
+    return stalled(
+      'ImageMissing',
+      `There is no image with the alias "${manifest.sandbox.image}"`,
+      'List the images with: incus image list',
+    );
+  }
+  if ((creating || start) && world.workspace) {
+    return stalled('InvalidWorkspace', world.workspace.message, world.workspace.hint);
+  }
+  const unready = start ? world.dependencies.filter(({ ready }) => !ready).map(({ name }) => name) : [];
+  if (unready.length > 0) return waiting('WaitingDependency', `It waits for ${unready.join(', ')} to be Ready`);
+  if (!world.networkReady) return waiting('WaitingNetwork', 'It waits for the network rules of this host');
+  return undefined;
+}

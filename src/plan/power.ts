@@ -1,0 +1,68 @@
+import type { Manifest, RunState } from '../spec/sandbox.ts';
+import type { ChangeDraft } from './change.ts';
+import { obstacle, wantsStart, type Aim } from './obstacle.ts';
+import type { Action, Block, Step } from './step.ts';
+import { stepOn, waiting } from './steps.ts';
+import type { OwnedInstance, World } from './world.ts';
+
+type Transition = Extract<Action, { kind: 'power' }>['to'];
+
+/** Power that differs from the goal, in the steps that Incus allows. */
+export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): ChangeDraft {
+  const { manifest, goal, overrides } = aim;
+  const to = transition(instance.power, goal.state, wantsStart(goal.state, overrides));
+  if (to === undefined) return { steps: [] };
+  const block = isHalt(to) ? undefined : riseBlock(world, manifest, { instance, to });
+  if (block) return { steps: [], block };
+  const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
+  const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
+  const power = stepOn(instance, { kind: 'power', to, force: false }, { why, security });
+  return { steps: [...haltNote(manifest, instance, { to, security }), power] };
+}
+
+function isHalt(to: Transition): boolean {
+  return to === 'stop' || to === 'freeze';
+}
+
+function transition(power: OwnedInstance['power'], goal: RunState, start: boolean): Transition | undefined {
+  if (goal === 'stopped') return power === 'stopped' ? undefined : 'stop';
+  if (power === 'stopped') return start ? 'start' : undefined;
+  if (power === 'other') return 'stop';
+  if (goal === 'frozen') return power === 'frozen' ? undefined : 'freeze';
+  return power === 'frozen' ? 'unfreeze' : undefined;
+}
+
+/** Note on the instance that the halt that follows is ours, where a later look must tell. */
+function haltNote(
+  manifest: Manifest,
+  instance: OwnedInstance,
+  { to, security }: { to: Transition; security: boolean },
+): Step[] {
+  if (!isHalt(to) || !remembersHalts(manifest) || instance.stamp.halted) return [];
+  const note = { kind: 'stamp', stamp: { halted: true } } as const;
+  return [stepOn(instance, note, { why: 'a later look must know who halted it', security })];
+}
+
+/** Whether it matters later who stopped or froze it. */
+function remembersHalts({ sandbox }: Manifest): boolean {
+  return sandbox.restart === 'never' || sandbox.policy.drift === 'observe';
+}
+
+/** What speaks against starting or thawing: that somebody else halted it, or that something it needs is not there. */
+function riseBlock(world: World, manifest: Manifest, { instance, to }: { instance: OwnedInstance; to: Transition }) {
+  const ended = endedBlock(manifest, instance, to);
+  if (ended || to !== 'start') return ended;
+  return obstacle(world, { manifest, start: true, creating: false });
+}
+
+/** A halt that coi did not make is respected where the manifest says so. */
+function endedBlock(manifest: Manifest, { stamp, lostPower }: OwnedInstance, to: Transition): Block | undefined {
+  const isNew = stamp.hash !== manifest.hash || stamp.intent !== undefined;
+  if (isNew || stamp.halted || lostPower) return undefined;
+  const { restart, policy } = manifest.sandbox;
+  if (to === 'start' && restart === 'never') {
+    return waiting('Ended', 'It was stopped from inside or by hand, and restart is "never"');
+  }
+  if (policy.drift !== 'observe') return undefined;
+  return waiting('Ended', `It was ${to === 'start' ? 'stopped' : 'frozen'} by hand, and policy.drift is "observe"`);
+}

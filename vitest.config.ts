@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config';
+
+const lab = {
+  fileParallelism: false,
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+};
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/tally.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.lab.test.ts', 'test/**/*.chaos.test.ts'],
+        },
+      },
+      { extends: true, test: { name: 'lab', include: ['test/**/*.lab.test.ts'], ...lab } },
+      { extends: true, test: { name: 'chaos', include: ['test/**/*.chaos.test.ts'], ...lab, testTimeout: 3_600_000 } },
+    ],
+  },
+});
