@@ -4,7 +4,7 @@ import { describeAllowed, renderPath, renderValue } from './describe.ts';
 import type { KeyPath, TomlLocator } from './locate-toml.ts';
 import { nearest } from './nearest.ts';
 import { metaOf } from './schema/field.ts';
-import { childOf, definitionOf } from './schema/walk.ts';
+import { childOf, definitionOf, isUnbuilt } from './schema/walk.ts';
 
 /** What is checked: a document, and where to point when something is wrong. */
 export interface CheckInput {
@@ -72,10 +72,11 @@ function unbuiltIn(schema: z.ZodType, data: unknown, path: KeyPath): Unbuilt[] {
   if (Array.isArray(unbuilt)) return unbuilt.includes(data) ? [{ path, value: data }] : [];
   const { shape, valueType } = definitionOf(schema);
   if ((!shape && !valueType) || typeof data !== 'object' || data === null || Array.isArray(data)) return [];
-  return Object.entries(data).flatMap(([key, value]) => {
+  const below = Object.entries(data).flatMap(([key, value]) => {
     const child = childOf(schema, key);
     return child ? unbuiltIn(child, value, [...path, key]) : [];
   });
+  return below.length === 0 && isUnbuilt(schema) ? [{ path }] : below;
 }
 
 function unsupported({ path, value, input }: { path: KeyPath; value?: unknown; input: CheckInput }): Problem {

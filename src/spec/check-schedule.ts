@@ -18,7 +18,7 @@ export function cronFault(expression: string): string | undefined {
 /** Why a text is no time zone, as a sentence; undefined when it is one. */
 export function timezoneFault(zone: string): string | undefined {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
+    Intl.DateTimeFormat('en', { timeZone: zone });
     return undefined;
   } catch {
     // A RangeError is how Intl says that it does not know the zone.

@@ -1,4 +1,4 @@
-import type { NetworkMode, Policy } from './sandbox.ts';
+import type { NetworkMode, Policy, RunState } from './sandbox.ts';
 
 /**
  * What holds where nobody says otherwise: the lowest layer. Kept free of imports that cost time, because the command
@@ -7,6 +7,7 @@ import type { NetworkMode, Policy } from './sandbox.ts';
 export const builtIn = {
   image: 'coi',
   persistent: false,
+  state: 'running' satisfies RunState,
   networkMode: 'restricted' satisfies NetworkMode,
   policy: { deletion: 'delete', drift: 'enforce', allow: 'in-place' } satisfies Policy,
   timezone: 'UTC',

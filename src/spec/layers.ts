@@ -31,7 +31,7 @@ export function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
     network,
     limits,
     incus: dropUndefined({ code_uid, code_user, disable_shift }),
-  }) as SandboxLayer;
+  });
 }
 
 /** What the layers of the command line are, above the settings files. */
@@ -61,7 +61,7 @@ export function manifestLayers(layers: {
 }
 
 function profileLayer({ image, persistent, tool, network, limits }: ProfileLayer): SandboxLayer {
-  return dropUndefined({ image, persistent, tool, network, limits }) as SandboxLayer;
+  return dropUndefined({ image, persistent, tool, network, limits });
 }
 
 function merge<Layer extends object>(layers: readonly Layer[]): Layer {

@@ -154,9 +154,9 @@ function scanKeys(scan: Scan): { name: string; offset: number }[] {
 const escapes: Readonly<Record<string, string>> = { b: '\b', t: '\t', n: '\n', f: '\f', r: '\r', e: '\u001B' };
 
 function unescape(text: string): string {
-  return text.replace(/\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))/gs, (_, u, long, x, single) => {
-    const hex = u ?? long ?? x;
-    return hex === undefined ? (escapes[single] ?? single) : String.fromCodePoint(Number.parseInt(hex, 16));
+  return text.replace(/\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|.)/gs, (escape) => {
+    const hex = escape.slice(2);
+    return hex === '' ? (escapes[escape[1]!] ?? escape[1]!) : String.fromCodePoint(Number.parseInt(hex, 16));
   });
 }
 

@@ -18,26 +18,42 @@ export interface ResolveInput {
 /** Lay the layers over the built-in values and fill in every default. The result needs no further parsing. */
 export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox {
   const layer = mergeSandbox(layers);
-  const { workspace, prompt, schedule, lifetime, tool, incus } = layer;
   return {
-    image: layer.image ?? builtIn.image,
-    state: layer.state ?? 'running',
-    ...(workspace !== undefined && { workspace: expandHome(workspace, home) }),
-    persistent: layer.persistent ?? builtIn.persistent,
-    restart: layer.restart ?? (session ? 'never' : 'always'),
-    tool: tool?.command ? { command: tool.command } : {},
-    ...(prompt !== undefined && { prompt }),
+    ...whatRuns(layer, home),
+    ...whenItRuns(layer, session),
     network: { mode: layer.network?.mode ?? builtIn.networkMode },
     limits: resolveLimits(layer.limits),
-    ...(schedule && { schedule: { ...schedule, timezone: schedule.timezone ?? builtIn.timezone } }),
-    ...(lifetime?.ttl !== undefined && { lifetime: { ttlMs: parseDuration(lifetime.ttl)! } }),
     policy: { ...builtIn.policy, ...layer.policy },
-    dependsOn: [...new Set(layer.depends_on)].toSorted(),
-    codeUser: {
-      uid: incus?.code_uid ?? builtIn.incus.codeUid,
-      name: incus?.code_user ?? builtIn.incus.codeUser,
-    },
-    shift: !(incus?.disable_shift ?? false),
+  };
+}
+
+type Part<Keys extends keyof Sandbox> = Pick<Sandbox, Keys>;
+
+function whatRuns(
+  { image, persistent, workspace, tool, prompt, incus = {} }: SandboxLayer,
+  home: string,
+): Part<'image' | 'persistent' | 'workspace' | 'tool' | 'prompt' | 'codeUser' | 'shift'> {
+  return {
+    image: image ?? builtIn.image,
+    persistent: persistent ?? builtIn.persistent,
+    ...(workspace !== undefined && { workspace: expandHome(workspace, home) }),
+    tool: tool?.command ? { command: tool.command } : {},
+    ...(prompt !== undefined && { prompt }),
+    codeUser: { uid: incus.code_uid ?? builtIn.incus.codeUid, name: incus.code_user ?? builtIn.incus.codeUser },
+    shift: incus.disable_shift !== true,
+  };
+}
+
+function whenItRuns(
+  { state, restart, schedule, lifetime, depends_on }: SandboxLayer,
+  session: boolean,
+): Part<'state' | 'restart' | 'schedule' | 'lifetime' | 'dependsOn'> {
+  return {
+    state: state ?? builtIn.state,
+    restart: restart ?? (session ? 'never' : 'always'),
+    ...(schedule && { schedule: { timezone: builtIn.timezone, ...schedule } }),
+    ...(lifetime?.ttl !== undefined && { lifetime: { ttlMs: parseDuration(lifetime.ttl)! } }),
+    dependsOn: [...new Set(depends_on)].toSorted(),
   };
 }
 

@@ -78,7 +78,7 @@ export const sandboxSchema = z.strictObject({
   }),
   state: field(z.enum(runStates), {
     description: 'What the sandbox is to be doing. `absent` deletes it without waiting.',
-    default: 'running',
+    default: builtIn.state,
   }),
   persistent: field(z.boolean(), {
     description: 'Whether the sandbox outlives a stop from inside.',

@@ -7,7 +7,6 @@ interface Definition {
   readonly valueType?: z.ZodType;
   readonly element?: z.ZodType;
   readonly entries?: Readonly<Record<string, string>>;
-  readonly checks?: readonly unknown[];
 }
 
 /** What zod knows of a node, below "may be left out". */
@@ -43,4 +42,10 @@ export function childOf(schema: z.ZodType, key: string | number): z.ZodType | un
   const { shape, valueType, element } = definitionOf(schema);
   if (shape) return Object.hasOwn(shape, key) ? shape[key] : undefined;
   return valueType ?? element;
+}
+
+/** Whether nothing of a key is built yet: neither the key itself nor anything below it. */
+export function isUnbuilt(schema: z.ZodType): boolean {
+  const children = Object.values(definitionOf(schema).shape ?? {});
+  return metaOf(schema).unbuilt === true || (children.length > 0 && children.every((child) => isUnbuilt(child)));
 }

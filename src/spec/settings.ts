@@ -1,0 +1,102 @@
+import { Problem } from '../base/problem.ts';
+import { checkData } from './check-data.ts';
+import { builtIn } from './defaults.ts';
+import { mergeSettings } from './layers.ts';
+import type { KeyPath } from './locate-toml.ts';
+import { parseToml } from './parse-toml.ts';
+import { settingsFileSchema, type SettingsLayer } from './schema/files.ts';
+
+/** Settings of the host with every default filled in. */
+export interface Settings {
+  readonly incus: { readonly project: string; readonly group: string; readonly storagePool: string };
+  readonly controller: {
+    /** Directories that are read for manifests. */
+    readonly sources: readonly string[];
+    readonly stateDir: string;
+    readonly runDir: string;
+    /** Host and port of /metrics; undefined when only the socket serves them. */
+    readonly metricsListen: { readonly host: string; readonly port: number } | undefined;
+    /** How many sandboxes are worked on at the same time. */
+    readonly workers: number;
+    readonly bridge: string;
+  };
+  /** What the files say as they were written: the layers below every sandbox, and the profiles. */
+  readonly layer: SettingsLayer;
+}
+
+/** What settings files say. */
+export interface ParsedSettings {
+  readonly settings: Settings;
+  /** Keys that nobody knows: shown, and otherwise left alone. */
+  readonly warnings: readonly Problem[];
+  /** What makes the files unusable. A file with problems adds nothing to `settings`. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Read settings files, lowest layer first, and lay them over each other and over the built-in values.
+ *
+ * @param files those that exist; a file that does not is no problem and is left out by the caller
+ */
+export function parseSettings(files: readonly { readonly file: string; readonly text: string }[]): ParsedSettings {
+  const parsed = files.map(({ file, text }) => parseSettingsFile(file, text));
+  return {
+    settings: resolveSettings(mergeSettings(parsed.map(({ layer }) => layer))),
+    warnings: parsed.flatMap(({ warnings }) => warnings),
+    problems: parsed.flatMap(({ problems }) => problems),
+  };
+}
+
+/** Fill in every default. */
+export function resolveSettings(layer: SettingsLayer): Settings {
+  const { incus = {}, controller = {} } = layer;
+  return {
+    incus: {
+      project: incus.project ?? builtIn.incus.project,
+      group: incus.group ?? builtIn.incus.group,
+      storagePool: incus.storage_pool ?? builtIn.incus.storagePool,
+    },
+    controller: {
+      sources: controller.sources ?? builtIn.controller.sources,
+      stateDir: controller.state_dir ?? builtIn.controller.stateDir,
+      runDir: controller.run_dir ?? builtIn.controller.runDir,
+      metricsListen: splitAddress(controller.metrics_listen ?? builtIn.controller.metricsListen),
+      workers: controller.workers ?? builtIn.controller.workers,
+      bridge: controller.bridge ?? builtIn.controller.bridge,
+    },
+    layer,
+  };
+}
+
+interface ParsedLayer {
+  readonly layer: SettingsLayer;
+  readonly warnings: readonly Problem[];
+  readonly problems: readonly Problem[];
+}
+
+function parseSettingsFile(file: string, text: string): ParsedLayer {
+  const document = parseToml(file, text);
+  if (document instanceof Problem) return { layer: {}, warnings: [], problems: [document] };
+  const found = checkData({ schema: settingsFileSchema, data: document.data, file, locator: document.locator });
+  const unknown = found.filter(({ problem }) => problem.code === 'spec.unknown-key');
+  const problems = found.filter((entry) => !unknown.includes(entry)).map(({ problem }) => problem);
+  const known = unknown.reduce<unknown>((data, { path }) => withoutKey(data, path), document.data);
+  return {
+    layer: problems.length === 0 ? (known as SettingsLayer) : {},
+    warnings: unknown.map(({ problem }) => problem),
+    problems,
+  };
+}
+
+function withoutKey(data: unknown, [key, ...below]: KeyPath): unknown {
+  const table = data as Record<string, unknown>;
+  if (below.length > 0) return { ...table, [key!]: withoutKey(table[key!], below) };
+  return Object.fromEntries(Object.entries(table).filter(([name]) => name !== key));
+}
+
+/** Host and port of `127.0.0.1:9477`, `[::1]:9477` or `localhost:9477`. */
+function splitAddress(address: string): Settings['controller']['metricsListen'] {
+  if (address === '') return undefined;
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon).replaceAll(/[[\]]/g, ''), port: Number(address.slice(colon + 1)) };
+}
