@@ -17,7 +17,7 @@ export class Running {
   readonly #argv: readonly string[];
   #output = '';
   readonly #waiting = new Set<() => void>();
-  /** Fulfilled when the program has ended and its output is complete. */
+  /** Fulfilled when the program has ended and what it printed has arrived. */
   readonly ended: Promise<Ending>;
 
   constructor(child: ChildProcess, argv: readonly string[]) {
@@ -37,6 +37,8 @@ export class Running {
         resolve({ exitCode: 127, signal: null });
       });
       child.once('close', (exitCode, signal) => resolve({ exitCode, signal }));
+      // Children that outlive it keep its pipes open; what it printed itself has arrived by then.
+      child.once('exit', (exitCode, signal) => setTimeout(() => resolve({ exitCode, signal }), 100));
     });
     void this.ended.then(() => this.#wake());
   }

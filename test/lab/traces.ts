@@ -1,0 +1,71 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { execa } from 'execa';
+import type { Lab } from './lab.ts';
+
+/** What tells a lab's things from everybody else's, taken while it lives. */
+export interface LabMark {
+  readonly dir: string;
+  /** Network and mount namespace as /proc/PID/ns shows them. */
+  readonly namespaces: readonly string[];
+  /** Control groups of its containers. */
+  readonly cgroups: readonly string[];
+}
+
+/** Takes the mark of a lab. */
+export async function markOf(lab: Lab): Promise<LabMark> {
+  const namespaces = await Promise.all(['net', 'mnt'].map((kind) => readlink(`/proc/${lab.inside.pid}/ns/${kind}`)));
+  const monitors = (await processes()).filter(({ args }) => args.includes(`[lxc monitor] ${lab.dir}`));
+  const groups = monitors.map(({ pid }) => readFile(`/proc/${pid}/cgroup`, 'utf8'));
+  const names = (await Promise.all(groups)).flatMap((text) => [...text.matchAll(/lxc\.monitor\.([^/\n]+)/g)]);
+  const cgroups = [...new Set(names.map(([, name]) => name ?? ''))].flatMap((name) => [
+    `lxc.monitor.${name}`,
+    `lxc.payload.${name}`,
+  ]);
+  return { dir: lab.dir, namespaces, cgroups };
+}
+
+/** Everything on the machine that belongs to the lab of this mark, one line each; empty once it is gone. */
+export async function tracesOf({ dir, namespaces, cgroups }: LabMark): Promise<string[]> {
+  const inodes = namespaces.map((name) => name.replaceAll(/\D/g, ''));
+  const running = (await processes()).filter(
+    ({ args, mount, net }) => args.includes(dir) || inodes.includes(mount) || inodes.includes(net),
+  );
+  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes(dir));
+  const { stdout: loops } = await execa('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE']);
+  const folders = (await readdir('/var/tmp')).filter((name) => dir.endsWith(`/${name}`));
+  const { stdout: groups } = await execa('find', ['/sys/fs/cgroup', '-maxdepth', '3', '-name', 'lxc.*']);
+  return [
+    ...running.map(({ pid, args }) => `process ${pid} ${args}`),
+    ...mounts.map((line) => `mount ${line}`),
+    ...loops
+      .split('\n')
+      .filter((line) => line.includes(dir))
+      .map((line) => `loop device of ${line}`),
+    ...folders.map((name) => `directory ${name}`),
+    ...groups
+      .split('\n')
+      .filter((path) => cgroups.some((name) => path.endsWith(`/${name}`)))
+      .map((path) => `control group ${path}`),
+    ...Object.keys(networkInterfaces())
+      .filter((name) => /^(coi|lab-)/.test(name))
+      .map((name) => `link ${name}`),
+  ];
+}
+
+interface ProcessLine {
+  readonly pid: string;
+  readonly mount: string;
+  readonly net: string;
+  readonly args: string;
+}
+
+async function processes(): Promise<ProcessLine[]> {
+  const { stdout } = await execa('ps', ['-e', '-w', '-w', '-o', 'pid=,mntns=,netns=,stat=,args=']);
+  return stdout.split('\n').flatMap((line) => {
+    const [, pid = '', mount = '', net = '', stat = '', args = ''] =
+      /^\s*(\d+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    // A zombie holds nothing and waits only for its parent to look.
+    return stat.startsWith('Z') ? [] : [{ pid, mount, net, args }];
+  });
+}
