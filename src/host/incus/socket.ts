@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const usual = ['/run/incus/unix.socket', '/var/lib/incus/unix.socket'];
+
+/**
+ * Where Incus' unix socket is: `INCUS_SOCKET`, else `INCUS_DIR`/unix.socket, else the first usual place that exists,
+ * else the first usual place, so that the error names it.
+ */
+export function incusSocket(env: Readonly<Record<string, string | undefined>>): string {
+  if (env['INCUS_SOCKET']) return env['INCUS_SOCKET'];
+  if (env['INCUS_DIR']) return join(env['INCUS_DIR'], 'unix.socket');
+  return usual.find((path) => existsSync(path)) ?? usual[0]!;
+}
