@@ -1,0 +1,104 @@
+import { randomInt } from 'node:crypto';
+import type { PlacedElement, SetId } from '../../network/elements.ts';
+import { setIds } from '../../network/elements.ts';
+import type { ObservedRuleset } from './listing.ts';
+
+/** Text for `nft -f`, and the generation that holds once it is loaded. */
+export interface Batch {
+  readonly text: string;
+  readonly generation: number;
+  /** How many lines at its start fail when somebody else wrote since we looked. */
+  readonly fenceLines: number;
+}
+
+/** What a batch that replaces tables has to know of them. */
+export type TablesSeen = Pick<ObservedRuleset, 'generation' | 'tables'>;
+
+/** A change of elements on top of loaded tables. */
+export interface ElementChange {
+  readonly add: readonly PlacedElement[];
+  readonly remove: readonly PlacedElement[];
+}
+
+/** Drawn by lot, so that a writer who slept through a removal and a new load cannot meet its old number again. */
+function newGeneration(): number {
+  return randomInt(1, 0xffff_ffff);
+}
+
+/**
+ * A batch that changes elements only. It is refused as a whole when the generation is no longer the one given, or when
+ * an element is not as it was seen.
+ */
+export function renderChange({ add, remove }: ElementChange, current: number): Batch {
+  const generation = newGeneration();
+  const fence = [
+    `delete element inet coi generation { ${current} }`,
+    `add element inet coi generation { ${generation} }`,
+  ];
+  const lines = [...fence, ...statements('delete', remove), ...statements('add', add)];
+  return { text: `${lines.join('\n')}\n`, generation, fenceLines: lines.length };
+}
+
+/**
+ * A batch that replaces both tables in one transaction, whatever is in them. It is refused as a whole when they are no
+ * longer the ones observed: by generation, else by the tables' handles, and by absence when there was no table.
+ */
+export function renderLoad(skeleton: string, elements: readonly PlacedElement[], observed: TablesSeen): Batch {
+  const generation = newGeneration();
+  const fence: string[] = [];
+  if (observed.generation !== undefined) fence.push(`delete element inet coi generation { ${observed.generation} }`);
+  for (const family of ['inet', 'bridge']) {
+    const handle = observed.tables.get(family);
+    if (handle === undefined) fence.push(`create table ${family} coi`);
+    else fence.push(`delete table ${family} ${observed.generation === undefined ? `handle ${handle}` : 'coi'}`);
+  }
+  const lines = [
+    ...fence,
+    skeleton,
+    `add element inet coi generation { ${generation} }`,
+    ...statements('add', elements),
+  ];
+  return { text: `${lines.join('\n')}\n`, generation, fenceLines: fence.length };
+}
+
+/**
+ * A batch that writes all chains and rules anew and leaves the elements as they are: as quick with many sandboxes as
+ * with one. Refused when the generation is not the one given, or when a chain or set exists in another form.
+ */
+export function renderRepair(skeleton: string, current: number): Batch {
+  const generation = newGeneration();
+  const fence = [
+    `delete element inet coi generation { ${current} }`,
+    `add element inet coi generation { ${generation} }`,
+  ];
+  const lines = [...fence, 'flush table inet coi', 'flush table bridge coi', skeleton];
+  return { text: `${lines.join('\n')}\n`, generation, fenceLines: lines.length + skeleton.split('\n').length };
+}
+
+/** A batch that takes both tables away, refused as {@link renderLoad} is. */
+export function renderRemoval(observed: TablesSeen): string {
+  return [...observed.tables].map(([family, handle]) => `delete table ${family} handle ${handle}\n`).join('');
+}
+
+function statements(verb: 'add' | 'delete', elements: readonly PlacedElement[]): string[] {
+  const bySet = Map.groupBy(elements, ({ set }) => set);
+  return setIds.flatMap((set) => {
+    const members = bySet.get(set);
+    if (!members) return [];
+    const [family, name] = set.split(' ');
+    const list = members.map((element) => (verb === 'add' ? renderElement(element) : renderKey(element)));
+    return [`${verb} element ${family} coi ${name} { ${list.join(', ')} }`];
+  });
+}
+
+function renderElement(element: PlacedElement): string {
+  const comment = element.uid === undefined ? '' : ` comment "${element.uid}"`;
+  return `${renderKey(element)}${comment}${element.value === undefined ? '' : ` : ${element.value}`}`;
+}
+
+/** Interface names are quoted: some are words of nft's language. */
+function renderKey({ set, key }: { readonly set: SetId; readonly key: string }): string {
+  if (!set.startsWith('bridge ')) return key;
+  const [port, ...rest] = key.split(' . ');
+  return [`"${port}"`, ...rest].join(' . ');
+}

@@ -1,0 +1,331 @@
+import type { Clock } from '../../base/clock.ts';
+import { Problem } from '../../base/problem.ts';
+import { diffRuleset } from '../../network/compare.ts';
+import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
+import type { PlacedElement } from '../../network/elements.ts';
+import type { Ruleset } from '../../network/ruleset.ts';
+import type { NetworkScope } from '../link/in-network.ts';
+import { renderChange, renderLoad, renderRemoval, renderRepair } from './batch.ts';
+import type { Batch, ElementChange } from './batch.ts';
+import { changeFor, listElements, withChange } from './changes.ts';
+import type { ObservedRuleset } from './listing.ts';
+import { canonicalSkeleton, listCounts, listTables, loadBatch } from './nft.ts';
+import type { NftCall } from './nft.ts';
+import { watchTables } from './watch.ts';
+import type { ChangeScope, FirewallHint } from './watch.ts';
+
+/** What {@link openFirewall} needs. Aborting `signal` ends the watch and every call under way. */
+export interface FirewallInit extends NetworkScope {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Called within milliseconds when somebody else changed our tables, or may have. */
+  readonly onDrift: (hint: FirewallHint) => void;
+}
+
+/** What a {@link Firewall.converge} did; all zero and false when everything was as it should be. */
+export interface Converged {
+  readonly reloaded: boolean;
+  readonly added: number;
+  readonly removed: number;
+  /** The differences found, for people. */
+  readonly reasons: readonly string[];
+}
+
+interface PendingWish {
+  readonly skeleton: string | undefined;
+  readonly byUid: ReadonlyMap<string, readonly PlacedElement[]>;
+  readonly done: PromiseWithResolvers<ElementChange>;
+}
+
+/** How long notifications of an own write may lag behind the write. */
+const ownWriteMs = 10_000;
+const readyMs = 5_000;
+const nothing: Converged = { reloaded: false, added: 0, removed: 0, reasons: [] };
+
+/** Opens the firewall: starts the watch and waits until its notifications arrive. Changes nothing by itself. */
+export async function openFirewall(init: FirewallInit): Promise<Firewall> {
+  const firewall = new Firewall(init);
+  try {
+    await firewall.ready();
+  } catch (error) {
+    await firewall[Symbol.asyncDispose]();
+    throw error;
+  }
+  return firewall;
+}
+
+/**
+ * The one writer of the tables `inet coi` and `bridge coi`. Calls are carried out one after the other; element changes
+ * that wait meanwhile go out together. What the tables hold is remembered as long as notifications say that nobody else
+ * wrote, so a look that finds nothing to do starts no process.
+ *
+ * Methods throw the Problems of `nft.ts`; after `nft.conflict` the next call looks afresh.
+ */
+export class Firewall implements AsyncDisposable {
+  readonly #init: FirewallInit;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #watch: Promise<void>;
+  readonly #firstReady = Promise.withResolvers<void>();
+  readonly #ownWriters = new Set<number>();
+  readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
+  #queue: Promise<unknown> = Promise.resolve();
+  #wishes: PendingWish[] = [];
+  #listening = false;
+  /** Counts reasons to doubt what is remembered, so that a listing under way knows whether it is still good. */
+  #doubts = 0;
+  #cache: ObservedRuleset | undefined;
+  /** What was last known, kept for repairs that must not wait for a listing. */
+  #lastKnown: ObservedRuleset | undefined;
+  #foreignScope: ChangeScope | undefined;
+  #settled: { readonly expected: Ruleset; readonly cache: ObservedRuleset } | undefined;
+
+  constructor(init: FirewallInit) {
+    this.#init = init;
+    this.#signal = AbortSignal.any([init.signal, this.#stop.signal]);
+    this.#watch = watchTables({
+      clock: init.clock,
+      signal: this.#signal,
+      ...(init.namespace === undefined ? {} : { namespace: init.namespace }),
+      isOwn: (pid) => this.#ownWriters.has(pid),
+      onHint: (hint) => this.#doubt(hint),
+      onListening: (listening) => {
+        this.#listening = listening;
+        this.#forget();
+        if (listening) this.#firstReady.resolve();
+      },
+    });
+  }
+
+  /** Resolves when notifications arrive, or after 5 s without: then every look is a listing until they do. */
+  async ready(): Promise<void> {
+    // A look makes plain at once why nft cannot be used; the watch alone would only try again and again.
+    await listCounts('box4', this.#call());
+    const patience = this.#init.clock.sleep(readyMs, this.#signal);
+    await Promise.race([this.#firstReady.promise, patience]);
+    // Runs out unheard when notifications came first.
+    patience.catch(() => undefined);
+  }
+
+  /**
+   * Makes the tables what they should be. Elements that `expected` does not name are removed. A function is called when
+   * it is this call's turn, so that it can include what was added meanwhile.
+   */
+  converge(expected: Ruleset | (() => Ruleset), { signal }: { signal?: AbortSignal } = {}): Promise<Converged> {
+    return this.#exclusive(async () => {
+      signal?.throwIfAborted();
+      const ruleset = typeof expected === 'function' ? expected() : expected;
+      if (this.#cache && this.#settled?.expected === ruleset && this.#settled.cache === this.#cache) return nothing;
+      const wanted = await this.expect(ruleset);
+      const repaired = await this.#repairBlindly(ruleset, wanted);
+      const observed = await this.#look();
+      const diff = diffRuleset(wanted, observed);
+      if (diff.reload) await this.#load(ruleset.skeleton, wanted, observed);
+      else if (diff.add.length + diff.remove.length > 0) await this.#change(diff, observed);
+      this.#settled = this.#cache && { expected: ruleset, cache: this.#cache };
+      const { add, remove, reload, reasons } = diff;
+      return { reloaded: reload || repaired, added: add.length, removed: remove.length, reasons };
+    });
+  }
+
+  /**
+   * Makes sure that the elements of the rendered policies are loaded, and the tables with them; elements of other
+   * owners stay. Resolves once they are in the kernel.
+   *
+   * @throws the first problem of a policy that was left out of `part`
+   */
+  async ensure(part: Ruleset): Promise<ElementChange> {
+    for (const problem of part.problems.values()) throw problem;
+    const byUid = Map.groupBy(listElements(part.elements), ({ uid }) => uid!);
+    return this.#wish(part.skeleton, byUid);
+  }
+
+  /** Removes every element of these owners. */
+  remove(uids: Iterable<string>): Promise<ElementChange> {
+    return this.#wish(undefined, new Map([...uids].map((uid) => [uid, []])));
+  }
+
+  /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
+  observe({ fresh = false }: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
+    return this.#exclusive(() => {
+      if (fresh) this.#forget();
+      return this.#look();
+    });
+  }
+
+  /** What a ruleset looks like once it is loaded: the other side of a comparison with {@link observe}. */
+  async expect({ skeleton, elements }: Ruleset): Promise<LoadedRuleset> {
+    let objects = this.#canonical.get(skeleton);
+    if (!objects) {
+      objects = canonicalSkeleton(skeleton, this.#signal).then((loaded) => loaded.skeleton);
+      this.#canonical.set(skeleton, objects);
+      objects.catch(() => this.#canonical.delete(skeleton));
+    }
+    return { skeleton: await objects, elements };
+  }
+
+  /** Packets denied per owner since its elements were loaded; counts start anew with a full load. */
+  async denied(): Promise<Map<string, number>> {
+    const sets = await Promise.all(['box4', 'box6'].map((name) => listCounts(name, this.#call())));
+    const totals = new Map<string, number>();
+    for (const { uid, packets } of sets.flatMap((counts) => [...counts.values()])) {
+      if (uid !== undefined) totals.set(uid, (totals.get(uid) ?? 0) + packets);
+    }
+    return totals;
+  }
+
+  /** Takes both tables away. Sandboxes that still run then have only the kernel's block policies. */
+  uninstall(): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#forget();
+      const observed = await listTables(this.#call());
+      if (observed.tables.size === 0) return;
+      await loadBatch({ text: renderRemoval(observed), fenceLines: observed.tables.size }, this.#call());
+      this.#lastKnown = undefined;
+    });
+  }
+
+  /** Ends the watch. The tables stay as they are. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Problem({ code: 'nft.closed', message: 'The firewall was closed' }));
+    await this.#watch;
+    // The failures of calls under way belong to their callers.
+    await this.#queue.catch(() => undefined);
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work, work);
+    this.#queue = turn;
+    // The caller gets the failure; the queue only needs to know that the turn is over.
+    turn.catch(() => undefined);
+    return turn;
+  }
+
+  #wish(skeleton: string | undefined, byUid: PendingWish['byUid']): Promise<ElementChange> {
+    const done = Promise.withResolvers<ElementChange>();
+    this.#wishes.push({ skeleton, byUid, done });
+    if (this.#wishes.length === 1) void this.#exclusive(() => this.#grantWishes());
+    return done.promise;
+  }
+
+  async #grantWishes(): Promise<void> {
+    const wishes = this.#wishes;
+    this.#wishes = [];
+    try {
+      const change = await this.#grant(wishes);
+      for (const { done } of wishes) done.resolve(change);
+    } catch (error) {
+      for (const { done } of wishes) done.reject(error);
+    }
+  }
+
+  async #grant(wishes: readonly PendingWish[]): Promise<ElementChange> {
+    const observed = await this.#look();
+    const byUid = new Map(wishes.flatMap((wish) => [...wish.byUid]));
+    const change = changeFor({ byUid }, observed.elements);
+    const skeleton = wishes.findLast((wish) => wish.skeleton !== undefined)?.skeleton;
+    if (skeleton !== undefined) {
+      const wanted = await this.expect({
+        skeleton,
+        elements: withChange(observed.elements, change),
+        problems: new Map(),
+      });
+      if (diffRuleset({ ...wanted, elements: observed.elements }, observed).reload) {
+        await this.#load(skeleton, wanted, observed);
+        return change;
+      }
+    }
+    if (change.add.length + change.remove.length > 0) await this.#change(change, observed);
+    return change;
+  }
+
+  async #look(): Promise<ObservedRuleset> {
+    if (this.#cache) return this.#cache;
+    const doubts = this.#doubts;
+    const observed = await listTables(this.#call());
+    this.#remember(observed, doubts);
+    return observed;
+  }
+
+  /**
+   * Puts chains or tables back that somebody took away, before looking at anything: a listing takes longer than the
+   * repair. Refused by the fence when the tables are not what the notifications told; then the look decides.
+   */
+  async #repairBlindly(ruleset: Ruleset, wanted: LoadedRuleset): Promise<boolean> {
+    const known = this.#lastKnown;
+    const scope = this.#foreignScope;
+    this.#foreignScope = undefined;
+    if (known?.generation === undefined || this.#cache || scope === undefined || scope === 'elements') return false;
+    const batch =
+      scope === 'rules'
+        ? renderRepair(ruleset.skeleton, known.generation)
+        : renderLoad(ruleset.skeleton, listElements(wanted.elements), { generation: undefined, tables: new Map() });
+    try {
+      await loadBatch(batch, this.#call());
+    } catch (error) {
+      // What happened is not what was told, for example one of two tables is gone: the look that follows finds out.
+      if (error instanceof Problem && error.code !== 'nft.permission') return false;
+      throw error;
+    }
+    return true;
+  }
+
+  async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
+    const batch = renderLoad(skeleton, listElements(wanted.elements), observed);
+    // Handles of new tables are unknown and not needed: the generation identifies them from now on.
+    const tables = new Map([
+      ['inet', 0],
+      ['bridge', 0],
+    ]);
+    await this.#write(batch, { ...wanted, tables, generation: batch.generation });
+  }
+
+  async #change(change: ElementChange, observed: ObservedRuleset): Promise<void> {
+    if (observed.generation === undefined) {
+      throw new Problem({ code: 'nft.conflict', message: 'The tables of coi are not loaded', retry: 'conflict' });
+    }
+    const batch = renderChange(change, observed.generation);
+    const elements = withChange(observed.elements, change);
+    await this.#write(batch, { ...observed, elements, generation: batch.generation });
+  }
+
+  async #write(batch: Batch, result: ObservedRuleset): Promise<void> {
+    const doubts = this.#doubts;
+    try {
+      await loadBatch(batch, this.#call());
+    } catch (error) {
+      this.#forget();
+      throw error;
+    }
+    this.#remember(result, doubts);
+  }
+
+  #remember(observed: ObservedRuleset, doubtsBefore: number): void {
+    this.#lastKnown = observed;
+    this.#cache = this.#listening && doubtsBefore === this.#doubts ? observed : undefined;
+    if (this.#cache) this.#foreignScope = undefined;
+  }
+
+  #forget(): void {
+    this.#doubts++;
+    this.#cache = undefined;
+  }
+
+  #doubt(hint: FirewallHint): void {
+    this.#forget();
+    if (hint.kind === 'changed' && this.#foreignScope !== 'tables') this.#foreignScope = hint.scope;
+    this.#init.onDrift(hint);
+  }
+
+  #call(): NftCall {
+    const { namespace, clock } = this.#init;
+    return {
+      signal: this.#signal,
+      ...(namespace === undefined ? {} : { namespace }),
+      onStart: (pid) => {
+        this.#ownWriters.add(pid);
+        clock.after(ownWriteMs, () => this.#ownWriters.delete(pid));
+      },
+    };
+  }
+}

@@ -1,0 +1,145 @@
+import { Problem } from '../../base/problem.ts';
+import type { LoadedRuleset } from '../../network/compare.ts';
+import { isSetId, setIds } from '../../network/elements.ts';
+import type { Element, SetId } from '../../network/elements.ts';
+
+/** Rules as they were found, with what is needed to replace them safely. */
+export interface ObservedRuleset extends LoadedRuleset {
+  /** Value of the generation element; undefined when the table or the element is missing. */
+  readonly generation: number | undefined;
+  /** Families whose table exists, with the table's handle. */
+  readonly tables: ReadonlyMap<string, number>;
+}
+
+/** Packets per element, by set key. */
+export type Counts = ReadonlyMap<string, { readonly uid: string | undefined; readonly packets: number }>;
+
+interface Builder {
+  readonly skeleton: Map<string, string>;
+  readonly rules: Map<string, string[]>;
+  readonly elements: Map<SetId, Map<string, Element>>;
+  readonly tables: Map<string, number>;
+  generation: number | undefined;
+}
+
+type Json = Record<string, unknown>;
+
+/**
+ * Reads what `nft -j list table` printed, one text per table of ours.
+ * An element that our tables can hold only by somebody else's hand shows up as a skeleton object of its own.
+ * @see libnftables-json(5)
+ *
+ * @throws Problem `nft.output` when a text is not such output
+ */
+export function parseListing(texts: readonly string[]): ObservedRuleset {
+  const builder: Builder = {
+    skeleton: new Map(),
+    rules: new Map(),
+    elements: new Map(setIds.map((id) => [id, new Map()])),
+    tables: new Map(),
+    generation: undefined,
+  };
+  for (const object of texts.flatMap(parseObjects)) addObject(builder, object);
+  for (const [chain, rules] of builder.rules) {
+    builder.skeleton.set(chain, `${builder.skeleton.get(chain) ?? ''}\n${rules.join('\n')}`);
+  }
+  const { skeleton, elements, tables, generation } = builder;
+  return { skeleton, elements, tables, generation };
+}
+
+function parseObjects(text: string): Json[] {
+  try {
+    const { nftables } = JSON.parse(text) as { nftables: Json[] };
+    if (Array.isArray(nftables)) return nftables;
+  } catch {
+    // Told below, in the same words as JSON of another shape.
+  }
+  throw new Problem({
+    code: 'nft.output',
+    message: `nft printed something that is not its JSON listing: ${text.slice(0, 80)}`,
+    hint: 'Install nftables 1.0.6 or newer.',
+  });
+}
+
+function addObject(builder: Builder, object: Json): void {
+  const [kind, body] = Object.entries(object)[0] as [string, Json];
+  const place = `${String(body.family)} ${String(body.table ?? body.name)}`;
+  if (kind === 'metainfo') return;
+  if (kind === 'table') builder.tables.set(String(body.family), Number(body.handle));
+  if (kind === 'rule') {
+    const chain = `chain ${place} ${String(body.chain)}`;
+    const rules = builder.rules.get(chain);
+    const text = canonical(without(body, ['family', 'table', 'chain', 'handle']));
+    if (rules) rules.push(text);
+    else builder.rules.set(chain, [text]);
+    return;
+  }
+  const id = kind === 'table' ? `table ${place}` : `${kind} ${place} ${String(body.name)}`;
+  builder.skeleton.set(id, canonical(without(body, ['handle', 'elem'])));
+  if (Array.isArray(body.elem)) addElements(builder, body, body.elem);
+}
+
+function addElements(builder: Builder, set: Json, list: readonly unknown[]): void {
+  const id = `${String(set.family)} ${String(set.name)}`;
+  if (id === 'inet generation' && list.length === 1 && typeof list[0] === 'number') {
+    builder.generation = list[0];
+    return;
+  }
+  for (const entry of list) {
+    const read = readElement(entry);
+    if (read && isSetId(id)) builder.elements.get(id)!.set(read.key, read.element);
+    else builder.skeleton.set(`element ${id} ${JSON.stringify(entry)}`, '');
+  }
+}
+
+/** Signs that may stand in an element's key or owner; what has others is not ours and cannot be named to nft safely. */
+const safe = /^[0-9A-Za-z_:. -]+$/;
+
+function readElement(entry: unknown): { key: string; element: Element; packets: number } | undefined {
+  const [left, right] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
+  const wrapped = (left as { elem?: Json } | null)?.elem;
+  const key = keyOf(wrapped ? wrapped.val : left);
+  const value = right === undefined ? undefined : valueOf(right);
+  const uid = typeof wrapped?.comment === 'string' ? wrapped.comment : undefined;
+  const isOurs = key !== undefined && (right === undefined || value !== undefined);
+  if (!isOurs || ![key, value ?? 'none', uid ?? 'none'].every((text) => safe.test(text))) return undefined;
+  const packets = (wrapped?.counter as { packets?: number } | undefined)?.packets ?? 0;
+  return { key, packets, element: value === undefined ? { uid } : { uid, value } };
+}
+
+function keyOf(value: unknown): string | undefined {
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  const parts = (value as { concat?: unknown[] } | null)?.concat?.map(keyOf);
+  return parts?.every((part) => part !== undefined) ? parts.join(' . ') : undefined;
+}
+
+function valueOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  const target = (value as { goto?: { target?: unknown } } | null)?.goto?.target;
+  return typeof target === 'string' ? `goto ${target}` : undefined;
+}
+
+/** Element counters of a listed set. Elements without a counter count 0. */
+export function parseCounts(text: string): Counts {
+  const counts = new Map<string, { uid: string | undefined; packets: number }>();
+  for (const { set } of parseObjects(text) as { set?: { elem?: unknown[] } }[]) {
+    for (const entry of set?.elem ?? []) {
+      const read = readElement(entry);
+      if (read) counts.set(read.key, { uid: read.element.uid, packets: read.packets });
+    }
+  }
+  return counts;
+}
+
+function without(body: Json, keys: readonly string[]): Json {
+  return Object.fromEntries(Object.entries(body).filter(([key]) => !keys.includes(key)));
+}
+
+/** JSON in which counts are left out and members of anonymous sets are sorted, because the kernel changes both. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (key: string, inner: unknown) => {
+    if (key === 'counter') return null;
+    if (key === 'set' && Array.isArray(inner)) return inner.map((member) => JSON.stringify(member)).toSorted();
+    return inner;
+  });
+}

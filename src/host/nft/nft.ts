@@ -1,0 +1,106 @@
+import { Problem } from '../../base/problem.ts';
+import { runInNetwork } from '../link/in-network.ts';
+import type { Finished, NetworkScope } from '../link/in-network.ts';
+import type { Batch } from './batch.ts';
+import { parseCounts, parseListing } from './listing.ts';
+import type { Counts, ObservedRuleset } from './listing.ts';
+
+/** What a call to nft takes besides its subject. */
+export interface NftCall extends NetworkScope {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with nft's process id, by which its notifications can be told from others'. */
+  readonly onStart?: (pid: number) => void;
+}
+
+/**
+ * Loads a batch, as a whole or not at all.
+ *
+ * @throws Problem `nft.conflict` (retry: conflict) when the rules are not what the batch was made for,
+ *   `nft.permission`, `nft.unsupported` when the kernel refuses, `nft.refused` when nft itself does
+ */
+export async function loadBatch({ text, fenceLines }: Omit<Batch, 'generation'>, call: NftCall): Promise<void> {
+  const finished = await runInNetwork({ ...call, command: ['nft', '-f', '-'], input: text });
+  if (finished.code !== 0) throw problemOf(finished, fenceLines);
+}
+
+/** Lists both tables of ours; a table that does not exist is left out. */
+export async function listTables(call: NftCall): Promise<ObservedRuleset> {
+  const texts = await Promise.all(
+    ['inet', 'bridge'].map(async (family) => {
+      const finished = await runInNetwork({ ...call, command: ['nft', '-j', 'list', 'table', family, 'coi'] });
+      if (finished.code === 0) return [finished.stdout];
+      if (isAbsent(finished)) return [];
+      throw problemOf(finished, 0);
+    }),
+  );
+  return parseListing(texts.flat());
+}
+
+/** Reads the element counters of one of our sets; empty when there is no such set. */
+export async function listCounts(name: string, call: NftCall): Promise<Counts> {
+  const finished = await runInNetwork({ ...call, command: ['nft', '-j', 'list', 'set', 'inet', 'coi', name] });
+  if (finished.code === 0) return parseCounts(finished.stdout);
+  if (isAbsent(finished)) return new Map();
+  throw problemOf(finished, 0);
+}
+
+/** Loads standard input into the empty ruleset of a network namespace that ends with the shell, and prints it. */
+const loadAndList = 'nft -f - && nft -j list table inet coi && nft -j list table bridge coi';
+
+/**
+ * How the kernel and nft show a skeleton once it is loaded, found by loading it where it can do no harm.
+ * The script is constant; the skeleton goes in by standard input.
+ */
+export async function canonicalSkeleton(skeleton: string, signal?: AbortSignal): Promise<ObservedRuleset> {
+  const finished = await runInNetwork({
+    command: ['unshare', '--net', 'sh', '-c', loadAndList],
+    input: skeleton,
+    signal,
+  });
+  if (finished.code !== 0) throw problemOf(finished, 0);
+  return parseListing(finished.stdout.split('\n').filter((line) => line !== ''));
+}
+
+function isAbsent({ stderr }: Finished): boolean {
+  return /^Error: No such file or directory$/m.test(stderr);
+}
+
+function problemOf({ stderr, code }: Finished, fenceLines: number): Problem {
+  const detail = stderr.split('\n')[0]?.trim() || `exit code ${code}`;
+  const line = Number(/^\S*?:(\d+):\d+/.exec(detail)?.[1] ?? Number.POSITIVE_INFINITY);
+  if (/not permitted|Permission denied/.test(stderr)) {
+    return new Problem({
+      code: 'nft.permission',
+      message: `nft may not touch the firewall: ${detail}`,
+      hint: 'Run coi as root, or give it the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN.',
+    });
+  }
+  if (/command not found|not found$/m.test(stderr)) {
+    return new Problem({
+      code: 'host.program-missing',
+      message: `The program "nft" is not installed: ${detail}`,
+      hint: 'Install it: apt-get install nftables',
+    });
+  }
+  if (line <= fenceLines && /No such file|File exists/.test(stderr)) {
+    return new Problem({
+      code: 'nft.conflict',
+      message: `Somebody else changed the tables of coi meanwhile: ${detail}`,
+      hint: 'Look again and repeat; if it happens all the time, two controllers run.',
+      retry: 'conflict',
+    });
+  }
+  if (/Could not process rule: (?:Operation not supported|No such file|Protocol)/.test(stderr)) {
+    return new Problem({
+      code: 'nft.unsupported',
+      message: `The kernel lacks something that coi's rules need: ${detail}`,
+      hint: 'Load the modules nf_tables, nft_fib_inet, nft_ct, nft_masq, nft_log and nf_tables_bridge, or use a newer kernel.',
+    });
+  }
+  return new Problem({
+    code: 'nft.refused',
+    message: `nft refused coi's rules: ${detail}`,
+    hint: 'Nothing was changed. nftables 1.0.6 or newer is needed.',
+    retry: 'backoff',
+  });
+}
