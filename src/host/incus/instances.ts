@@ -98,6 +98,21 @@ export class Instances {
     return this.#api.done({ ...call, json: patch, ...options });
   }
 
+  /**
+   * Replaces what is configured on an instance: what the new content does not name is removed.
+   *
+   * @param etag from {@link get}: the change is a compare-and-swap
+   * @throws {IncusError} `conflict` when the instance has changed since.
+   */
+  replace(
+    name: string,
+    content: InstancePatch & { readonly architecture: string },
+    { etag, ...options }: CallOptions & { readonly etag: string },
+  ): Promise<StartedOperation> {
+    const call = { method: 'PUT', route: member, what: `change instance "${name}"`, params: { name } } as const;
+    return this.#api.begin({ ...call, json: content, etag, ...options });
+  }
+
   /** Begins to rename a stopped instance. Incus takes no etag here: check who it is afterwards. */
   rename(name: string, newName: string, options: CallOptions = {}): Promise<StartedOperation> {
     const what = `rename instance "${name}" to "${newName}"`;
