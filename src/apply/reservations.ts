@@ -26,7 +26,7 @@ export class Reservations {
   }
 
   /**
-   * Choose a uid and free addresses.
+   * Choose a uid and free addresses, or keep those that were chosen before for the same sandbox.
    * @param taken IPv4 addresses of every instance that exists
    * @throws {Problem} when the bridge has no address left
    */
@@ -34,6 +34,12 @@ export class Reservations {
     name: string,
     { bridge, taken, network }: { bridge: Bridge; taken: Iterable<string>; network: NetworkMode },
   ): Reserved {
+    const before = this.#byName.get(name);
+    if (before) {
+      const kept = { ...before, network };
+      this.#byName.set(name, kept);
+      return kept;
+    }
     const uid = ulid();
     const reservedHere = [...this.#byName.values()].map(({ endpoint }) => endpoint.ipv4);
     const endpoint = chooseEndpoint({ uid, bridge, taken: new Set([...taken, ...reservedHere]) });

@@ -2,15 +2,8 @@ import { parseInterfaceAddress } from '../network/address.ts';
 import { slaacAddress } from '../network/endpoint.ts';
 import type { Bridge, Endpoint } from '../network/policy.ts';
 import { parseStamp, tombstoneName, type Stamp } from '../plan/stamp.ts';
-import type { LiveInstance } from '../plan/view.ts';
+import type { Instance, InstanceState } from '../host/incus/instance.ts';
 import type { Power } from '../plan/world.ts';
-
-/** What observing needs of an instance, as the Incus client gives it. */
-export interface ReportedInstance extends LiveInstance {
-  readonly name: string;
-  readonly status: string;
-  readonly createdAt: number;
-}
 
 /** One instance, told apart by what it says about its owner. */
 export type Classified =
@@ -20,7 +13,7 @@ export type Classified =
   | { readonly kind: 'foreign' };
 
 /** Ownership is the stamp and its self-check, never the name: a copy carries its original's stamp under another name. */
-export function classify(instance: ReportedInstance): Classified {
+export function classify(instance: Instance): Classified {
   const stamp = parseStamp(instance.config);
   if (stamp) {
     if (instance.name === stamp.instance) return { kind: 'owned', stamp, isTombstone: false };
@@ -43,22 +36,12 @@ export function endpointOf(stamp: Stamp, bridge: Bridge): Endpoint | undefined {
   return { port, mac, ipv4, ipv6: slaacAddress(parseInterfaceAddress(bridge.ipv6).prefix, mac) };
 }
 
-/** Incus' status as one of the powers that planning tells apart. */
-export function powerOf(status: string): Power {
-  switch (status) {
-    case 'Running':
-    case 'Ready':
-      return 'running';
-    case 'Frozen':
-      return 'frozen';
-    case 'Stopped':
-      return 'stopped';
-    default:
-      return 'other';
-  }
+/** Incus' state as one of the powers that planning tells apart. */
+export function powerOf(state: InstanceState): Power {
+  return state === 'running' || state === 'frozen' || state === 'stopped' ? state : 'other';
 }
 
 /** Whether it was running when the host or incusd went down: Incus remembers the last power it wished for. */
-export function hasLostPower(instance: ReportedInstance): boolean {
-  return instance.status === 'Stopped' && instance.config['volatile.last_state.power'] === 'RUNNING';
+export function hasLostPower(instance: Instance): boolean {
+  return instance.state === 'stopped' && instance.config['volatile.last_state.power'] === 'RUNNING';
 }

@@ -1,0 +1,41 @@
+import { createBody } from '../plan/render-instance.ts';
+import type { Action } from '../plan/step.ts';
+import type { Task } from './hands.ts';
+import { loadPolicy } from './rules.ts';
+import { finish } from './target.ts';
+
+/** Choose addresses for a new instance and load its rules: they are there before it can send its first packet. */
+export async function reserve(
+  { sandbox, hands, signal }: Task,
+  { network }: Extract<Action, { kind: 'reserve' }>,
+): Promise<void> {
+  const { bridge, reservations, instances } = hands;
+  signal.throwIfAborted();
+  const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken: instances.addresses(), network });
+  await loadPolicy(hands, { uid, endpoint, mode: network });
+}
+
+/**
+ * Create an instance, and start it in the same request where it is to run. The body carries stamp and intent, so whatever
+ * a crash leaves behind can be recognised.
+ */
+export async function create(
+  task: Task,
+  { manifest, view, reservation, generation, start }: Extract<Action, { kind: 'create' }>,
+): Promise<void> {
+  const { hands, signal } = task;
+  const stamp = {
+    uid: reservation.uid,
+    name: manifest.name,
+    instance: manifest.instance,
+    source: manifest.source,
+    generation,
+    hash: manifest.hash,
+    applied: view,
+    intent: { kind: 'create', at: hands.clock.now() },
+    halted: false,
+  } as const;
+  const body = createBody(manifest, view, { stamp, start });
+  await finish(task, () => hands.incus.instances.create(body, { signal }));
+  hands.reservations.markCreated(reservation.uid);
+}

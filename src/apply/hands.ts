@@ -1,0 +1,35 @@
+import type { Clock } from '../base/clock.ts';
+import type { Incus } from '../host/incus/client.ts';
+import type { Firewall } from '../host/nft/firewall.ts';
+import type { Bridge } from '../network/policy.ts';
+import type { InstanceCache } from '../observe/instances.ts';
+import type { Override } from '../plan/override.ts';
+import type { Step } from '../plan/step.ts';
+import type { Agents } from './agents.ts';
+import type { Reservations } from './reservations.ts';
+
+/** Everything that steps act with. */
+export interface Hands {
+  readonly incus: Incus;
+  readonly firewall: Firewall;
+  readonly instances: InstanceCache;
+  readonly reservations: Reservations;
+  readonly agents: Agents;
+  readonly bridge: Bridge;
+  readonly clock: Clock;
+  /** Remember something that outranks a manifest. */
+  readonly setOverride: (sandbox: string, override: Override) => Promise<void>;
+  /** Ask for a sandbox to be looked at again. */
+  readonly lookAgain: (sandbox: string) => void;
+  /** Aborts when the controller ends. */
+  readonly lifetime: AbortSignal;
+}
+
+/** A step that is being carried out. */
+export interface Task {
+  /** Sandbox name. */
+  readonly sandbox: string;
+  readonly step: Step;
+  readonly hands: Hands;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,50 @@
+import { Problem } from '../base/problem.ts';
+import { IncusError } from '../host/incus/errors.ts';
+import type { Action } from '../plan/step.ts';
+import type { Task } from './hands.ts';
+import { finish, findTarget, type Target } from './target.ts';
+
+/** Seconds that what runs inside gets to stop by itself before the plug is pulled. */
+const gracefulStopS = 10;
+
+/** Start, stop, freeze or thaw. Being so already is success. */
+export async function power(task: Task, { to, force }: Extract<Action, { kind: 'power' }>): Promise<void> {
+  const target = await findTarget(task);
+  if (to === 'stop') await stop(task, target, force);
+  else await change(task, to, {});
+}
+
+async function stop(task: Task, { instance }: Target, force: boolean): Promise<void> {
+  // What is frozen cannot answer a request to stop.
+  if (force || instance.state !== 'running') return change(task, 'stop', { force: true });
+  try {
+    await change(task, 'stop', { timeoutS: gracefulStopS });
+  } catch (error) {
+    // It did not stop by itself in time. Losing the connection says nothing about that and is passed on.
+    if (!(error instanceof IncusError) || error.class !== 'invalid') throw error;
+    await change(task, 'stop', { force: true });
+  }
+}
+
+function change(
+  task: Task,
+  to: 'start' | 'stop' | 'freeze' | 'unfreeze',
+  options: { force?: boolean; timeoutS?: number },
+): Promise<void> {
+  const { hands, step, signal } = task;
+  return finish(task, () => hands.incus.instances.setState(step.instance, to, { ...options, signal }));
+}
+
+/** Give an instance its tombstone name. Rename knows no compare-and-swap, so who was renamed is checked afterwards. */
+export async function tombstone(task: Task, name: string): Promise<void> {
+  const { hands, step, signal } = task;
+  await findTarget(task);
+  await finish(task, () => hands.incus.instances.rename(step.instance, name, { signal }));
+  try {
+    await findTarget({ ...task, step: { ...step, instance: name } });
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'step.other-instance') throw error;
+    await finish(task, () => hands.incus.instances.rename(name, step.instance, { signal }));
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+import { IncusError } from '../host/incus/errors.ts';
+import { tombstoneName } from '../plan/stamp.ts';
+import type { Action } from '../plan/step.ts';
+import { startAgent } from './start-agent.ts';
+import { create, reserve } from './create.ts';
+import type { Task } from './hands.ts';
+import { power, tombstone } from './power.ts';
+import { loadPolicy } from './rules.ts';
+import { findTarget, finish } from './target.ts';
+import { stamp, unprotect, update } from './update.ts';
+
+/**
+ * Carry out one step. It does what its action says and nothing else; whether that was enough is for the next look to say.
+ *
+ * @throws {Problem} what did not work; its `retry` says whether to look again, wait or give up
+ */
+export async function runStep(task: Task): Promise<void> {
+  const { action } = task.step;
+  await runners[action.kind](task, action as never);
+}
+
+type Runners = {
+  readonly [Kind in Action['kind']]: (task: Task, action: Extract<Action, { kind: Kind }>) => Promise<void>;
+};
+
+const runners: Runners = {
+  reserve,
+  create,
+  power,
+  stamp,
+  update,
+  unprotect,
+  agent: startAgent,
+  rules: ({ hands }, { uid, endpoint, network }) => loadPolicy(hands, { uid, endpoint, mode: network }),
+  tombstone: (task) => tombstone(task, tombstoneName(task.step.precondition.uid ?? '')),
+  delete: deleteInstance,
+  release: release,
+  expire: ({ hands, sandbox }, { hash }) =>
+    hands.setOverride(sandbox, {
+      kind: 'expired',
+      state: 'absent',
+      reason: 'lifetime',
+      by: 'controller',
+      at: hands.clock.now(),
+      hash,
+    }),
+};
+
+async function deleteInstance(task: Task): Promise<void> {
+  const { hands, step, signal } = task;
+  try {
+    await findTarget(task);
+    await finish(task, () => hands.incus.instances.delete(step.instance, { signal }));
+  } catch (error) {
+    // Somebody was quicker: what was wanted is so.
+    if (!(error instanceof IncusError) || error.class !== 'gone') throw error;
+  }
+  await hands.instances.refresh(step.instance, signal);
+}
+
+async function release({ hands }: Task, { uid }: Extract<Action, { kind: 'release' }>): Promise<void> {
+  hands.reservations.release(uid);
+  hands.agents.forget(uid);
+  await hands.firewall.remove([uid]);
+}

@@ -1,0 +1,87 @@
+import { isIncusError } from '../host/incus/errors.ts';
+import type { StartedOperation } from '../host/incus/operation.ts';
+import { workspacePath } from '../plan/render-instance.ts';
+import type { Action } from '../plan/step.ts';
+import type { Task } from './hands.ts';
+
+/**
+ * Runs inside, as the code user: starts the agent in a tmux session of its own unless it is there, and waits for its end,
+ * so that the exec operation ends when the agent does, with its exit code. When the agent ends, its window goes on with a
+ * shell for people to look around. Arguments are positional: nothing of a manifest is ever read as shell text.
+ */
+const supervise = `
+session=$1 dir=$2 again=$3; shift 3
+status=\${XDG_RUNTIME_DIR:-/tmp}/$session.status
+[ -d "$dir" ] || dir=$HOME
+if [ "$again" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
+if ! tmux has-session -t "=$session" 2>/dev/null; then
+  rm -f "$status"
+  tmux new-session -d -s "$session" -c "$dir" sh -c '
+    status=$1 session=$2; shift 2
+    trap : INT
+    "$@"; code=$?
+    echo "$code" >"$status.new"; mv "$status.new" "$status"
+    tmux wait-for -S "$session-ended"
+    printf "\\nThe agent ended with exit code %s.\\n" "$code"
+    exec "\${SHELL:-sh}"
+  ' sh "$status" "$session" "$@" || exit 125
+fi
+until [ -e "$status" ]; do
+  tmux has-session -t "=$session" 2>/dev/null || exit 143
+  tmux wait-for "$session-ended" || exit 143
+done
+exit "$(cat "$status")"
+`;
+
+/** Word by which a supervisor that a former controller started is found again. */
+const marker = 'coi-agent';
+
+/** Start the agent of a running sandbox, or find the one that runs; its end is noted and its sandbox looked at again. */
+export async function startAgent(task: Task, { manifest, restart }: Extract<Action, { kind: 'agent' }>): Promise<void> {
+  const { hands, step, signal } = task;
+  const uid = step.precondition.uid ?? '';
+  const { codeUser, tool, prompt } = manifest.sandbox;
+  const session = `coi-${step.instance}`;
+  const agent = [...(tool.command ?? []), ...(prompt === undefined ? [] : [prompt])];
+  const command = ['sh', '-c', supervise, marker, session, workspacePath, restart ? 'again' : 'once', ...agent];
+  const running = restart ? undefined : await findSupervisor(task);
+  const home = `/home/${codeUser.name}`;
+  const operation =
+    running ??
+    (await hands.incus.exec.start(step.instance, {
+      command,
+      uid: codeUser.uid,
+      gid: codeUser.uid,
+      cwd: home,
+      env: { HOME: home, USER: codeUser.name, TERM: 'xterm-256color', LANG: 'C.UTF-8', IS_SANDBOX: '1' },
+      signal,
+    }));
+  hands.agents.started(uid);
+  void watchEnd(task, uid, operation);
+}
+
+async function findSupervisor({ hands, step, signal }: Task): Promise<StartedOperation | undefined> {
+  const operations = await hands.incus.operations.running({ signal });
+  const found = operations.find(
+    ({ instances, metadata }) => instances.includes(step.instance) && asTexts(metadata['command']).includes(marker),
+  );
+  return found && { operation: found, what: `run the agent of "${step.instance}"`, startedAt: -Infinity };
+}
+
+function asTexts(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Notes how an agent ended. Losing sight of it (incusd restarted) is no end: it is looked for again. */
+async function watchEnd({ hands, sandbox }: Task, uid: string, operation: StartedOperation): Promise<void> {
+  try {
+    const outcome = await hands.incus.operations.wait(operation, { timeoutMs: Infinity, signal: hands.lifetime });
+    if (outcome.kind === 'success') hands.agents.ended(uid, Number(outcome.metadata['return'] ?? 255));
+    else hands.agents.lost(uid);
+  } catch (error) {
+    if (hands.lifetime.aborted) return;
+    if (!isIncusError(error, 'transient', 'unknown-outcome', 'gone')) throw error;
+    hands.agents.lost(uid);
+  }
+  hands.lookAgain(sandbox);
+}

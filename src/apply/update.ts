@@ -1,0 +1,53 @@
+import jsonpatch, { type Operation } from 'fast-json-patch';
+import { renderStamp, type Stamp } from '../plan/stamp.ts';
+import type { Action } from '../plan/step.ts';
+import type { Task } from './hands.ts';
+import { findTarget, finish, type Target } from './target.ts';
+
+/** Change stamp keys only, by compare-and-swap. */
+export async function stamp(task: Task, { stamp: keys }: Extract<Action, { kind: 'stamp' }>): Promise<void> {
+  const { etag } = await findTarget(task);
+  await writeStamp(task, keys, etag);
+  if ('intent' in keys && keys.intent === undefined) task.hands.reservations.settle(task.sandbox);
+}
+
+function writeStamp({ hands, step, signal }: Task, keys: Partial<Stamp>, etag: string): Promise<void> {
+  return hands.incus.instances.patch(step.instance, { config: renderStamp(keys) }, { etag, signal });
+}
+
+/** Carry out differences in configuration, devices and profiles in one write, by compare-and-swap. */
+export async function update(
+  task: Task,
+  { operations, stamp: keys }: Extract<Action, { kind: 'update' }>,
+): Promise<void> {
+  const target = await findTarget(task);
+  const { hands, step, signal } = task;
+  const changed = patched(target, operations);
+  const config = withoutEmpty({ ...changed.config, ...renderStamp(keys) });
+  const content = { ...changed, config };
+  await finish(task, () => hands.incus.instances.replace(step.instance, content, { etag: target.etag, signal }));
+}
+
+type Editable = Pick<
+  Target['instance'],
+  'config' | 'devices' | 'profiles' | 'architecture' | 'ephemeral' | 'description'
+>;
+
+/** Operations are paths into the managed view; where its values were normalised, the patch replaces them all the same. */
+function patched({ instance }: Target, operations: readonly Operation[]): Editable {
+  const { config, devices, profiles, architecture, ephemeral, description } = instance;
+  const document = { config, devices, profiles };
+  const { newDocument } = jsonpatch.applyPatch(structuredClone(document), [...operations], true, false);
+  return { ...newDocument, architecture, ephemeral, description };
+}
+
+function withoutEmpty(config: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== ''));
+}
+
+/** Take the deletion protection off: the last thing before a deletion. */
+export async function unprotect(task: Task): Promise<void> {
+  const { etag } = await findTarget(task);
+  const config = { 'security.protection.delete': '' };
+  await task.hands.incus.instances.patch(task.step.instance, { config }, { etag, signal: task.signal });
+}

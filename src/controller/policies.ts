@@ -1,0 +1,47 @@
+import type { Reservations } from '../apply/reservations.ts';
+import type { Bridge, NetworkPolicy } from '../network/policy.ts';
+import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
+import { endpointOf } from '../observe/owned.ts';
+import type { Override } from '../plan/override.ts';
+import type { Desired } from '../plan/world.ts';
+import type { NetworkMode } from '../spec/sandbox.ts';
+
+/** What decides the policy of a sandbox. */
+export interface PolicyInputs {
+  readonly instances: InstanceCache;
+  readonly reservations: Reservations;
+  readonly bridge: Bridge;
+  readonly desired: (sandbox: string) => Desired;
+  readonly overrides: (sandbox: string) => readonly Override[];
+}
+
+/**
+ * The policy of one instance of ours: what its manifest says now, what was last applied while no manifest is known, and
+ * nothing at all in quarantine. Undefined for instances that are not ours.
+ */
+export function policyOf(inputs: PolicyInputs, { owner }: SeenInstance): NetworkPolicy | undefined {
+  if (owner.kind !== 'owned') return undefined;
+  const { stamp } = owner;
+  const endpoint = endpointOf(stamp, inputs.bridge);
+  if (!endpoint || !stamp.applied) return undefined;
+  const isQuarantined = inputs.overrides(stamp.name).some(({ kind }) => kind === 'quarantine');
+  const mode = isQuarantined ? 'none' : declaredMode(inputs, stamp.name, stamp.applied.network);
+  return { uid: stamp.uid, endpoint, mode };
+}
+
+function declaredMode({ desired }: PolicyInputs, sandbox: string, applied: NetworkMode): NetworkMode {
+  const wish = desired(sandbox);
+  return wish.kind === 'declared' ? wish.manifest.sandbox.network.mode : applied;
+}
+
+/** The policies of everything that exists or is about to: all that the tables may hold. */
+export function allPolicies(inputs: PolicyInputs): NetworkPolicy[] {
+  const policies = new Map<string, NetworkPolicy>();
+  for (const { uid, endpoint, network } of inputs.reservations.all())
+    policies.set(uid, { uid, endpoint, mode: network });
+  for (const seen of inputs.instances.all()) {
+    const policy = policyOf(inputs, seen);
+    if (policy) policies.set(policy.uid, policy);
+  }
+  return [...policies.values()];
+}

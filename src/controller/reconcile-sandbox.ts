@@ -1,0 +1,139 @@
+import { ulid } from 'ulid';
+import type { Hands } from '../apply/hands.ts';
+import { runStep } from '../apply/run-step.ts';
+import { messageOf, Problem } from '../base/problem.ts';
+import { plan as planSandbox } from '../plan/plan.ts';
+import type { Plan, Step } from '../plan/step.ts';
+import type { World } from '../plan/world.ts';
+import type { Fights } from './fights.ts';
+import type { Journal } from './journal.ts';
+import type { QueueResult } from './queue.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import type { WorldBuilder } from './world-builder.ts';
+
+/** More steps in one visit than any way from one state to another has: beyond it something goes round in circles. */
+const mostSteps = 25;
+
+/** Fresh looks in a row that a changing world may ask for before the key waits like any that failed. */
+const mostConflicts = 5;
+
+/** How long one step may take, in milliseconds. Creating unpacks an image, the rest is quick. */
+const stepDeadlineMs = 120_000;
+const createDeadlineMs = 900_000;
+
+/** Asked again after this many milliseconds when no event says that what it waits for has come. */
+const waitingLookMs = 2_000;
+
+/** What looking after one sandbox needs. */
+export interface ReconcilerInit {
+  readonly worlds: WorldBuilder;
+  readonly sandboxes: Sandboxes;
+  readonly hands: Hands;
+  readonly fights: Fights;
+  readonly journal: Journal;
+  /** Whether an incomplete look (Incus not listed yet, sources not read) forbids concluding anything. */
+  readonly isObserved: () => boolean;
+}
+
+interface Visit {
+  readonly name: string;
+  readonly reconcileId: string;
+  readonly signal: AbortSignal;
+}
+
+/** Brings one sandbox in line with what is desired: look, decide, one step, look again. */
+export class SandboxReconciler {
+  readonly #init: ReconcilerInit;
+
+  constructor(init: ReconcilerInit) {
+    this.#init = init;
+  }
+
+  /** One visit. Never throws for what goes wrong with this sandbox. */
+  async reconcile(name: string, signal: AbortSignal): Promise<QueueResult> {
+    if (!this.#init.isObserved()) return { kind: 'settled', afterMs: waitingLookMs };
+    const world = this.#init.worlds.cached(name);
+    const plan = planSandbox(world);
+    // A sweep over many sandboxes costs no request as long as there is nothing to do.
+    if (plan.steps.length === 0 && !plan.block) return this.#settle(world, plan);
+    return this.#converge({ name, reconcileId: ulid(), signal });
+  }
+
+  async #converge(visit: Visit): Promise<QueueResult> {
+    let conflicts = 0;
+    for (let count = 0; count < mostSteps; count += 1) {
+      const look = await this.#look(visit);
+      if ('kind' in look) return look;
+      const [step] = look.plan.steps;
+      if (!step) return this.#settle(look.world, look.plan);
+      const problem = await this.#carryOut(visit, look.world, step);
+      if (!problem) continue;
+      if (problem.retry === 'conflict' && ++conflicts <= mostConflicts) continue;
+      this.#init.sandboxes.record({ ...look, failure: problem });
+      return problem.retry === 'never' ? { kind: 'stalled' } : { kind: 'failed' };
+    }
+    this.#init.journal.bug(`sandbox/${visit.name}`, new Error(`no end after ${mostSteps} steps`));
+    return { kind: 'failed' };
+  }
+
+  async #look({ name, signal }: Visit): Promise<{ world: World; plan: Plan } | QueueResult> {
+    try {
+      const world = await this.#init.worlds.fresh(name, signal);
+      const plan = planSandbox(world);
+      this.#init.sandboxes.record({ world, plan });
+      return { world, plan };
+    } catch (error) {
+      const world = this.#init.worlds.cached(name);
+      this.#init.sandboxes.record({ world, plan: planSandbox(world), failure: this.#asProblem(name, error) });
+      return { kind: 'failed' };
+    }
+  }
+
+  #settle(world: World, plan: Plan): QueueResult {
+    this.#init.sandboxes.record({ world, plan });
+    const waitMs = plan.block?.reason.startsWith('Waiting') ? waitingLookMs : undefined;
+    const nextMs = plan.nextLookAt === undefined ? undefined : Math.max(0, plan.nextLookAt - world.now);
+    const afterMs = Math.min(waitMs ?? Infinity, nextMs ?? Infinity);
+    const kind = plan.block?.stalled ? 'stalled' : 'settled';
+    return afterMs === Infinity ? { kind } : { kind, afterMs };
+  }
+
+  async #carryOut({ name, reconcileId, signal }: Visit, world: World, step: Step): Promise<Problem | undefined> {
+    const { hands, journal, fights } = this.#init;
+    const entry = { sandbox: name, step, world, reconcileId };
+    const began = hands.clock.monotonic();
+    const deadlineMs = step.action.kind === 'create' ? createDeadlineMs : stepDeadlineMs;
+    let problem: Problem | undefined;
+    try {
+      await journal.began(entry);
+      const stepSignal = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+      await runStep({ sandbox: name, step, hands, signal: stepSignal });
+      for (const path of repairedPaths(step)) fights.record(name, path, hands.clock.monotonic());
+    } catch (error) {
+      problem = this.#asProblem(name, error);
+    }
+    const outcome = problem ? ({ kind: 'failed', problem } as const) : ({ kind: 'succeeded' } as const);
+    journal.ended(entry, outcome, hands.clock.monotonic() - began);
+    return problem;
+  }
+
+  #asProblem(name: string, error: unknown): Problem {
+    if (error instanceof Problem) return error;
+    if (error instanceof DOMException && error.name === 'TimeoutError') {
+      return new Problem({ code: 'step.deadline', message: 'The step took too long', retry: 'backoff', cause: error });
+    }
+    this.#init.journal.bug(`sandbox/${name}`, error);
+    return new Problem({
+      code: 'coi.bug',
+      message: `A defect of coi: ${messageOf(error)}`,
+      retry: 'backoff',
+      cause: error,
+    });
+  }
+}
+
+/** Fields that a step puts right, for noticing that somebody else keeps changing them. */
+function repairedPaths({ action, patch }: Step): string[] {
+  if (action.kind === 'update') return patch.map(({ path }) => path);
+  return [];
+}

@@ -1,0 +1,66 @@
+import type { Plan } from '../plan/step.ts';
+import type { World } from '../plan/world.ts';
+import type { Problem } from '../base/problem.ts';
+import { deriveConditions, mergeConditions, type Condition } from './condition.ts';
+
+/** What was concluded about one sandbox the last time it was looked at. */
+export interface SandboxRecord {
+  readonly name: string;
+  readonly world: World;
+  readonly plan: Plan;
+  readonly conditions: readonly Condition[];
+  readonly failure: Problem | undefined;
+  /** When it was last looked at, milliseconds since 1970. */
+  readonly lookedAt: number;
+  /** When it was first seen not to be as declared since it last was, milliseconds since 1970. */
+  readonly changedAt: number | undefined;
+}
+
+/** A condition that became something else. */
+export interface Transition {
+  readonly name: string;
+  readonly condition: Condition;
+}
+
+/** Records of all sandboxes that are declared or exist. */
+export class Sandboxes {
+  readonly #records = new Map<string, SandboxRecord>();
+  readonly #onTransition: (transition: Transition) => void;
+
+  constructor(onTransition: (transition: Transition) => void) {
+    this.#onTransition = onTransition;
+  }
+
+  /** Write down a look. A sandbox that is neither declared nor there any more is dropped. */
+  record({ world, plan, failure }: { world: World; plan: Plan; failure?: Problem | undefined }): void {
+    const { name, now } = world;
+    const before = this.#records.get(name);
+    const { conditions, transitions } = mergeConditions(
+      before?.conditions ?? [],
+      deriveConditions({ world, plan, failure }),
+      now,
+    );
+    const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+    const changedAt = isReady ? undefined : (before?.changedAt ?? now);
+    if (isGone(world)) this.#records.delete(name);
+    else this.#records.set(name, { name, world, plan, conditions, failure, lookedAt: now, changedAt });
+    for (const condition of transitions) this.#onTransition({ name, condition });
+  }
+
+  get(name: string): SandboxRecord | undefined {
+    return this.#records.get(name);
+  }
+
+  all(): Iterable<SandboxRecord> {
+    return this.#records.values();
+  }
+
+  isReady(name: string): boolean {
+    const conditions = this.#records.get(name)?.conditions ?? [];
+    return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+  }
+}
+
+function isGone({ desired, instance, tombstone, reservation }: World): boolean {
+  return desired.kind !== 'declared' && !instance && !tombstone && !reservation;
+}

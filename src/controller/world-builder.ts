@@ -1,0 +1,178 @@
+import type { Agents } from '../apply/agents.ts';
+import type { Reservations } from '../apply/reservations.ts';
+import type { Clock } from '../base/clock.ts';
+import { elementsOf, type Elements } from '../network/elements.ts';
+import type { NetworkPolicy } from '../network/policy.ts';
+import type { ImageAliases } from '../observe/images.ts';
+import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
+import { endpointOf, hasLostPower, powerOf } from '../observe/owned.ts';
+import { inspectWorkspace, type WorkspaceFault } from '../observe/workspace.ts';
+import type { Placement } from '../plan/render-instance.ts';
+import { scheduledState } from '../plan/schedule.ts';
+import { tombstoneName } from '../plan/stamp.ts';
+import type { Desired, OwnedInstance, World } from '../plan/world.ts';
+import type { Manifest } from '../spec/sandbox.ts';
+import type { Fights } from './fights.ts';
+import { policyOf, type PolicyInputs } from './policies.ts';
+
+/** Where a world is put together from. */
+export interface WorldSources extends PolicyInputs {
+  readonly instances: InstanceCache;
+  readonly reservations: Reservations;
+  readonly agents: Agents;
+  readonly images: ImageAliases;
+  readonly fights: Fights;
+  readonly placement: Placement;
+  readonly clock: Clock;
+  /** What the tables hold, as last known; undefined when that is not known. */
+  readonly elements: () => Elements | undefined;
+  readonly networkReady: () => boolean;
+  readonly isReady: (sandbox: string) => boolean;
+  /** Text of the Incus operation that runs on an instance. */
+  readonly busy: (instance: string, signal: AbortSignal) => Promise<string | undefined>;
+}
+
+/** What only a fresh look tells; a sweep over many sandboxes does without. */
+interface Details {
+  readonly workspace: WorkspaceFault | undefined;
+  readonly imageExists: boolean | undefined;
+  readonly busy: string | undefined;
+}
+
+const noDetails: Details = { workspace: undefined, imageExists: undefined, busy: undefined };
+
+/** Puts everything that planning looks at together, for one sandbox at one moment. */
+export class WorldBuilder {
+  readonly #from: WorldSources;
+
+  constructor(from: WorldSources) {
+    this.#from = from;
+  }
+
+  /** From what is known already: enough to see that there is nothing to do. */
+  cached(sandbox: string): World {
+    return this.#build(sandbox, this.#from.desired(sandbox), noDetails);
+  }
+
+  /** After asking Incus and the host about this sandbox: enough to act on. */
+  async fresh(sandbox: string, signal: AbortSignal): Promise<World> {
+    const { instances, desired } = this.#from;
+    const wish = desired(sandbox);
+    const names = new Set(instances.ofSandbox(sandbox).map(({ instance }) => instance.name));
+    if (wish.kind === 'declared') names.add(wish.manifest.instance);
+    await Promise.all([...names].map((name) => instances.refresh(name, signal)));
+    const details = await this.#details(sandbox, wish, signal);
+    return this.#build(sandbox, desired(sandbox), details);
+  }
+
+  async #details(sandbox: string, wish: Desired, signal: AbortSignal): Promise<Details> {
+    const owned = this.#from.instances.ofSandbox(sandbox);
+    const busy = await this.#busy(owned, signal);
+    if (wish.kind !== 'declared') return { ...noDetails, busy };
+    return { busy, ...(await this.#needs(wish.manifest, owned, signal)) };
+  }
+
+  /** Asked only where an operation may be what explains the state. */
+  async #busy(owned: readonly SeenInstance[], signal: AbortSignal): Promise<string | undefined> {
+    const doubtful = owned.find(
+      ({ instance, owner }) =>
+        instance.state === 'changing' ||
+        (owner.kind === 'owned' && (owner.isTombstone || owner.stamp.intent?.kind === 'create')),
+    );
+    return doubtful && doubtful.instance.state !== 'running'
+      ? this.#from.busy(doubtful.instance.name, signal)
+      : undefined;
+  }
+
+  /** What creating or starting takes for granted. */
+  async #needs({ sandbox }: Manifest, owned: readonly SeenInstance[], signal: AbortSignal) {
+    const live = owned.find(({ owner }) => owner.kind === 'owned' && !owner.isTombstone);
+    const isUp = live?.instance.state === 'running' || live?.instance.state === 'frozen';
+    const [owner] = live ? [live.owner] : [];
+    const sameImage = owner?.kind === 'owned' && owner.stamp.applied?.image === sandbox.image;
+    const workspace = sandbox.workspace && !isUp ? await inspectWorkspace(sandbox.workspace) : undefined;
+    const imageExists = sameImage ? undefined : await this.#from.images.exists(sandbox.image, signal);
+    return { workspace, imageExists };
+  }
+
+  #build(sandbox: string, desired: Desired, details: Details): World {
+    const { from, now } = { from: this.#from, now: this.#from.clock.now() };
+    const owned = from.instances.ofSandbox(sandbox);
+    const convert = (seen: SeenInstance) => this.#owned(seen, details.busy);
+    const manifest = desired.kind === 'declared' ? desired.manifest : undefined;
+    return {
+      name: sandbox,
+      desired,
+      instance: owned.filter((seen) => !isTombstone(seen)).map(convert)[0],
+      tombstone: owned.filter(isTombstone).map(convert)[0],
+      nameTaken: manifest && this.#nameTaken(manifest),
+      reservation: manifest && this.#reservation(manifest),
+      networkReady: from.networkReady(),
+      workspace: details.workspace,
+      imageExists: details.imageExists,
+      overrides: from.overrides(sandbox),
+      dependencies: (manifest?.sandbox.dependsOn ?? []).map((name) => ({ name, ready: from.isReady(name) })),
+      scheduled: manifest?.sandbox.schedule && scheduledState(manifest.sandbox.schedule, now),
+      agent: this.#agent(owned),
+      placement: from.placement,
+      fighting: from.fights.fighting(sandbox, from.clock.monotonic()),
+      now,
+    };
+  }
+
+  #agent(owned: readonly SeenInstance[]): World['agent'] {
+    const live = owned.find((seen) => !isTombstone(seen));
+    return live?.owner.kind === 'owned' ? this.#from.agents.state(live.owner.stamp.uid) : { kind: 'absent' };
+  }
+
+  /** Only with the rules of its policy loaded: an instance must not be created on addresses that no rule knows. */
+  #reservation({ name, sandbox }: Manifest): World['reservation'] {
+    const { reservations, elements } = this.#from;
+    const reserved = reservations.of(name);
+    if (reserved?.network !== sandbox.network.mode) return undefined;
+    const { uid, endpoint, network } = reserved;
+    return rulesState({ uid, endpoint, mode: network }, elements()) === 'current' ? reserved : undefined;
+  }
+
+  #nameTaken({ instance: name, name: sandbox }: Manifest): string | undefined {
+    const seen = this.#from.instances.get(name);
+    if (!seen || (seen.owner.kind === 'owned' && seen.owner.stamp.name === sandbox)) return undefined;
+    const why = seen.owner.kind === 'unmanaged' ? seen.owner.why : 'it belongs to somebody else';
+    return `An instance named "${name}" exists already, and ${why}`;
+  }
+
+  #owned(seen: SeenInstance, busy: string | undefined): OwnedInstance {
+    const { instance, owner } = seen;
+    if (owner.kind !== 'owned') throw new Error(`instance ${instance.name} is not owned`);
+    const { stamp } = owner;
+    return {
+      name: instance.name,
+      power: powerOf(instance.state),
+      stamp,
+      endpoint: endpointOf(stamp, this.#from.bridge),
+      createdAt: Date.parse(instance.createdAt),
+      createdHere: this.#from.reservations.wasCreated(stamp.uid),
+      lostPower: hasLostPower(instance),
+      busy,
+      rules: rulesState(policyOf(this.#from, seen), this.#from.elements()),
+      profiles: instance.profiles,
+      config: instance.config,
+      devices: instance.devices,
+    };
+  }
+}
+
+function isTombstone({ instance, owner }: SeenInstance): boolean {
+  return owner.kind === 'owned' && instance.name === tombstoneName(owner.stamp.uid);
+}
+
+/** Whether every element of a policy is loaded as it should be. */
+function rulesState(policy: NetworkPolicy | undefined, loaded: Elements | undefined): OwnedInstance['rules'] {
+  if (!loaded) return 'unknown';
+  if (!policy) return 'current';
+  const isLoaded = elementsOf(policy).every(({ set, key, uid, value }) => {
+    const element = loaded.get(set)?.get(key);
+    return element !== undefined && element.uid === uid && element.value === value;
+  });
+  return isLoaded ? 'current' : 'drifted';
+}

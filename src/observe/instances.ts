@@ -1,0 +1,117 @@
+import type { Instance } from '../host/incus/instance.ts';
+import { classify, type Classified } from './owned.ts';
+
+/** Reads instances from Incus. */
+export interface InstanceReader {
+  list(options?: { signal?: AbortSignal }): Promise<readonly Instance[]>;
+  get(name: string, options?: { signal?: AbortSignal }): Promise<{ value: Instance; etag: string }>;
+}
+
+/** One instance as it was last seen. */
+export interface SeenInstance {
+  readonly instance: Instance;
+  readonly owner: Classified;
+  /** Version for compare-and-swap; undefined after a list, which has none. */
+  readonly etag: string | undefined;
+}
+
+/**
+ * What Incus holds, kept from one list and single looks at what changed. It is a cache: every step is decided on a fresh
+ * look, and a new list replaces all of it.
+ */
+export class InstanceCache {
+  readonly #reader: InstanceReader;
+  #seen = new Map<string, SeenInstance>();
+  #bySandbox: Map<string, SeenInstance[]> | undefined;
+  #listedAt: number | undefined;
+
+  constructor(reader: InstanceReader) {
+    this.#reader = reader;
+  }
+
+  /** Wall clock of the last complete list, milliseconds; undefined before the first: absence means nothing until then. */
+  get listedAt(): number | undefined {
+    return this.#listedAt;
+  }
+
+  /** Replace everything by a new list. @returns names that appeared, vanished or changed. */
+  async relist(now: number, signal?: AbortSignal): Promise<Set<string>> {
+    const before = this.#seen;
+    const list = await this.#reader.list(signal ? { signal } : {});
+    this.#seen = new Map(list.map((instance) => [instance.name, seen(instance, undefined)]));
+    this.#bySandbox = undefined;
+    this.#listedAt = now;
+    return changedNames(before, this.#seen);
+  }
+
+  /** Look at one instance again. @returns undefined when there is none of that name. */
+  async refresh(name: string, signal?: AbortSignal): Promise<SeenInstance | undefined> {
+    const found = await this.#find(name, signal);
+    this.#bySandbox = undefined;
+    if (!found) {
+      this.#seen.delete(name);
+      return undefined;
+    }
+    const fresh = seen(found.value, found.etag);
+    this.#seen.set(name, fresh);
+    return fresh;
+  }
+
+  async #find(name: string, signal?: AbortSignal) {
+    try {
+      return await this.#reader.get(name, signal ? { signal } : {});
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  get(name: string): SeenInstance | undefined {
+    return this.#seen.get(name);
+  }
+
+  /** Instances that carry the stamp of a sandbox, one waiting for its deletion among them. */
+  ofSandbox(sandbox: string): readonly SeenInstance[] {
+    this.#bySandbox ??= Map.groupBy(this.#seen.values(), ({ owner }) =>
+      owner.kind === 'owned' ? owner.stamp.name : '',
+    );
+    return this.#bySandbox.get(sandbox) ?? [];
+  }
+
+  all(): Iterable<SeenInstance> {
+    return this.#seen.values();
+  }
+
+  /** Every IPv4 address that an instance has set aside for itself, whoever owns it. */
+  *addresses(): Iterable<string> {
+    for (const { instance } of this.#seen.values()) {
+      for (const device of Object.values(instance.expandedDevices)) {
+        if (device['ipv4.address']) yield device['ipv4.address'];
+      }
+    }
+  }
+}
+
+function seen(instance: Instance, etag: string | undefined): SeenInstance {
+  return { instance, owner: classify(instance), etag };
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'class' in error && error.class === 'gone';
+}
+
+function changedNames(
+  before: ReadonlyMap<string, SeenInstance>,
+  after: ReadonlyMap<string, SeenInstance>,
+): Set<string> {
+  const names = new Set([...before.keys(), ...after.keys()]);
+  for (const name of names) {
+    const [old, fresh] = [before.get(name), after.get(name)];
+    if (old && fresh && isSame(old.instance, fresh.instance)) names.delete(name);
+  }
+  return names;
+}
+
+function isSame(a: Instance, b: Instance): boolean {
+  return a.status === b.status && JSON.stringify([a.config, a.devices]) === JSON.stringify([b.config, b.devices]);
+}
