@@ -30,7 +30,7 @@ export class IncusDaemon {
     return this.#running?.alive === true ? this.#running.pid : undefined;
   }
 
-  /** Everything that it and its predecessors in this lab printed. */
+  /** What it has printed since its last start. */
   get output(): string {
     return this.#running?.output ?? '';
   }

@@ -11,8 +11,8 @@ interface Place {
   readonly gateways: readonly string[];
   /** The neighbour's addresses; the first of each family comes first. */
   readonly addresses: readonly string[];
-  /** Routes of the lab that lead there: destination and next hop, the link itself when there is none. */
-  readonly routes: readonly (readonly [destination: string, via?: string])[];
+  /** Routes of the lab that lead there, beyond those of its addresses. */
+  readonly routes: readonly (readonly [destination: string, via: string])[];
 }
 
 /**
@@ -76,11 +76,11 @@ export class Neighbour {
   #asked = 0;
 
   constructor(name: NeighbourName, inside: Inside) {
-    const bare = places[name].addresses.map((address) => address.slice(0, address.indexOf('/')));
+    const addresses = places[name].addresses.map(bare);
     this.name = name;
     this.inside = inside;
-    this.ipv4 = bare.find((address) => !address.includes(':')) ?? '';
-    this.ipv6 = bare.find((address) => address.includes(':')) ?? '';
+    this.ipv4 = addresses.find((address) => !address.includes(':')) ?? '';
+    this.ipv6 = addresses.find((address) => address.includes(':')) ?? '';
   }
 
   /** Runs a program on the neighbour to its end. */
@@ -96,7 +96,7 @@ export class Neighbour {
   /** Gives the internet one more host, such as `9.9.9.9` or `2620:fe::fe`. */
   async addAddress(address: string): Promise<void> {
     const bits = address.includes(':') ? 128 : 32;
-    await this.inside.output(['ip', 'address', 'add', `${address}/${bits}`, 'dev', 'lo', ...nodad(address)]);
+    await this.inside.output(['ip', 'address', 'add', `${address}/${bits}`, 'dev', 'lo']);
   }
 
   /**
@@ -135,44 +135,35 @@ export class Neighbour {
   }
 }
 
-/** Duplicate address detection would keep a fresh IPv6 address unusable for a second. */
-function nodad(address: string): string[] {
-  return address.includes(':') ? ['nodad'] : [];
+/** An address without its prefix length. */
+function bare(address: string): string {
+  return address.slice(0, address.indexOf('/'));
 }
 
 /** Makes a neighbour of the lab: a network namespace, a veth pair, addresses, and routes both ways. */
 export async function openNeighbour(lab: Inside, name: NeighbourName): Promise<Neighbour> {
   const { link, gateways, addresses, routes } = places[name];
-  const holder = lab.spawn(['unshare', '--net', 'sh', '-c', 'ip link set lo up; echo held; exec sleep infinity']);
-  await holder.printed(/held/);
-  const inside = new Inside(holder.pid, {});
-  const add = (device: string) => (address: string) => ['address', 'add', address, 'dev', device, ...nodad(address)];
-  await batch(lab, [
-    ['link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(holder.pid)],
-    ['link', 'set', link, 'up'],
-    ...gateways.map(add(link)),
-  ]);
-  await batch(inside, [
-    ['link', 'set', 'eth0', 'up'],
-    ...addresses.map(add('eth0')),
-    ...gateways
-      .slice(0, 2)
-      .map((gateway) => ['route', 'add', 'default', 'via', gateway.slice(0, gateway.indexOf('/'))]),
-  ]);
-  await batch(
-    lab,
-    routes.map(([destination, via]) => [
-      'route',
-      'add',
-      destination,
-      ...(via === undefined ? [] : ['via', via]),
-      'dev',
-      link,
-    ]),
-  );
+  const inside = new Inside(await holdNamespace(lab), {});
+  await ip(lab, `link add ${link} type veth peer name eth0 netns ${inside.pid}`);
+  // Duplicate address detection would keep fresh IPv6 addresses unusable for a second or two.
+  await lab.output(['sysctl', '-qw', `net.ipv6.conf.${link}.accept_dad=0`]);
+  await ip(lab, `link set ${link} up`);
+  for (const gateway of gateways) await ip(lab, `address add ${gateway} dev ${link}`);
+  await ip(inside, 'link set eth0 up');
+  for (const address of addresses) await ip(inside, `address add ${address} dev eth0`);
+  for (const gateway of gateways.slice(0, 2)) await ip(inside, `route add default via ${bare(gateway)}`);
+  for (const [to, via] of routes) await ip(lab, `route add ${to} via ${via} dev ${link}`);
   return new Neighbour(name, inside);
 }
 
-async function batch(inside: Inside, commands: readonly (readonly string[])[]): Promise<void> {
-  for (const command of commands) await inside.output(['ip', ...command]);
+/** A process in a network namespace of its own and in the lab's mount namespace. */
+async function holdNamespace(lab: Inside): Promise<number> {
+  const setUp = 'ip link set lo up; sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0';
+  const holder = lab.spawn(['unshare', '--net', 'sh', '-c', `${setUp}; echo held; exec sleep infinity`]);
+  await holder.printed(/held/);
+  return holder.pid;
+}
+
+async function ip(inside: Inside, command: string): Promise<void> {
+  await inside.output(['ip', ...command.split(' ')]);
 }
