@@ -2,44 +2,47 @@ import { parseInterfaceAddress, renderAddress, renderPrefix } from './address.ts
 import { marks, renderMark } from './marks.ts';
 import type { Bridge } from './policy.ts';
 
-/** One policy of the kernel's IP transformation framework, of the blocking kind. See ip-xfrm(8). */
+/** One policy of the kernel's IP transformation framework, without transformations. See ip-xfrm(8). */
 export interface BlockPolicy {
+  readonly action: 'block' | 'allow';
   readonly source: string;
   readonly destination: string;
   /** `fwd`: packets that pass through the host; `in`: packets for the host itself. */
   readonly direction: 'fwd' | 'in';
-  /** Interface the selector is bound to. */
-  readonly device?: string;
   /** Value and mask as ip prints them. */
   readonly mark: string;
   readonly priority: number;
 }
 
-/** Ahead of every policy that an IPsec daemon makes. */
-const priority = 1;
+/** Ahead of every policy that an IPsec daemon makes; lower numbers win. */
+const block = { action: 'block', priority: 1 } as const;
+const allow = { action: 'allow', priority: 0 } as const;
 
 /**
  * The layer that holds while no ruleset is loaded: packets from the bridge's prefixes are dropped unless the policy
- * marked them. Link-local sources have no prefix of their own, so they are blocked where the bridge is certain: on its
- * own device for link-local and multicast targets, and for the bridge's own address.
+ * marked them. Link-local sources have no prefix of their own, so they are blocked by target: the bridge's own addresses.
+ * (A selector's device is the outgoing one, so multicast on the bridge cannot be told from that on other links and stays
+ * open meanwhile, as do one-way packets with a forged IPv6 source, which nobody can answer.) The host's talk with itself under the bridge's IPv6 address is let through: unlike that
+ * of IPv4 it is not exempt from policies.
+ *
+ * @param linkLocal link-local address of the bridge; without it that target stays open while no ruleset is loaded
  */
-export function blockPolicies(bridge: Bridge): BlockPolicy[] {
+export function blockPolicies(bridge: Bridge, linkLocal?: string): BlockPolicy[] {
   const mark = `0/${renderMark(marks.passed)}`;
-  const from4 = renderPrefix(parseInterfaceAddress(bridge.ipv4).prefix);
-  const policies: BlockPolicy[] = [
-    { source: from4, destination: '0.0.0.0/0', direction: 'fwd', mark, priority },
-    { source: from4, destination: '0.0.0.0/0', direction: 'in', mark, priority },
+  const everywhere = (source: string, destination: string): BlockPolicy[] => [
+    { source, destination, direction: 'fwd', mark, ...block },
+    { source, destination, direction: 'in', mark, ...block },
   ];
+  const policies = everywhere(renderPrefix(parseInterfaceAddress(bridge.ipv4).prefix), '0.0.0.0/0');
   if (bridge.ipv6 === undefined) return policies;
   const { address, prefix } = parseInterfaceAddress(bridge.ipv6);
-  const from6 = renderPrefix(prefix);
-  const local = { source: 'fe80::/10', direction: 'in', mark, priority } as const;
+  const self = `${renderAddress(address)}/128`;
+  const fromLink = { source: 'fe80::/10', direction: 'in', mark, ...block } as const;
   policies.push(
-    { source: from6, destination: '::/0', direction: 'fwd', mark, priority },
-    { source: from6, destination: '::/0', direction: 'in', mark, priority },
-    { ...local, destination: 'fe80::/10', device: bridge.name },
-    { ...local, destination: 'ff00::/8', device: bridge.name },
-    { ...local, destination: `${renderAddress(address)}/128` },
+    ...everywhere(renderPrefix(prefix), '::/0'),
+    { ...fromLink, destination: self },
+    { source: self, destination: self, direction: 'in', mark, ...allow },
   );
+  if (linkLocal !== undefined) policies.push({ ...fromLink, destination: `${linkLocal}/128` });
   return policies;
 }

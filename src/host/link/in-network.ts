@@ -60,7 +60,7 @@ export async function runInNetwork({ command, input, signal, onStart, namespace 
       retry: 'backoff',
     });
   }
-  return { code: result.exitCode ?? 1, stdout: String(result.stdout ?? ''), stderr: String(result.stderr ?? '') };
+  return { code: result.exitCode ?? 1, stdout: result.stdout ?? '', stderr: result.stderr ?? '' };
 }
 
 function missing(program: string): Problem {

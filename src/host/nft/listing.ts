@@ -95,16 +95,33 @@ function addElements(builder: Builder, set: Json, list: readonly unknown[]): voi
 /** Signs that may stand in an element's key or owner; what has others is not ours and cannot be named to nft safely. */
 const safe = /^[0-9A-Za-z_:. -]+$/;
 
-function readElement(entry: unknown): { key: string; element: Element; packets: number } | undefined {
-  const [left, right] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
-  const wrapped = (left as { elem?: Json } | null)?.elem;
-  const key = keyOf(wrapped ? wrapped.val : left);
-  const value = right === undefined ? undefined : valueOf(right);
-  const uid = typeof wrapped?.comment === 'string' ? wrapped.comment : undefined;
-  const isOurs = key !== undefined && (right === undefined || value !== undefined);
-  if (!isOurs || ![key, value ?? 'none', uid ?? 'none'].every((text) => safe.test(text))) return undefined;
-  const packets = (wrapped?.counter as { packets?: number } | undefined)?.packets ?? 0;
-  return { key, packets, element: value === undefined ? { uid } : { uid, value } };
+interface ReadElement {
+  readonly key: string;
+  readonly element: Element;
+  readonly packets: number;
+}
+
+/** What a key's wrapping holds when the element has more than a key. */
+interface Wrapping {
+  readonly val: unknown;
+  readonly comment?: unknown;
+  readonly counter?: { readonly packets?: number } | null;
+}
+
+function readElement(entry: unknown): ReadElement | undefined {
+  if (!Array.isArray(entry)) return readKey(entry);
+  const read = readKey(entry[0]);
+  const value = valueOf(entry[1]);
+  if (!read || value === undefined || !safe.test(value)) return undefined;
+  return { ...read, element: { ...read.element, value } };
+}
+
+function readKey(entry: unknown): ReadElement | undefined {
+  const wrapping = (entry as { elem?: Wrapping } | null)?.elem;
+  const key = keyOf(wrapping ? wrapping.val : entry);
+  const uid = typeof wrapping?.comment === 'string' ? wrapping.comment : undefined;
+  if (key === undefined || !safe.test(key) || (uid !== undefined && !safe.test(uid))) return undefined;
+  return { key, element: { uid }, packets: wrapping?.counter?.packets ?? 0 };
 }
 
 function keyOf(value: unknown): string | undefined {

@@ -103,8 +103,9 @@ function scopeOf(object: string): ChangeScope {
  * group of nftables events. See /proc/PID/net/netlink in proc_pid_net(5) and linux/netfilter/nfnetlink.h.
  */
 async function untilListening(pid: number | undefined, watch: TableWatch): Promise<void> {
+  if (pid === undefined) return;
   const listening = new RegExp(`^\\S+\\s+12\\s+${pid}\\s+[0-9a-f]*[4-7c-f][0-9a-f]\\s`, 'm');
-  while (pid !== undefined && !watch.signal.aborted) {
+  while (!watch.signal.aborted) {
     try {
       if (listening.test(await readFile(`/proc/${pid}/net/netlink`, 'utf8'))) {
         watch.onListening(true);

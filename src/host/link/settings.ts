@@ -1,0 +1,54 @@
+import { Problem } from '../../base/problem.ts';
+import type { Bridge } from '../../network/policy.ts';
+import { runInNetwork } from './in-network.ts';
+import type { LinkCall } from './links.ts';
+
+/**
+ * Kernel settings that the bridge needs: packets are passed on, and a packet whose IPv4 source lies outside the
+ * bridge's prefix is dropped even while no ruleset is loaded. See ip-sysctl in the kernel's documentation.
+ */
+export function bridgeSettings({ name, ipv6 }: Bridge): ReadonlyMap<string, string> {
+  const ipv4 = '/proc/sys/net/ipv4';
+  return new Map([
+    [`${ipv4}/ip_forward`, '1'],
+    [`${ipv4}/conf/${name}/rp_filter`, '1'],
+    [`${ipv4}/conf/${name}/accept_redirects`, '0'],
+    [`${ipv4}/conf/${name}/send_redirects`, '0'],
+    ...(ipv6 === undefined
+      ? []
+      : ([
+          ['/proc/sys/net/ipv6/conf/all/forwarding', '1'],
+          [`/proc/sys/net/ipv6/conf/${name}/accept_ra`, '0'],
+          [`/proc/sys/net/ipv6/conf/${name}/accept_redirects`, '0'],
+        ] as const)),
+  ]);
+}
+
+/**
+ * Brings the settings in line; returns the paths it wrote, none when all were right. Settings are not taken back:
+ * others may have come to need them.
+ *
+ * @throws Problem `link.setting` when one cannot be read or written
+ */
+export async function convergeSettings(settings: ReadonlyMap<string, string>, call: LinkCall): Promise<string[]> {
+  const paths = [...settings.keys()];
+  const read = await runInNetwork({ ...call, command: ['cat', ...paths] });
+  if (read.code !== 0) throw failed('read', read.stderr);
+  const found = read.stdout.split('\n');
+  const wrong = paths.filter((path, index) => found[index]?.trim() !== settings.get(path));
+  for (const path of wrong) {
+    const input = `${settings.get(path)}\n`;
+    const written = await runInNetwork({ ...call, command: ['tee', path], input });
+    if (written.code !== 0) throw failed('write', written.stderr);
+  }
+  return wrong;
+}
+
+function failed(verb: string, stderr: string): Problem {
+  return new Problem({
+    code: 'link.setting',
+    message: `Could not ${verb} a network setting of the kernel: ${stderr.split('\n')[0]?.trim()}`,
+    hint: 'The bridge must exist, and coi must run as root.',
+    retry: 'backoff',
+  });
+}

@@ -1,0 +1,111 @@
+import { Problem } from '../../base/problem.ts';
+import type { Bridge } from '../../network/policy.ts';
+import { blockPolicies } from '../../network/xfrm-policies.ts';
+import type { BlockPolicy } from '../../network/xfrm-policies.ts';
+import { runInNetwork } from '../link/in-network.ts';
+import type { NetworkScope } from '../link/in-network.ts';
+import { parsePolicies } from './listing.ts';
+import type { ListedPolicy } from './listing.ts';
+
+/** What a call needs: the bridge whose prefixes are guarded, and where. */
+export interface XfrmCall extends NetworkScope {
+  readonly bridge: Bridge;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How the policies differ from those that the bridge needs. Nothing to do when both lists are empty. */
+export interface XfrmDifference {
+  readonly missing: readonly BlockPolicy[];
+  /** Policies with our mark that no longer belong to the bridge, for example after its prefix changed. */
+  readonly stale: readonly ListedPolicy[];
+}
+
+/**
+ * Looks at the kernel's block policies. Only policies with our mark are ours; those of IPsec daemons have none of it.
+ *
+ * @throws Problem `xfrm.permission`, `xfrm.failed`
+ */
+export async function observeBlockPolicies(call: XfrmCall): Promise<XfrmDifference> {
+  const wanted = new Map(blockPolicies(call.bridge, await linkLocalOf(call)).map((policy) => [idOf(policy), policy]));
+  const found = new Map((await listOurs(call)).map((policy) => [idOf(policy), policy]));
+  return {
+    missing: [...wanted].filter(([id]) => !found.has(id)).map(([, policy]) => policy),
+    stale: [...found].filter(([id]) => !wanted.has(id)).map(([, policy]) => policy),
+  };
+}
+
+/** Link-local address of the bridge; undefined while it has none, for example before it is up. */
+async function linkLocalOf({ bridge, ...call }: XfrmCall): Promise<string | undefined> {
+  if (bridge.ipv6 === undefined) return undefined;
+  const text = await ip(['-j', '-6', 'addr', 'show', 'dev', bridge.name, 'scope', 'link'], '', call);
+  const links = JSON.parse(text || '[]') as { addr_info?: { local?: string }[] }[];
+  return links.flatMap(({ addr_info }) => addr_info ?? []).find(({ local }) => local !== undefined)?.local;
+}
+
+async function listOurs({ bridge, ...call }: XfrmCall): Promise<ListedPolicy[]> {
+  const ours = blockPolicies(bridge)[0]!.mark;
+  const listing = await ip(['-s', 'xfrm', 'policy', 'list'], '', call);
+  return parsePolicies(listing).filter(({ mark }) => mark === ours);
+}
+
+/** Adds what is missing, then removes what is stale; says what it did. */
+export async function convergeBlockPolicies(call: XfrmCall): Promise<XfrmDifference> {
+  const difference = await observeBlockPolicies(call);
+  await add(difference.missing, call);
+  await remove(difference.stale, call);
+  return difference;
+}
+
+/** Takes every policy of ours away. */
+export async function removeBlockPolicies(call: XfrmCall): Promise<void> {
+  await remove(await listOurs(call), call);
+}
+
+async function add(policies: readonly BlockPolicy[], { bridge: _, ...call }: XfrmCall): Promise<void> {
+  if (policies.length === 0) return;
+  await ip(['-batch', '-'], `${policies.map(renderAdd).join('\n')}\n`, call);
+}
+
+/**
+ * Removes by number, because ip leaves a mark of value 0 out of a plain `delete` and then finds nothing. One run each,
+ * because ip keeps the selector of a `deleteall` for the following lines of a batch.
+ */
+async function remove(policies: readonly ListedPolicy[], { bridge: _, ...call }: XfrmCall): Promise<void> {
+  for (const policy of policies) {
+    await ip(['xfrm', 'policy', 'deleteall', ...selector(policy), 'index', String(policy.index)], '', call);
+  }
+}
+
+function idOf({ action, source, destination, direction, mark, priority }: BlockPolicy): string {
+  return [action, source, destination, direction, mark, priority].join(' ');
+}
+
+function renderAdd(policy: BlockPolicy): string {
+  const [value, mask] = policy.mark.split('/');
+  const { action, priority } = policy;
+  const rest = ['mark', value, 'mask', mask, 'action', action, 'priority', priority];
+  return ['xfrm', 'policy', 'add', ...selector(policy), ...rest].join(' ');
+}
+
+function selector({ source, destination, direction }: BlockPolicy): string[] {
+  return ['src', source, 'dst', destination, 'dir', direction];
+}
+
+async function ip(args: readonly string[], input: string, call: Omit<XfrmCall, 'bridge'>): Promise<string> {
+  const { code, stdout, stderr } = await runInNetwork({ ...call, command: ['ip', ...args], input });
+  if (code === 0) return stdout;
+  const detail = stderr.split('\n')[0]?.trim() || `exit code ${code}`;
+  if (/not permitted|Permission denied/.test(stderr)) {
+    throw new Problem({
+      code: 'xfrm.permission',
+      message: `ip may not touch the kernel's transformation policies: ${detail}`,
+      hint: 'Run coi as root, or give it the capability CAP_NET_ADMIN.',
+    });
+  }
+  throw new Problem({
+    code: 'xfrm.failed',
+    message: `"ip ${args.join(' ')}" failed: ${detail}`,
+    hint: 'The kernel needs CONFIG_XFRM_USER: load the module xfrm_user.',
+    retry: 'backoff',
+  });
+}
