@@ -11,8 +11,7 @@ test('teardown kills nothing when the holder is in the namespaces of everybody e
     sleep 60 & bystander=$!
     sleep 60 & holder=$!
     echo "$holder $(readlink /proc/self/ns/mnt) $(readlink /proc/self/ns/net)" >"$dir/holder"
-    ${teardown} "$dir"
-    kill -0 "$holder" && kill -0 "$bystander" && echo 'both alive'`;
+    ${teardown} "$dir" && kill -0 "$holder" && kill -0 "$bystander" && echo 'both alive'`;
   const unshare = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script];
   expect((await execa('unshare', unshare, { reject: false })).stdout).toBe('both alive');
 });
