@@ -18,7 +18,7 @@ interface Place {
 /**
  * Documentation ranges (RFC 5737, RFC 3849) stand for public addresses, and the lab's default route leads to the internet.
  */
-export const places: Record<NeighbourName, Place> = {
+const places: Record<NeighbourName, Place> = {
   internet: {
     link: 'lab-internet',
     gateways: ['203.0.113.1/24', '2001:db8:113::1/64'],
@@ -72,15 +72,17 @@ export class Neighbour {
   /** First address of each family. */
   readonly ipv4: string;
   readonly ipv6: string;
+  /** Every address it has from the start. */
+  readonly addresses: readonly string[];
   #server: Running | undefined;
   #asked = 0;
 
   constructor(name: NeighbourName, inside: Inside) {
-    const addresses = places[name].addresses.map(bare);
+    this.addresses = places[name].addresses.map(bare);
     this.name = name;
     this.inside = inside;
-    this.ipv4 = addresses.find((address) => !address.includes(':')) ?? '';
-    this.ipv6 = addresses.find((address) => address.includes(':')) ?? '';
+    this.ipv4 = this.addresses.find((address) => !address.includes(':')) ?? '';
+    this.ipv6 = this.addresses.find((address) => address.includes(':')) ?? '';
   }
 
   /** Runs a program on the neighbour to its end. */
