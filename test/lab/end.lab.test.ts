@@ -43,7 +43,6 @@ describe('the end of a lab', () => {
     const goes = await openLab({ name: 'goes' });
     await Promise.all([stays, goes].map((lab) => createContainer(lab, { name: 'c1', number: 0x0165 })));
     await goes[Symbol.asyncDispose]();
-    expect(await tracesOf(await markOf(stays))).not.toEqual([]);
     expect(await stays.incus('exec', 'c1', '--', 'cat', '/proc/1/comm')).toBe('init');
   });
 
