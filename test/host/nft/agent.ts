@@ -1,0 +1,140 @@
+// Runs inside a network namespace and does what the test says: servers, connections, datagrams.
+import { createSocket } from 'node:dgram';
+import { connect, createServer } from 'node:net';
+import type { Socket } from 'node:net';
+
+export type Order =
+  | { do: 'serve'; port: number }
+  | { do: 'connect'; host: string; port: number; from?: string; keep?: boolean }
+  | { do: 'ask'; host: string; port: number; from?: string; fromPort?: number; broadcast?: boolean }
+  | { do: 'talk'; connection: number }
+  | { do: 'listen'; connection: number }
+  | { do: 'push'; port: number }
+  | { do: 'flood'; targets: readonly string[]; port: number; ms: number }
+  | { do: 'received'; port: number };
+
+const waitMs = 350;
+const kept: Socket[] = [];
+const received = new Map<number, number>();
+const served = new Map<number, Set<Socket>>();
+
+process.on('message', ({ id, order }: { id: number; order: Order }) => {
+  void run(order).then(
+    (answer) => process.send!({ id, answer }),
+    (error: unknown) => process.send!({ id, error: String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit(0));
+
+async function run(order: Order): Promise<unknown> {
+  switch (order.do) {
+    case 'serve':
+      return serve(order.port);
+    case 'connect':
+      return open(order);
+    case 'ask':
+      return ask(order);
+    case 'talk':
+      return talk(kept[order.connection]!);
+    case 'listen':
+      return listen(kept[order.connection]!);
+    case 'push':
+      return push(order.port);
+    case 'flood':
+      return flood(order);
+    case 'received':
+      return received.get(order.port) ?? 0;
+  }
+}
+
+async function serve(port: number): Promise<void> {
+  const clients = new Set<Socket>();
+  served.set(port, clients);
+  const tcp = createServer((socket) => {
+    clients.add(socket);
+    socket.on('close', () => clients.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (chunk) => socket.write(chunk));
+  });
+  await new Promise<void>((resolve, reject) => tcp.on('error', reject).listen({ port, host: '::' }, resolve));
+  for (const type of ['udp4', 'udp6'] as const) {
+    const udp = createSocket({ type, ipv6Only: type === 'udp6' });
+    udp.on('message', (message, from) => {
+      received.set(port, (received.get(port) ?? 0) + 1);
+      if (message.length > 1) udp.send(message, from.port, from.address, () => undefined);
+    });
+    await new Promise<void>((resolve) => udp.bind(port, resolve));
+  }
+}
+
+function open({ host, port, from, keep }: Extract<Order, { do: 'connect' }>): Promise<unknown> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, ...(from ? { localAddress: from } : {}) });
+    const end = (answer: unknown) => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error').on('error', () => undefined);
+      if (!keep || answer === 'shut') socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end('shut'), waitMs);
+    socket.on('error', () => end('shut'));
+    socket.on('connect', () => end(keep ? kept.push(socket) - 1 : 'open'));
+  });
+}
+
+function ask({ host, port, from, fromPort, broadcast }: Extract<Order, { do: 'ask' }>): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', reuseAddr: true });
+    const end = (answer: string) => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end('shut'), waitMs);
+    socket.on('error', () => end('shut'));
+    socket.on('message', () => end('open'));
+    socket.bind(fromPort ?? 0, from, () => {
+      if (broadcast) socket.setBroadcast(true);
+      socket.send('hello', port, host, (error) => error && end('shut'));
+    });
+  });
+}
+
+function talk(socket: Socket): Promise<string> {
+  const answer = listen(socket);
+  socket.write('hello');
+  return answer;
+}
+
+/** Whether something came, or has come unheard. */
+function listen(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('shut'), waitMs);
+    socket.once('data', () => {
+      clearTimeout(timer);
+      resolve('open');
+    });
+  });
+}
+
+/** Sends something to the client that came last; the count of clients it was sent to. */
+function push(port: number): number {
+  const last = [...served.get(port)!].at(-1);
+  last?.write('news');
+  return last ? 1 : 0;
+}
+
+/** Sends one-byte datagrams as fast as the loop goes; the count of those sent. */
+async function flood({ targets, port, ms }: Extract<Order, { do: 'flood' }>): Promise<number> {
+  const sockets = { 4: createSocket('udp4'), 6: createSocket('udp6') };
+  for (const socket of Object.values(sockets)) socket.on('error', () => undefined);
+  let sent = 0;
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    for (let burst = 0; burst < 20; burst++) {
+      for (const target of targets) sockets[target.includes(':') ? 6 : 4].send('x', port, target, () => sent++);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const socket of Object.values(sockets)) socket.close();
+  return sent;
+}

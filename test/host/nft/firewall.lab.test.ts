@@ -1,0 +1,253 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rulesetStates } from '../../../src/network/compare.ts';
+import type { Firewall } from '../../../src/host/nft/firewall.ts';
+import { loadBatch } from '../../../src/host/nft/nft.ts';
+import type { FirewallHint } from '../../../src/host/nft/watch.ts';
+import { chooseEndpoint } from '../../../src/network/endpoint.ts';
+import { openOn, rulesFor, uids } from './guarded.ts';
+import { bridge, inside, NamedNamespace } from './world.ts';
+
+let namespace: NamedNamespace;
+let firewall: Firewall;
+let hints: FirewallHint[];
+
+const [one, two, three] = uids.map((uid) => ({ uid, endpoint: chooseEndpoint({ uid, bridge, taken: new Set() }) })) as [
+  Place,
+  Place,
+  Place,
+];
+type Place = { uid: string; endpoint: ReturnType<typeof chooseEndpoint> };
+
+const nft = (...command: string[]) => inside(namespace.host, 'nft', ...command);
+const nothingDone = { reloaded: false, added: 0, removed: 0, reasons: [] };
+
+beforeEach(async () => {
+  namespace = await NamedNamespace.make();
+  hints = [];
+  firewall = await openOn(namespace, (hint) => hints.push(hint));
+});
+
+afterEach(async () => {
+  await firewall[Symbol.asyncDispose]();
+  await namespace[Symbol.asyncDispose]();
+});
+
+async function nextHint(after: number): Promise<FirewallHint> {
+  for (let waited = 0; hints.length <= after; waited += 2) {
+    if (waited > 2_000) throw new Error('no hint came');
+    await delay(2);
+  }
+  return hints[after]!;
+}
+
+/** Packets of own writes must not look like somebody else's; gives notifications time to come. */
+async function noHints(): Promise<void> {
+  await delay(100);
+  expect(hints).toEqual([]);
+}
+
+describe('converge', () => {
+  it('loads everything once and then does nothing', async () => {
+    const rules = rulesFor('restricted', one, two);
+    expect(await firewall.converge(rules)).toMatchObject({ reloaded: true, added: 28 });
+    expect(await firewall.converge(rules)).toEqual(nothingDone);
+    expect(await firewall.converge(rulesFor('restricted', one, two))).toEqual(nothingDone);
+    await firewall.observe({ fresh: true });
+    expect(await firewall.converge(rulesFor('restricted', one, two))).toEqual(nothingDone);
+    await noHints();
+  });
+
+  it('finds its own rules again after a restart, without a load', async () => {
+    await firewall.converge(rulesFor('open', one));
+    await using again = await openOn(namespace);
+    expect(await again.converge(rulesFor('open', one))).toEqual(nothingDone);
+  });
+
+  it('changes only the elements of what changed', async () => {
+    await firewall.converge(rulesFor('restricted', one, two));
+    expect(await firewall.converge(rulesFor('restricted', one, two, three))).toMatchObject({
+      reloaded: false,
+      added: 14,
+      removed: 0,
+    });
+    expect(await firewall.converge(rulesFor('restricted', two))).toMatchObject({
+      reloaded: false,
+      added: 0,
+      removed: 28,
+    });
+    expect(await firewall.converge(rulesFor('none', two))).toMatchObject({ reloaded: false, added: 6, removed: 6 });
+    await firewall.observe({ fresh: true });
+    expect(await firewall.converge(rulesFor('none', two))).toEqual(nothingDone);
+    await noHints();
+  });
+
+  it('removes elements that somebody else put into our sets, with or without an owner', async () => {
+    await firewall.converge(rulesFor('restricted', one));
+    await nft('add element inet coi mode4 { 10.90.9.9 : goto open }');
+    await nft('add element bridge coi who4 { "coi000000000000" . 10:66:6a:c0:09:09 . 10.90.9.9 comment "01JGONE" }');
+    await nextHint(1);
+    const observed = await firewall.observe();
+    const states = rulesetStates(await firewall.expect(rulesFor('restricted', one)), observed);
+    expect(states.orphans).toEqual(new Set([undefined, '01JGONE']));
+    expect(await firewall.converge(rulesFor('restricted', one))).toMatchObject({
+      reloaded: false,
+      added: 0,
+      removed: 2,
+    });
+    expect(await nft('list', 'map', 'inet', 'coi', 'mode4')).not.toContain('10.90.9.9');
+  });
+
+  it.each([
+    ['a rule', 'insert rule inet coi forward accept'],
+    ['a chain', 'add chain inet coi mine { type filter hook forward priority -200; policy accept; }'],
+    ['a set', 'add set bridge coi mine { type ifname; }'],
+    ['a wider range of a mode', 'add element inet coi mode4 { 10.90.9.9 : accept }'],
+    ['a dropped rule of the guard', 'flush chain bridge coi guard'],
+    ['a dropped set’s element', 'flush set inet coi box4'],
+    ['a dropped generation', 'flush set inet coi generation'],
+    ['a dropped chain', 'delete chain inet coi judge'],
+    ['a dropped table', 'delete table bridge coi'],
+    ['a dropped ruleset', 'flush ruleset'],
+  ])('puts right what somebody else changed: %s', async (_, command) => {
+    const rules = rulesFor('restricted', one, two);
+    await firewall.converge(rules);
+    const before = await withoutNumbers();
+    await nft(command);
+    expect(await withoutNumbers()).not.toBe(before);
+    expect(await nextHint(0)).toMatchObject({ kind: 'changed', process: expect.stringContaining('nft') });
+    const { reloaded, added, removed } = await firewall.converge(rules);
+    expect(reloaded || added + removed > 0).toBe(true);
+    expect(await withoutNumbers()).toBe(before);
+    expect(await firewall.converge(rules)).toEqual(nothingDone);
+  });
+
+  it('never touches tables of others', async () => {
+    await nft(
+      'add table inet other; add chain inet other c { type filter hook forward priority 0; }; add rule inet other c counter accept',
+    );
+    const before = await nft('list', 'table', 'inet', 'other');
+    await firewall.converge(rulesFor('open', one));
+    await nft('delete', 'table', 'bridge', 'coi');
+    await firewall.converge(rulesFor('open', one, two));
+    await firewall.uninstall();
+    expect(await nft('list', 'table', 'inet', 'other')).toBe(before);
+    expect(await nft('list', 'tables')).toBe('table inet other');
+  });
+});
+
+/** Both tables without what may differ: element order, counters, the generation. */
+async function withoutNumbers(): Promise<string> {
+  const text = await nft('-s', 'list', 'ruleset');
+  const sorted = text.replaceAll(/elements = \{([^}]*)\}/g, (_, list: string) =>
+    list
+      .split(',')
+      .map((entry) => entry.trim())
+      .toSorted()
+      .join(),
+  );
+  return sorted.replace(/set generation \{[^}]*\}/, (set) => set.replaceAll(/0x\w+/g, 'N'));
+}
+
+describe('ensure and remove', () => {
+  it('load the tables if they are missing, and keep what is there of others', async () => {
+    await firewall.ensure(rulesFor('restricted', one));
+    await firewall.ensure(rulesFor('open', two));
+    expect(await firewall.converge(merged())).toEqual(nothingDone);
+  });
+
+  it('send what waits together as one batch', async () => {
+    await firewall.converge(rulesFor('restricted'));
+    const changes = await Promise.all([
+      firewall.ensure(rulesFor('restricted', one)),
+      firewall.ensure(rulesFor('open', two)),
+      firewall.ensure(rulesFor('none', three)),
+      firewall.remove([three.uid]),
+    ]);
+    expect(new Set(changes).size).toBeLessThanOrEqual(2);
+    expect(await firewall.converge(merged())).toEqual(nothingDone);
+  });
+
+  it('replace what the owner had under another policy', async () => {
+    await firewall.ensure(rulesFor('open', one));
+    const { add, remove } = await firewall.ensure(rulesFor('none', one));
+    expect([add.length, remove.length]).toEqual([6, 6]);
+    expect(await firewall.converge(rulesFor('none', one))).toEqual(nothingDone);
+  });
+
+  it('remove every element of an owner and no other', async () => {
+    await firewall.converge(rulesFor('restricted', one, two));
+    expect((await firewall.remove([one.uid, 'unknown'])).remove).toHaveLength(14);
+    expect(await firewall.converge(rulesFor('restricted', two))).toEqual(nothingDone);
+  });
+
+  it('refuse what cannot be enforced', async () => {
+    await expect(firewall.ensure(rulesFor('allowlist', one))).rejects.toMatchObject({ code: 'network.unsupported' });
+  });
+
+  function merged() {
+    const parts = [rulesFor('restricted', one), rulesFor('open', two)];
+    const elements = new Map(
+      [...parts[0]!.elements].map(([id, set]) => [id, new Map([...set, ...parts[1]!.elements.get(id)!])]),
+    );
+    return { ...parts[0]!, elements };
+  }
+});
+
+describe('two writers', () => {
+  it('cannot overwrite each other: the one that did not look is refused and changes nothing', async () => {
+    await firewall.converge(rulesFor('restricted', one));
+    const { generation } = await firewall.observe();
+    await using other = await openOn(namespace);
+    await other.converge(rulesFor('restricted', one, two));
+    const after = await nft('list', 'ruleset');
+    const stale = `delete element inet coi generation { ${generation} }\nflush set inet coi mode4\n`;
+    const refused = loadBatch({ text: stale, fenceLines: 1 }, { namespace: namespace.host });
+    await expect(refused).rejects.toMatchObject({ code: 'nft.conflict', retry: 'conflict' });
+    expect(await nft('list', 'ruleset')).toBe(after);
+  });
+
+  it('with the same wish, end at it whoever loses each race', async () => {
+    const writers = [firewall, await openOn(namespace), await openOn(namespace)];
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, async (_, index) =>
+        writers[index % 3]!.converge(rulesFor('open', one, index % 2 ? two : three)),
+      ),
+    );
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'nft.conflict' });
+    }
+    expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
+    await firewall.observe({ fresh: true });
+    await firewall.converge(rulesFor('open', one));
+    await Promise.all(writers.slice(1).map((writer) => writer[Symbol.asyncDispose]()));
+    await firewall.observe({ fresh: true });
+    expect(await firewall.converge(rulesFor('open', one))).toEqual(nothingDone);
+  });
+});
+
+describe('watch', () => {
+  it('tells of a deleted chain within a fraction of the time people notice', async () => {
+    await firewall.converge(rulesFor('restricted', one));
+    const started = performance.now();
+    await nft('delete', 'chain', 'inet', 'coi', 'forward');
+    expect(await nextHint(0)).toMatchObject({ kind: 'changed', scope: 'rules' });
+    expect(performance.now() - started).toBeLessThan(250);
+  });
+
+  it('says nothing of other tables', async () => {
+    await firewall.converge(rulesFor('restricted', one));
+    await nft('add table ip coi; add table inet coiling; delete table ip coi; delete table inet coiling');
+    await noHints();
+  });
+});
+
+describe('without a usable nft', () => {
+  it('says what is missing', async () => {
+    const call = { namespace: namespace.host };
+    await expect(loadBatch({ text: 'add rule inet nowhere x accept\n', fenceLines: 0 }, call)).rejects.toMatchObject({
+      code: expect.stringMatching(/^nft\./),
+      hint: expect.any(String),
+    });
+  });
+});
