@@ -10,7 +10,8 @@ import type { Task } from './hands.ts';
  * shell for people to look around. Arguments are positional: nothing of a manifest is ever read as shell text.
  */
 const supervise = `
-session=$1 dir=$2 again=$3; shift 3
+session=$1 dir=$2 again=$3 HOME=$4; shift 4
+export HOME TERM=xterm-256color LANG=C.UTF-8 IS_SANDBOX=1
 status=\${XDG_RUNTIME_DIR:-/tmp}/$session.status
 [ -d "$dir" ] || dir=$HOME
 if [ "$again" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
@@ -43,19 +44,11 @@ export async function startAgent(task: Task, { manifest, restart }: Extract<Acti
   const { codeUser, tool, prompt } = manifest.sandbox;
   const session = `coi-${step.instance}`;
   const agent = [...(tool.command ?? []), ...(prompt === undefined ? [] : [prompt])];
-  const command = ['sh', '-c', supervise, marker, session, workspacePath, restart ? 'again' : 'once', ...agent];
-  const running = restart ? undefined : await findSupervisor(task);
   const home = `/home/${codeUser.name}`;
-  const operation =
-    running ??
-    (await hands.incus.exec.start(step.instance, {
-      command,
-      uid: codeUser.uid,
-      gid: codeUser.uid,
-      cwd: home,
-      env: { HOME: home, USER: codeUser.name, TERM: 'xterm-256color', LANG: 'C.UTF-8', IS_SANDBOX: '1' },
-      signal,
-    }));
+  const command = ['sh', '-c', supervise, marker, session, workspacePath, restart ? 'again' : 'once', home, ...agent];
+  const running = restart ? undefined : await findSupervisor(task);
+  const place = { uid: codeUser.uid, gid: codeUser.uid, cwd: '/', signal };
+  const operation = running ?? (await hands.incus.exec.start(step.instance, command, place));
   hands.agents.started(uid);
   void watchEnd(task, uid, operation);
 }

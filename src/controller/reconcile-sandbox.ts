@@ -3,6 +3,7 @@ import type { Hands } from '../apply/hands.ts';
 import { runStep } from '../apply/run-step.ts';
 import { messageOf, Problem } from '../base/problem.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
+import { statePath } from '../plan/power.ts';
 import type { Plan, Step } from '../plan/step.ts';
 import type { World } from '../plan/world.ts';
 import type { Fights } from './fights.ts';
@@ -55,7 +56,7 @@ export class SandboxReconciler {
     const world = this.#init.worlds.cached(name);
     const plan = planSandbox(world);
     // A sweep over many sandboxes costs no request as long as there is nothing to do.
-    if (plan.steps.length === 0 && !plan.block) return this.#settle(world, plan);
+    if (plan.steps.length === 0 && !plan.block && !this.#init.worlds.isDoubted(name)) return this.#settle(world, plan);
     return this.#converge({ name, reconcileId: ulid(), signal });
   }
 
@@ -135,5 +136,5 @@ export class SandboxReconciler {
 /** Fields that a step puts right, for noticing that somebody else keeps changing them. */
 function repairedPaths({ action, patch }: Step): string[] {
   if (action.kind === 'update') return patch.map(({ path }) => path);
-  return [];
+  return action.kind === 'power' && (action.to === 'start' || action.to === 'unfreeze') ? [statePath] : [];
 }

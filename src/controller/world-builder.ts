@@ -28,6 +28,7 @@ export interface WorldSources extends PolicyInputs {
   readonly elements: () => Elements | undefined;
   readonly networkReady: () => boolean;
   readonly isReady: (sandbox: string) => boolean;
+  readonly mayExpire: () => boolean;
   /** Text of the Incus operation that runs on an instance. */
   readonly busy: (instance: string, signal: AbortSignal) => Promise<string | undefined>;
 }
@@ -52,6 +53,14 @@ export class WorldBuilder {
   /** From what is known already: enough to see that there is nothing to do. */
   cached(sandbox: string): World {
     return this.#build(sandbox, this.#from.desired(sandbox), noDetails);
+  }
+
+  /** Whether something happened to one of its instances since they were last looked at. */
+  isDoubted(sandbox: string): boolean {
+    const { instances, desired } = this.#from;
+    const wish = desired(sandbox);
+    if (wish.kind === 'declared' && instances.isDoubted(wish.manifest.instance)) return true;
+    return instances.ofSandbox(sandbox).some(({ instance }) => instances.isDoubted(instance.name));
   }
 
   /** After asking Incus and the host about this sandbox: enough to act on. */
@@ -115,6 +124,7 @@ export class WorldBuilder {
       scheduled: manifest?.sandbox.schedule && scheduledState(manifest.sandbox.schedule, now),
       agent: this.#agent(owned),
       placement: from.placement,
+      mayExpire: from.mayExpire(),
       fighting: from.fights.fighting(sandbox, from.clock.monotonic()),
       now,
     };

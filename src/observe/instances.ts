@@ -23,6 +23,7 @@ export class InstanceCache {
   readonly #reader: InstanceReader;
   #seen = new Map<string, SeenInstance>();
   #bySandbox: Map<string, SeenInstance[]> | undefined;
+  readonly #doubted = new Set<string>();
   #listedAt: number | undefined;
 
   constructor(reader: InstanceReader) {
@@ -37,7 +38,12 @@ export class InstanceCache {
   /** Replace everything by a new list. @returns names that appeared, vanished or changed. */
   async relist(now: number, signal?: AbortSignal): Promise<Set<string>> {
     const before = this.#seen;
-    const list = await this.#reader.list(signal ? { signal } : {});
+    const doubted = [...this.#doubted];
+    this.#doubted.clear();
+    const list = await this.#reader.list(signal ? { signal } : {}).catch((error: unknown) => {
+      for (const name of doubted) this.#doubted.add(name);
+      throw error;
+    });
     this.#seen = new Map(list.map((instance) => [instance.name, seen(instance, undefined)]));
     this.#bySandbox = undefined;
     this.#listedAt = now;
@@ -46,6 +52,7 @@ export class InstanceCache {
 
   /** Look at one instance again. @returns undefined when there is none of that name. */
   async refresh(name: string, signal?: AbortSignal): Promise<SeenInstance | undefined> {
+    this.#doubted.delete(name);
     const found = await this.#find(name, signal);
     this.#bySandbox = undefined;
     if (!found) {
@@ -68,6 +75,16 @@ export class InstanceCache {
 
   get(name: string): SeenInstance | undefined {
     return this.#seen.get(name);
+  }
+
+  /** What is remembered of an instance may be old: whoever decides by it must look afresh. */
+  doubt(name: string): void {
+    this.#doubted.add(name);
+  }
+
+  /** Whether something happened to an instance since it was last looked at. */
+  isDoubted(name: string): boolean {
+    return this.#doubted.has(name);
   }
 
   /** Instances that carry the stamp of a sandbox, one waiting for its deletion among them. */

@@ -21,6 +21,8 @@ export interface StateInputs {
   readonly scheduled: { readonly state: RunState | undefined; readonly nextChangeMs?: number } | undefined;
   /** When the instance was created, milliseconds since 1970; undefined while there is none. */
   readonly createdAt: number | undefined;
+  /** Whether a longer lifetime may be in a part of the source that cannot be read now. */
+  readonly mayBeExtended: boolean;
   readonly now: number;
 }
 
@@ -32,7 +34,9 @@ export function effectiveState(manifest: Manifest, inputs: StateInputs): Effecti
   }
   if (inputs.scheduled?.state) votes.push({ state: inputs.scheduled.state, because: 'schedule' });
   const expiresAt = expiry(manifest, inputs.createdAt);
-  if (expiresAt !== undefined && expiresAt <= inputs.now) votes.push({ state: 'absent', because: 'lifetime' });
+  if (expiresAt !== undefined && expiresAt <= inputs.now) {
+    votes.push({ state: inputs.mayBeExtended ? 'frozen' : 'absent', because: 'lifetime' });
+  }
   const lowest = votes.reduce((low, vote) => (rank(vote.state) < rank(low.state) ? vote : low));
   const changes = [inputs.scheduled?.nextChangeMs, expiresAt].filter((at) => at !== undefined && at > inputs.now);
   return changes.length === 0 ? lowest : { ...lowest, changesAt: Math.min(...(changes as number[])) };

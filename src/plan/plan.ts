@@ -1,6 +1,6 @@
-import type { Manifest } from '../spec/sandbox.ts';
 import { converge } from './converge.ts';
 import { effectiveState, type EffectiveState } from './effective-state.ts';
+import type { Aim } from './obstacle.ts';
 import { activeOverrides } from './override.ts';
 import type { Draft, Plan, Step } from './step.ts';
 import { repairRules } from './rules.ts';
@@ -38,7 +38,7 @@ function draftPlan(world: World): Draft {
 function draftFor(world: World): Draft {
   switch (world.desired.kind) {
     case 'declared':
-      return declared(world, world.desired.manifest);
+      return declared(world, world.desired);
     case 'deleted':
       return deleted(world);
     case 'missing':
@@ -48,28 +48,38 @@ function draftFor(world: World): Draft {
   }
 }
 
-function declared(world: World, manifest: Manifest): Draft {
+type Declared = Extract<World['desired'], { kind: 'declared' }>;
+
+function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
   const overrides = activeOverrides(world.overrides, manifest.hash, world.now);
   const goal = effectiveState(manifest, {
     overrides,
     scheduled: world.scheduled,
     createdAt: world.instance?.createdAt,
+    mayBeExtended: !sourceComplete,
     now: world.now,
   });
   const nextLookAt = earliest([goal.changesAt, ...overrides.map(({ until }) => until)]);
-  if (goal.state === 'absent') return { nextLookAt, ...leave(world, manifest, goal) };
+  if (goal.state === 'absent') return { nextLookAt, ...leave(world, { manifest, goal, overrides }) };
   const draft = converge(world, { manifest, goal, overrides });
   return { ...draft, nextLookAt: earliest([draft.nextLookAt, nextLookAt]) };
 }
 
 /** A declared sandbox that is not to exist now: the expiry is remembered first, or it would be created again. */
-function leave(world: World, manifest: Manifest, goal: EffectiveState): Draft {
+function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
   if (!world.instance) return { steps: dropReservation(world) };
   const instance = world.instance;
-  const expire =
-    goal.because === 'lifetime'
-      ? [stepOn(instance, { kind: 'expire', hash: manifest.hash }, { why: 'its lifetime is over' })]
-      : [];
+  const isExpiry = goal.because === 'lifetime' && !overrides.some(({ kind }) => kind === 'expired');
+  if (isExpiry && !world.mayExpire && instance.stamp.intent?.kind !== 'delete') {
+    return {
+      steps: [],
+      block: waiting('ExpiryLimit', 'Its lifetime is over; others are deleted first'),
+      nextLookAt: world.now + 10_000,
+    };
+  }
+  const expire = isExpiry
+    ? [stepOn(instance, { kind: 'expire', hash: manifest.hash }, { why: 'its lifetime is over' })]
+    : [];
   return { steps: [...expire, ...teardown(instance, { why: becauseText(goal), now: world.now })] };
 }
 

@@ -5,13 +5,16 @@ import type { Action, Block, Step } from './step.ts';
 import { stepOn, waiting } from './steps.ts';
 import type { OwnedInstance, World } from './world.ts';
 
+/** The name under which fights over power are counted: it is no field of the managed view. */
+export const statePath = '/state';
+
 type Transition = Extract<Action, { kind: 'power' }>['to'];
 
 /** Power that differs from the goal, in the steps that Incus allows. */
 export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): ChangeDraft {
   const { manifest, goal, overrides } = aim;
   const to = transition(instance.power, goal.state, wantsStart(goal.state, overrides));
-  if (to === undefined) return { steps: [] };
+  if (to === undefined || (!isHalt(to) && world.fighting.includes(statePath))) return { steps: [] };
   const block = isHalt(to) ? undefined : riseBlock(world, manifest, { instance, to });
   if (block) return { steps: [], block };
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;

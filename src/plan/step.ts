@@ -81,6 +81,7 @@ export type BlockReason =
   | 'NeedsConfirm'
   | 'Protected'
   | 'Orphaned'
+  | 'ExpiryLimit'
   | 'SourceIncomplete'
   | 'Ended'
   | 'Fighting';

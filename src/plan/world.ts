@@ -36,7 +36,12 @@ export type AgentState =
 
 /** What the sources say about one name. */
 export type Desired =
-  | { readonly kind: 'declared'; readonly manifest: Manifest }
+  | {
+      readonly kind: 'declared';
+      readonly manifest: Manifest;
+      /** Whether its source could just be read in full: if not, an extended lifetime may be in what cannot be seen. */
+      readonly sourceComplete: boolean;
+    }
   /** A tombstone: deletion without grace and guard. */
   | { readonly kind: 'deleted' }
   /** No source declares it any more. `verdict` is the guard's. */
@@ -83,6 +88,8 @@ export interface World {
   readonly scheduled: { readonly state: 'running' | 'stopped' | undefined; readonly nextChangeMs?: number } | undefined;
   readonly agent: AgentState;
   readonly placement: Placement;
+  /** Whether the lifetimes that ended within the last minute leave room for one more deletion. */
+  readonly mayExpire: boolean;
   /** JSON pointers of the managed view that are rewritten by somebody else again and again. */
   readonly fighting: readonly string[];
   /** Milliseconds since 1970. */

@@ -120,10 +120,12 @@ export class Firewall implements AsyncDisposable {
       const repaired = await this.#repairBlindly(ruleset, wanted);
       const observed = await this.#look();
       const diff = diffRuleset(wanted, observed);
-      if (diff.reload) await this.#load(ruleset.skeleton, wanted, observed);
+      const reload = diff.reload || observed.generation === undefined;
+      if (reload) await this.#load(ruleset.skeleton, wanted, observed);
       else if (diff.add.length + diff.remove.length > 0) await this.#change(diff, observed);
       this.#settled = this.#cache && { expected: ruleset, cache: this.#cache };
-      const { add, remove, reload, reasons } = diff;
+      const { add, remove } = diff;
+      const reasons = reload && !diff.reload ? [...diff.reasons, 'the generation is missing'] : diff.reasons;
       return { reloaded: reload || repaired, added: add.length, removed: remove.length, reasons };
     });
   }
@@ -151,6 +153,11 @@ export class Firewall implements AsyncDisposable {
       if (fresh) this.#forget();
       return this.#look();
     });
+  }
+
+  /** What the tables hold, as far as it is remembered without asking; undefined since somebody else may have written. */
+  loaded(): ObservedRuleset | undefined {
+    return this.#cache;
   }
 
   /** What a ruleset looks like once it is loaded: the other side of a comparison with {@link observe}. */
@@ -230,7 +237,8 @@ export class Firewall implements AsyncDisposable {
         elements: withChange(observed.elements, change),
         problems: new Map(),
       });
-      if (diffRuleset({ ...wanted, elements: observed.elements }, observed).reload) {
+      const isBaseWrong = diffRuleset({ ...wanted, elements: observed.elements }, observed).reload;
+      if (isBaseWrong || observed.generation === undefined) {
         await this.#load(skeleton, wanted, observed);
         return change;
       }

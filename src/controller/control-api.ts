@@ -1,0 +1,125 @@
+import type { Operation } from 'fast-json-patch';
+import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
+
+/** One source of manifests as JSON output has it. Times are RFC 3339. */
+export interface SourceReport {
+  readonly id: string;
+  readonly kind: 'directory' | 'session';
+  readonly path: string;
+  /** Whether the newest read was complete, left something out, or failed. */
+  readonly state: 'complete' | 'partial' | 'failed';
+  readonly revision?: string;
+  readonly sandboxes: number;
+  readonly problems: readonly ProblemReport[];
+  readonly read_at: string;
+  readonly complete_at?: string;
+}
+
+/** What concerns the host as a whole. */
+export interface HostReport {
+  /** Who answers: a controller that runs, or this command by itself. */
+  readonly controller: 'running' | 'in-process';
+  readonly version: string;
+  /** Tables, second layer and settings are as they should be; `unknown` where this user may not see them. */
+  readonly network: 'ready' | 'not-ready' | 'unknown';
+  readonly incus: 'up' | 'down';
+  readonly metrics?: string;
+  /** Instances that carry our name or stamp but are not ours to touch. */
+  readonly unmanaged: readonly { readonly name: string; readonly why: string }[];
+  /** Interfaces of ours whose owner is gone and that are about to be removed. */
+  readonly orphans: readonly string[];
+  /** Names whose deletion waits for `apply --confirm-deletes N`. */
+  readonly held: readonly string[];
+  readonly problems: readonly ProblemReport[];
+}
+
+export interface StatusReport {
+  readonly sandboxes: readonly SandboxReport[];
+  readonly sources: readonly SourceReport[];
+  readonly host: HostReport;
+}
+
+/** What is to be done about one sandbox. Empty `steps` and no `block`: nothing. */
+export interface PlanReport {
+  readonly name: string;
+  readonly steps: readonly StepReport[];
+  /** RFC 6902, from the live managed view to the desired one. */
+  readonly patch: readonly Operation[];
+  /** The live managed view the patch applies to; absent where there is no instance. */
+  readonly live?: unknown;
+  readonly block?: { readonly reason: string; readonly message: string; readonly hint?: string };
+  /** Changes with everything that a saved plan takes for granted: uid, version, manifest. */
+  readonly fingerprint: string;
+}
+
+/** A manifest file that a command brings along. */
+export interface ManifestText {
+  /** Path for messages. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Files that were taken, or why none of them was. */
+export interface StoreReport {
+  /** Sandboxes that are declared by the files. Empty when there are problems: then nothing was stored. */
+  readonly names: readonly string[];
+  readonly problems: readonly ProblemReport[];
+}
+
+/** How one named sandbox took a command. */
+export interface VerbReport {
+  readonly name: string;
+  readonly done: boolean;
+  /** What was done, or why not and what to do instead. */
+  readonly message: string;
+}
+
+/** One line of the audit log, as it stands there. */
+export type EventRecord = Readonly<Record<string, unknown>>;
+
+/**
+ * What commands ask of a controller, whether it runs as a service or inside the command. Every method throws Problem.
+ * The admin socket serves the same methods.
+ */
+export interface ControlApi {
+  status(): Promise<StatusReport>;
+  /** Plans of all sandboxes, or of some, after a fresh look. `files` are planned as if they were stored already. */
+  plan(options: {
+    readonly names?: readonly string[];
+    readonly files?: readonly ManifestText[];
+  }): Promise<readonly PlanReport[]>;
+  /** Store files in the session source of a user, all or none of them. Names that a directory declares are refused. */
+  store(options: { readonly uid: number; readonly files: readonly ManifestText[] }): Promise<StoreReport>;
+  /** Look at everything now; resolves when every source has been read and every sandbox looked at once. */
+  reconcile(): Promise<void>;
+  /** Write tombstones. A sandbox that a directory declares is refused with the name of its file. */
+  delete(options: { readonly names: readonly string[]; readonly by: string }): Promise<readonly VerbReport[]>;
+  /** Hold sandboxes frozen until `resume`. */
+  freeze(options: {
+    readonly names: readonly string[];
+    readonly by: string;
+    readonly reason: string;
+  }): Promise<readonly VerbReport[]>;
+  /** Lift freezes and quarantines; a manifest's own state = "frozen" stays. No names: all that are frozen so. */
+  resume(options: { readonly names: readonly string[] }): Promise<readonly VerbReport[]>;
+  /** Stop everything but security steps. `until` in milliseconds since 1970. */
+  suspend(options: {
+    readonly names: readonly string[];
+    readonly by: string;
+    readonly reason: string;
+    readonly until?: number;
+  }): Promise<readonly VerbReport[]>;
+  unsuspend(options: { readonly names: readonly string[] }): Promise<readonly VerbReport[]>;
+  /** Let held deletions go on. @throws {Problem} `guard.count` unless `count` is exactly their number */
+  confirmDeletes(options: { readonly count: number }): Promise<readonly string[]>;
+  /** Stamp a stopped instance as the one of a declared sandbox. */
+  adopt(options: { readonly name: string; readonly by: string }): Promise<VerbReport>;
+  /** Records of the audit log, oldest first; with `follow` it goes on until the signal aborts. */
+  events(options: {
+    readonly name?: string;
+    readonly since?: number;
+    readonly limit?: number;
+    readonly follow?: boolean;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<EventRecord>;
+}

@@ -1,0 +1,201 @@
+import type { Problem } from '../base/problem.ts';
+import type { InstanceCache } from '../observe/instances.ts';
+import { heldNames, pruneVerdicts, type Missing } from '../plan/guard.ts';
+import type { Desired, PruneVerdict } from '../plan/world.ts';
+import type { Manifest, Policy } from '../spec/sandbox.ts';
+import { mergeReads } from '../source/merge.ts';
+import type { Source, SourceRead } from '../source/source.ts';
+
+/** What is known of one source. */
+export interface SourceState {
+  readonly source: Source;
+  /** Result of the newest read. */
+  readonly read: SourceRead;
+  readonly readAt: number;
+  /** When it was last read in full, milliseconds since 1970. */
+  readonly completeAt: number | undefined;
+}
+
+interface Kept extends SourceState {
+  /** The newest manifests that are known, also while the source cannot be read. */
+  readonly manifests: ReadonlyMap<string, Manifest>;
+  readonly tombstones: ReadonlySet<string>;
+  readonly missing: ReadonlyMap<string, Omit<Missing, 'deletion'>>;
+}
+
+/**
+ * What all sources together say about each name, and what may be concluded from their silence. A source that cannot be read
+ * keeps its last manifests and only loses the right to have anything deleted.
+ */
+export class DesiredState {
+  readonly #instances: InstanceCache;
+  readonly #now: () => number;
+  readonly #kept = new Map<string, Kept>();
+  #merged: ReturnType<typeof mergeReads> = { manifests: new Map(), problems: [] };
+  #confirmed = new Set<string>();
+
+  constructor(instances: InstanceCache, now: () => number) {
+    this.#instances = instances;
+    this.#now = now;
+  }
+
+  /** Take in a read. @returns the names about which something else is said now */
+  accept(source: Source, read: SourceRead): Set<string> {
+    const before = this.#kept.get(source.id);
+    const now = this.#now();
+    const known = read.kind === 'failed' ? (before ?? { manifests: new Map(), tombstones: new Set() }) : read;
+    const kept: Kept = {
+      source,
+      read,
+      readAt: now,
+      completeAt: read.kind === 'complete' ? now : before?.completeAt,
+      manifests: known.manifests,
+      tombstones: known.tombstones,
+      missing: read.kind === 'complete' ? this.#absent(source.id, read, before, now) : (before?.missing ?? new Map()),
+    };
+    this.#kept.set(source.id, kept);
+    const old = this.#merged.manifests;
+    this.#merged = mergeReads([...this.#kept.values()].map((each) => ({ source: each.source, ...each })));
+    return changes(old, this.#merged.manifests, [kept, before]);
+  }
+
+  #absent(
+    id: string,
+    read: Extract<SourceRead, { kind: 'complete' }>,
+    before: Kept | undefined,
+    now: number,
+  ): Kept['missing'] {
+    const absent = [...this.#owned(id).keys()].filter(
+      (name) => !read.manifests.has(name) && !read.tombstones.has(name),
+    );
+    return new Map(
+      absent.map((name) => {
+        const seen = before?.missing.get(name);
+        return [name, { name, since: seen?.since ?? now, reads: (seen?.reads ?? 0) + 1 }];
+      }),
+    );
+  }
+
+  /** Sandboxes whose instance carries a source's stamp, with what is to follow when they are no longer declared. */
+  #owned(id: string): Map<string, Policy['deletion']> {
+    const owned = new Map<string, Policy['deletion']>();
+    for (const { owner } of this.#instances.all()) {
+      if (owner.kind !== 'owned' || owner.stamp.source !== id) continue;
+      owned.set(owner.stamp.name, owner.stamp.applied?.deletion ?? 'delete');
+    }
+    return owned;
+  }
+
+  /** Whether anything carries a source's stamp. */
+  ownsSomething(id: string): boolean {
+    return this.#owned(id).size > 0;
+  }
+
+  /** What is said about one name. */
+  of(name: string): Desired {
+    const manifest = this.#merged.manifests.get(name);
+    if (manifest) return { kind: 'declared', manifest, sourceComplete: this.#isComplete(manifest.source) };
+    if ([...this.#kept.values()].some(({ tombstones }) => tombstones.has(name))) return { kind: 'deleted' };
+    const conflict = this.#merged.problems.find((problem) => this.#isAbout(problem, name));
+    if (conflict) return { kind: 'unknown', message: conflict.message };
+    const source = this.#sourceOf(name);
+    if (source === undefined) return { kind: 'deleted' };
+    const kept = this.#kept.get(source);
+    if (!kept) return { kind: 'unknown', message: `Its source ${source} is not one of this controller's` };
+    return { kind: 'missing', verdict: this.#verdicts(kept).get(name) ?? this.#unheard(kept) };
+  }
+
+  #isComplete(id: string): boolean {
+    return this.#kept.get(id)?.read.kind === 'complete';
+  }
+
+  #isAbout(problem: Problem, name: string): boolean {
+    return problem.message.includes(`sandbox "${name}"`);
+  }
+
+  #sourceOf(name: string): string | undefined {
+    const [seen] = this.#instances.ofSandbox(name);
+    return seen?.owner.kind === 'owned' ? seen.owner.stamp.source : undefined;
+  }
+
+  /** Its instance was seen for the first time after the last read. */
+  #unheard({ read }: Kept): PruneVerdict {
+    if (read.kind === 'complete') return { kind: 'wait', reason: 'Grace', message: 'Its source is read once more' };
+    return {
+      kind: 'wait',
+      reason: 'SourceIncomplete',
+      message: `Its source could not be read in full: ${faultOf(read)}`,
+    };
+  }
+
+  #verdicts({ source, read, missing }: Kept): Map<string, PruneVerdict> {
+    const owned = this.#owned(source.id);
+    const still = [...missing.values()].filter(({ name }) => owned.has(name));
+    return pruneVerdicts({
+      read: read.kind === 'complete' ? read : { kind: read.kind, message: faultOf(read) },
+      sentinel: read.kind !== 'failed' && read.sentinel,
+      owned: owned.size,
+      missing: still.map((each) => ({ ...each, deletion: owned.get(each.name) ?? 'delete' })),
+      confirmed: this.#confirmed,
+      now: this.#now(),
+    });
+  }
+
+  /** Names whose deletion waits for a person. */
+  held(): string[] {
+    return [...this.#kept.values()].flatMap((kept) => heldNames(this.#verdicts(kept)));
+  }
+
+  /** Let all held deletions go on: they are meant. */
+  confirm(names: readonly string[]): void {
+    this.#confirmed = new Set([...this.#confirmed, ...names]);
+  }
+
+  sources(): SourceState[] {
+    return [...this.#kept.values()];
+  }
+
+  source(id: string): SourceState | undefined {
+    return this.#kept.get(id);
+  }
+
+  manifests(): ReadonlyMap<string, Manifest> {
+    return this.#merged.manifests;
+  }
+
+  /** Problems between sources: one name in two of them. */
+  conflicts(): readonly Problem[] {
+    return this.#merged.problems;
+  }
+
+  /** Whether a source lacked something that only a second read can confirm. */
+  wantsSecondRead(id: string): boolean {
+    return [...(this.#kept.get(id)?.missing.values() ?? [])].some(({ reads }) => reads < 2);
+  }
+
+  /** Names that some source waits to delete. */
+  missing(): string[] {
+    return [...this.#kept.values()].flatMap(({ missing }) => [...missing.keys()]);
+  }
+}
+
+function faultOf(read: Exclude<SourceRead, { kind: 'complete' }>): string {
+  return read.kind === 'failed' ? read.problem.message : read.problems.map(({ message }) => message).join('; ');
+}
+
+function changes(
+  old: ReadonlyMap<string, Manifest>,
+  fresh: ReadonlyMap<string, Manifest>,
+  states: readonly (Kept | undefined)[],
+): Set<string> {
+  const names = new Set<string>();
+  for (const name of new Set([...old.keys(), ...fresh.keys()])) {
+    if (old.get(name)?.hash !== fresh.get(name)?.hash || old.get(name)?.source !== fresh.get(name)?.source)
+      names.add(name);
+  }
+  for (const state of states) {
+    for (const name of state?.tombstones ?? []) names.add(name);
+    for (const name of state?.missing.keys() ?? []) names.add(name);
+  }
+  return names;
+}

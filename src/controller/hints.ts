@@ -1,0 +1,79 @@
+import type { Agents } from '../apply/agents.ts';
+import type { Notice } from '../host/incus/events.ts';
+import type { ImageAliases } from '../observe/images.ts';
+import type { InstanceCache } from '../observe/instances.ts';
+import type { WorkQueue } from './queue.ts';
+import type { Sandboxes } from './sandboxes.ts';
+
+/** Keys that are not sandboxes. */
+export const instancesKey = 'host/instances';
+export const networkKey = 'host/network';
+export const linksKey = 'host/links';
+
+export function sandboxKey(name: string): string {
+  return `sandbox/${name}`;
+}
+
+export function sourceKey(id: string): string {
+  return `source/${id}`;
+}
+
+/** Wait before listing everything again after an event about something unknown, so that a burst costs one list. */
+const relistDelayMs = 500;
+
+/** After these the programs inside are other ones than before. */
+const ends = new Set(['instance-started', 'instance-restarted', 'instance-stopped', 'instance-shutdown']);
+
+export interface HintInit {
+  readonly queue: WorkQueue;
+  readonly instances: InstanceCache;
+  readonly sandboxes: Sandboxes;
+  readonly agents: Agents;
+  readonly images: ImageAliases;
+  /** Sandbox that a manifest gives this instance name. */
+  readonly declaredAs: (instance: string) => string | undefined;
+  readonly project: string;
+}
+
+/** Turns what Incus tells into keys to look at. An event is never more than a reason to look. */
+export function hintFrom(init: HintInit, notice: Notice): void {
+  if (notice.kind === 'gap') {
+    init.queue.add(instancesKey, { priority: 'command' });
+    return;
+  }
+  if (notice.project !== init.project) return;
+  if (notice.kind === 'operation') {
+    if (notice.operation.phase !== 'running') for (const name of notice.operation.instances) hintWaiting(init, name);
+    return;
+  }
+  if (notice.collection === 'instances') hintInstance(init, notice.name, notice.action);
+  if (notice.collection === 'images') hintImages(init);
+  if (notice.collection === 'networks') init.queue.add(networkKey, { priority: 'security' });
+}
+
+function hintInstance({ queue, instances, agents, declaredAs }: HintInit, name: string, action: string): void {
+  const owner = instances.get(name)?.owner;
+  const sandbox = owner?.kind === 'owned' ? owner.stamp.name : declaredAs(name);
+  if (owner?.kind === 'owned' && ends.has(action)) agents.lost(owner.stamp.uid);
+  if (sandbox === undefined) {
+    queue.add(instancesKey, { priority: 'event', afterMs: relistDelayMs });
+    return;
+  }
+  instances.doubt(name);
+  queue.add(sandboxKey(sandbox), { priority: 'event' });
+}
+
+/** An operation ended: whoever waits for it goes on. */
+function hintWaiting({ queue, instances, sandboxes }: HintInit, name: string): void {
+  const owner = instances.get(name)?.owner;
+  if (owner?.kind !== 'owned') return;
+  const isWaiting = sandboxes.get(owner.stamp.name)?.plan.block?.reason === 'WaitingOperation';
+  if (isWaiting) queue.add(sandboxKey(owner.stamp.name), { priority: 'event' });
+}
+
+function hintImages({ queue, images, sandboxes }: HintInit): void {
+  images.forget();
+  for (const { name, plan } of sandboxes.all()) {
+    if (plan.block?.reason === 'ImageMissing') queue.add(sandboxKey(name), { priority: 'spec' });
+  }
+}

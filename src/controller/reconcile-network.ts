@@ -1,0 +1,82 @@
+import type { Clock } from '../base/clock.ts';
+import { convergeSettings, bridgeSettings } from '../host/link/settings.ts';
+import { deleteLink, listLinks, orphanCandidates } from '../host/link/links.ts';
+import type { Converged, Firewall } from '../host/nft/firewall.ts';
+import { convergeBlockPolicies } from '../host/xfrm/xfrm.ts';
+import { renderRuleset } from '../network/ruleset.ts';
+import { allPolicies, type PolicyInputs } from './policies.ts';
+
+/** A link of ours without an owner must be that old, in milliseconds: a new one has its link before it is listed. */
+const orphanAgeMs = 60_000;
+
+/** What one look at the host's network changed. */
+export interface NetworkRepair {
+  readonly rules: Converged;
+  /** Block policies put back or removed. */
+  readonly policies: number;
+  readonly settings: number;
+}
+
+export interface NetworkInit extends PolicyInputs {
+  readonly firewall: Firewall;
+  readonly clock: Clock;
+}
+
+/**
+ * Keeps what all sandboxes share in place: kernel settings, block policies (the second layer), tables with the rules of every
+ * instance; and takes away links that a crash has left.
+ */
+export class NetworkReconciler {
+  readonly #init: NetworkInit;
+  readonly #orphansSince = new Map<string, number>();
+  #isReady = false;
+
+  constructor(init: NetworkInit) {
+    this.#init = init;
+  }
+
+  /** Whether the last look found or made everything right, and nobody has touched the tables since. */
+  isReady(): boolean {
+    return this.#isReady && this.#init.firewall.loaded() !== undefined;
+  }
+
+  /** Ports of links that nobody owns, as of the last look. */
+  orphanLinks(): readonly string[] {
+    return [...this.#orphansSince.keys()];
+  }
+
+  /** @throws {Problem} when the host's network cannot be brought in line; nothing is started until it can */
+  async reconcile(signal: AbortSignal): Promise<NetworkRepair> {
+    const { bridge, firewall } = this.#init;
+    const call = { bridge, signal };
+    try {
+      const { missing, stale } = await convergeBlockPolicies(call);
+      const rules = await firewall.converge(() => renderRuleset({ bridge, policies: allPolicies(this.#init) }), {
+        signal,
+      });
+      const settings = await convergeSettings(bridgeSettings(bridge), { signal });
+      this.#isReady = true;
+      return { rules, policies: missing.length + stale.length, settings: settings.length };
+    } catch (error) {
+      this.#isReady = false;
+      throw error;
+    }
+  }
+
+  /** Delete links of ours that have had no owner for a minute. @returns their names */
+  async removeOrphanLinks(signal: AbortSignal): Promise<string[]> {
+    const now = this.#init.clock.monotonic();
+    const known = new Set(allPolicies(this.#init).map(({ endpoint }) => endpoint.port));
+    const candidates = orphanCandidates(await listLinks({ signal }), known);
+    const names = new Set(candidates.map(({ name }) => name));
+    for (const name of this.#orphansSince.keys()) if (!names.has(name)) this.#orphansSince.delete(name);
+    for (const name of names) if (!this.#orphansSince.has(name)) this.#orphansSince.set(name, now);
+    const removed: string[] = [];
+    for (const link of candidates) {
+      if (now - (this.#orphansSince.get(link.name) ?? now) < orphanAgeMs) continue;
+      if (await deleteLink(link, { signal })) removed.push(link.name);
+      this.#orphansSince.delete(link.name);
+    }
+    return removed;
+  }
+}
