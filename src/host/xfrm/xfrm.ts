@@ -61,7 +61,7 @@ export async function removeBlockPolicies(call: XfrmCall): Promise<void> {
   await remove(await listOurs(call), call);
 }
 
-async function add(policies: readonly BlockPolicy[], { bridge: _, ...call }: XfrmCall): Promise<void> {
+async function add(policies: readonly BlockPolicy[], call: XfrmCall): Promise<void> {
   if (policies.length === 0) return;
   await ip(['-batch', '-'], `${policies.map(renderAdd).join('\n')}\n`, call);
 }
@@ -70,7 +70,7 @@ async function add(policies: readonly BlockPolicy[], { bridge: _, ...call }: Xfr
  * Removes by number, because ip leaves a mark of value 0 out of a plain `delete` and then finds nothing. One run each,
  * because ip keeps the selector of a `deleteall` for the following lines of a batch.
  */
-async function remove(policies: readonly ListedPolicy[], { bridge: _, ...call }: XfrmCall): Promise<void> {
+async function remove(policies: readonly ListedPolicy[], call: XfrmCall): Promise<void> {
   for (const policy of policies) {
     await ip(['xfrm', 'policy', 'deleteall', ...selector(policy), 'index', String(policy.index)], '', call);
   }
