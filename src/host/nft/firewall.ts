@@ -118,16 +118,23 @@ export class Firewall implements AsyncDisposable {
       if (this.#cache && this.#settled?.expected === ruleset && this.#settled.cache === this.#cache) return nothing;
       const wanted = await this.expect(ruleset);
       const repaired = await this.#repairBlindly(ruleset, wanted);
-      const observed = await this.#look();
-      const diff = diffRuleset(wanted, observed);
-      const reload = diff.reload || observed.generation === undefined;
-      if (reload) await this.#load(ruleset.skeleton, wanted, observed);
-      else if (diff.add.length + diff.remove.length > 0) await this.#change(diff, observed);
+      const converged = await this.#settle(ruleset.skeleton, wanted);
       this.#settled = this.#cache && { expected: ruleset, cache: this.#cache };
-      const { add, remove } = diff;
-      const reasons = reload && !diff.reload ? [...diff.reasons, 'the generation is missing'] : diff.reasons;
-      return { reloaded: reload || repaired, added: add.length, removed: remove.length, reasons };
+      return { ...converged, reloaded: repaired || converged.reloaded };
     });
+  }
+
+  /** Looks, and does what the difference asks for. */
+  async #settle(skeleton: string, wanted: LoadedRuleset): Promise<Converged> {
+    const observed = await this.#look();
+    const { add, remove, reload, reasons } = diffRuleset(wanted, observed);
+    const counts = { added: add.length, removed: remove.length };
+    if (reload || observed.generation === undefined) {
+      await this.#load(skeleton, wanted, observed);
+      return { ...counts, reloaded: true, reasons: reload ? reasons : [...reasons, 'the generation is missing'] };
+    }
+    if (add.length + remove.length > 0) await this.#change({ add, remove }, observed);
+    return { ...counts, reloaded: false, reasons };
   }
 
   /**

@@ -29,7 +29,7 @@ describe('links', () => {
   });
 
   it('are orphan candidates only as veths with a name of ours that nobody knows', async () => {
-    await ip('link', 'add', 'coi000000000000', 'type', 'dummy');
+    await ip('link', 'add', 'coi000000000000', 'type', 'bridge');
     await ip('link', 'add', 'coi00000000000x', 'type', 'veth', 'peer', 'name', 'peer1');
     const links = await listLinks(here());
     expect(orphanCandidates(links, new Set([ours])).map(({ name }) => name)).toEqual(['coi00000000000x']);
@@ -51,19 +51,15 @@ describe('links', () => {
     expect((await listLinks(here())).map(({ name }) => name)).toEqual(['lo', 'coibr0']);
   });
 
-  it('are watched, also across the end of the watching program', async () => {
+  it('are watched', async () => {
     const stop = new AbortController();
-    let hints = 0;
-    const watch = watchLinks({ clock: systemClock, signal: stop.signal, onHint: () => hints++, ...here() });
-    const changeUntilSeen = async () => {
-      const before = hints;
-      for (let tries = 0; hints === before; tries++) {
-        if (tries > 100) throw new Error('no hint came');
-        await ip('link', 'set', 'peer0', tries % 2 ? 'up' : 'down');
-        await delay(20);
-      }
-    };
-    await changeUntilSeen();
+    const seen: number[] = [];
+    const watch = watchLinks({ clock: systemClock, signal: stop.signal, onHint: () => seen.push(1), ...here() });
+    for (let tries = 0; seen.length === 0 && tries < 100; tries++) {
+      await ip('link', 'set', 'peer0', tries % 2 ? 'up' : 'down');
+      await delay(20);
+    }
+    expect(seen.length).toBeGreaterThan(0);
     stop.abort();
     await watch;
   });
