@@ -1,0 +1,50 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The file that is written to. */
+export const currentName = 'coi.jsonl';
+
+const archived = /^coi-\d{12}\.jsonl$/;
+const keptAside = /^coi-\d{12}(?:-\d+)?\.torn$/;
+
+/** Name of a file that is full: its first record's number, so that names sort as the records do. */
+export function archiveName(firstSeq: number): string {
+  return `coi-${String(firstSeq).padStart(12, '0')}.jsonl`;
+}
+
+/** Name under which the end of a file is kept that a crash left half-written. */
+export function tornName(nextSeq: number, attempt: number): string {
+  const number = String(nextSeq).padStart(12, '0');
+  return attempt === 0 ? `coi-${number}.torn` : `coi-${number}-${attempt}.torn`;
+}
+
+/** Files of the log, oldest first; none when the directory is not there. */
+export async function auditFiles(dir: string): Promise<string[]> {
+  const names = await namesIn(dir);
+  const files = names.filter((name) => archived.test(name)).sort();
+  return [...files, ...names.filter((name) => name === currentName)].map((name) => join(dir, name));
+}
+
+/** Remove what was last written to before `beforeMs` (milliseconds since 1970), oldest first; never the current file. */
+export async function removeOld(dir: string, beforeMs: number): Promise<void> {
+  for (const name of (await namesIn(dir)).filter((each) => archived.test(each) || keptAside.test(each)).sort()) {
+    const path = join(dir, name);
+    const { mtimeMs } = await stat(path);
+    if (mtimeMs >= beforeMs) return;
+    await rm(path, { force: true });
+  }
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** Whether a file system call failed because something is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,0 +1,27 @@
+import type { Instruments } from './instruments.ts';
+import type { RulesLayer } from './labels.ts';
+
+/** The two layers of network rules. */
+export function networkMetrics(instruments: Instruments) {
+  let readReady = () => false;
+  const seconds = instruments.histogram('nft_apply_seconds');
+  const failures = instruments.counter('nft_apply_failures_total');
+  const drift = {
+    nft: instruments.counter('nft_drift_total'),
+    xfrm: instruments.counter('xfrm_drift_total'),
+  } satisfies Record<RulesLayer, unknown>;
+  instruments.gauge('network_ready', () => [{ labels: {}, value: Number(readReady()) }]);
+  return {
+    /** An nft transaction ended. */
+    applied({ ok, seconds: took }: { readonly ok: boolean; readonly seconds: number }): void {
+      seconds({}, took);
+      if (!ok) failures({});
+    },
+    /** A layer was found changed by somebody else. */
+    drifted: (layer: RulesLayer) => drift[layer]({}),
+    /** Ask at every scrape whether tables, chains and block policies are in place. */
+    followReady(read: () => boolean): void {
+      readReady = read;
+    },
+  };
+}
