@@ -58,10 +58,10 @@ export class Api {
   }
 
   /** A reply that is not JSON but the thing itself: a file, a log. */
-  async raw(call: Call): Promise<Reply> {
+  async raw<T>(call: Call, parse: (reply: Reply) => T): Promise<T> {
     const reply = await this.transport.send(call);
     if (reply.status >= 400) openEnvelope(call, reply);
-    return reply;
+    return parsed(call, () => parse(reply));
   }
 }
 
@@ -77,6 +77,7 @@ function parsed<T>(call: Call, parse: () => T, status?: number): T {
   try {
     return parse();
   } catch (cause) {
+    if (cause instanceof IncusError) throw cause;
     // A write was answered: it was carried out or refused, only we cannot tell which.
     throw new IncusError({
       class: call.method === 'GET' ? 'transient' : 'unknown-outcome',

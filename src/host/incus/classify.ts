@@ -8,8 +8,8 @@ interface Rule {
 }
 
 /**
- * Incus' texts, most telling first. Failed operations carry a text and a status that is mostly 500, so the text has to
- * be read. Texts seen on 6.0.4 LTS; each has a test.
+ * Incus' texts, most telling first. Failed operations carry a text and always the same status, refused calls mostly
+ * 500, so the text has to be read. Texts seen on 6.0.4 LTS; each has a test.
  */
 const rules: readonly Rule[] = [
   { pattern: /already (running|frozen|stopped)\b/, class: 'already' },
@@ -21,12 +21,12 @@ const rules: readonly Rule[] = [
     hint: 'security.protection.delete is set on it; clear it first if the deletion is meant.',
   },
   {
-    pattern: /no space left on device|disk quota exceeded|[Nn]ot enough space|out of space/,
+    pattern: /no space left on device|disk quota exceeded|not enough space/i,
     class: 'quota',
     code: 'incus.storage-full',
     hint: 'Free space in the storage pool or make it larger: incus storage info NAME.',
   },
-  { pattern: /Reached (the )?(maximum|limit)|exceeds? (the )?project limit|project limit/i, class: 'quota' },
+  { pattern: /^Reached maximum (number|aggregate)/, class: 'quota', code: 'incus.project-limit' },
   {
     pattern: /Image not provided for instance creation|Image (alias )?not found/,
     class: 'gone',
@@ -54,10 +54,13 @@ const rules: readonly Rule[] = [
     pattern: /^Invalid |validation (failed )?for (device|volume)|Unknown configuration key|Missing source path/,
     class: 'invalid',
   },
+  { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
+  { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },
 ];
 
-function byStatus(status: number): IncusErrorClass {
+function byStatus(status: number | undefined): IncusErrorClass {
+  if (status === undefined) return 'transient';
   if (status === 401 || status === 403) return 'forbidden';
   if (status === 404) return 'gone';
   if (status === 409 || status === 412) return 'conflict';
@@ -69,8 +72,8 @@ function byStatus(status: number): IncusErrorClass {
 export interface Refusal {
   /** What was tried, as in `start instance "web"`. */
   readonly what: string;
-  /** HTTP status, or the status code of an operation. */
-  readonly status: number;
+  /** HTTP status; absent for an operation, whose code is 400 whatever went wrong. */
+  readonly status?: number;
   readonly text: string;
 }
 
@@ -81,8 +84,8 @@ export function refusalError({ what, status, text }: Refusal): IncusError {
   return new IncusError({
     class: rule?.class ?? byStatus(status),
     what,
-    status,
     text: text === '' ? `status ${status}` : text,
+    ...(status === undefined ? {} : { status }),
     ...(rule?.code === undefined ? {} : { code: rule.code }),
     ...(rule?.hint === undefined ? {} : { hint: rule.hint }),
   });

@@ -1,8 +1,15 @@
 import type { Clock } from '../../base/clock.ts';
 import { Api } from './api.ts';
 import { Events } from './events.ts';
-import { Instances } from './instances.ts';
+import { Exec } from './exec.ts';
+import { Files } from './files.ts';
+import { Images } from './images.ts';
+import { Instances, type CallOptions } from './instances.ts';
+import { Networks } from './networks.ts';
 import { Operations } from './operations.ts';
+import { Profiles } from './profiles.ts';
+import { readServer, type ServerInfo } from './server.ts';
+import { Storage } from './storage.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
 /** What {@link openIncus} is given. */
@@ -15,17 +22,36 @@ export class Incus implements AsyncDisposable {
   readonly socketPath: string;
   readonly instances: Instances;
   readonly operations: Operations;
+  readonly exec: Exec;
+  readonly files: Files;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly profiles: Profiles;
+  readonly storage: Storage;
   /** Silent until `start` or `ready` is called on it. */
   readonly events: Events;
   readonly #transport: Transport;
+  readonly #api: Api;
 
   constructor(transport: Transport) {
     const api = new Api(transport);
     this.socketPath = transport.socketPath;
     this.#transport = transport;
+    this.#api = api;
     this.events = new Events(transport);
     this.instances = new Instances(api);
     this.operations = new Operations(api, this.events);
+    this.exec = new Exec(api, this.operations);
+    this.files = new Files(api);
+    this.images = new Images(api);
+    this.networks = new Networks(api);
+    this.profiles = new Profiles(api);
+    this.storage = new Storage(api);
+  }
+
+  /** What incusd says about itself; the cheapest way to see whether it is there. */
+  server(options: CallOptions = {}): Promise<ServerInfo> {
+    return readServer(this.#api, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

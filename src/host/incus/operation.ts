@@ -16,7 +16,6 @@ export interface Operation {
   readonly id: string;
   readonly description: string;
   readonly phase: 'running' | 'success' | 'failure' | 'cancelled';
-  readonly statusCode: number;
   /** Names of the instances that it works on. */
   readonly instances: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -40,7 +39,6 @@ export function parseOperation(value: unknown): Operation {
     id: operation.id,
     description: operation.description,
     phase: phaseOf(operation.status_code),
-    statusCode: operation.status_code,
     instances: (operation.resources?.['instances'] ?? []).map(lastSegment),
     metadata: operation.metadata ?? {},
     err: operation.err,

@@ -150,5 +150,5 @@ export class Operations implements Disposable {
 function outcomeOf({ what }: StartedOperation, operation: Operation | undefined): Outcome {
   if (operation === undefined) return { kind: 'unknown' };
   if (operation.phase === 'success') return { kind: 'success', metadata: operation.metadata };
-  return { kind: 'failure', error: refusalError({ what, status: operation.statusCode, text: operation.err }) };
+  return { kind: 'failure', error: refusalError({ what, text: operation.err || operation.phase }) };
 }

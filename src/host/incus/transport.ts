@@ -1,4 +1,5 @@
-import { Agent, request, type Dispatcher } from 'undici';
+import type { Readable } from 'node:stream';
+import { Agent, request, type Dispatcher, type FormData } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 import { errorCode, silenceError } from './classify.ts';
 import { openDeadline } from './deadline.ts';
@@ -26,7 +27,7 @@ export interface Call {
   /** Sent as JSON. */
   readonly json?: unknown;
   /** Sent as it is; a call has `json` or `body`, not both. */
-  readonly body?: Uint8Array | NodeJS.ReadableStream;
+  readonly body?: Uint8Array | Readable | FormData;
   readonly headers?: Readonly<Record<string, string>>;
   /** Carry the call out only while the thing is still as it was when this was read. */
   readonly etag?: string;
@@ -126,10 +127,7 @@ export class Transport implements AsyncDisposable {
         ...(etag === undefined ? {} : { 'if-match': `"${etag}"` }),
         ...headers,
       },
-      body: (json === undefined ? (body ?? null) : JSON.stringify(json)) as Exclude<
-        Dispatcher.DispatchOptions['body'],
-        undefined
-      >,
+      body: json === undefined ? (body ?? null) : JSON.stringify(json),
     };
   }
 

@@ -1,0 +1,129 @@
+import { createReadStream, openAsBlob } from 'node:fs';
+import { basename } from 'node:path';
+import { FormData } from 'undici';
+import { z } from 'zod';
+import type { Api } from './api.ts';
+import { isIncusError } from './errors.ts';
+import type { CallOptions } from './instances.ts';
+import type { StartedOperation } from './operation.ts';
+
+const schema = z.looseObject({
+  fingerprint: z.string().min(1),
+  size: z.number().default(0),
+  type: z.string().default('container'),
+  architecture: z.string().default(''),
+  properties: z.record(z.string(), z.string()).nullish(),
+  aliases: z.array(z.looseObject({ name: z.string() })).nullish(),
+  uploaded_at: z.string().default(''),
+});
+const aliasSchema = z.looseObject({ name: z.string(), target: z.string().min(1) });
+
+/** An image of this host. */
+export interface Image {
+  readonly fingerprint: string;
+  readonly sizeBytes: number;
+  readonly type: string;
+  readonly architecture: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly aliases: readonly string[];
+  /** RFC 3339. */
+  readonly uploadedAt: string;
+}
+
+/** Files of an image: one tarball with everything, or metadata and root file system apart. */
+export type ImageFiles = { readonly unified: string } | { readonly metadata: string; readonly rootfs: string };
+
+/** Longest upload, in milliseconds. */
+const uploadTimeoutMs = 600_000;
+
+const aliases = '/1.0/images/aliases';
+const alias = '/1.0/images/aliases/{name}';
+const member = '/1.0/images/{fingerprint}';
+
+/** Images of this host. Everything that throws, throws {@link IncusError}. @see Incus documentation, "REST API", "images" */
+export class Images {
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  async list(options: CallOptions = {}): Promise<readonly Image[]> {
+    const call = { method: 'GET', route: '/1.0/images', what: 'list images', query: { recursion: '1' } } as const;
+    const parse = (value: unknown) => z.array(z.unknown()).parse(value).map(parseImage);
+    return (await this.#api.sync({ ...call, ...options }, parse)).value;
+  }
+
+  /** @throws {IncusError} `gone` */
+  async get(fingerprint: string, options: CallOptions = {}): Promise<Image> {
+    const call = { method: 'GET', route: member, what: `read image ${fingerprint}`, params: { fingerprint } } as const;
+    return (await this.#api.sync({ ...call, ...options }, parseImage)).value;
+  }
+
+  /** Fingerprint that an alias stands for; undefined when there is no such alias. */
+  async resolve(name: string, options: CallOptions = {}): Promise<string | undefined> {
+    const call = { method: 'GET', route: alias, what: `find image "${name}"`, params: { name } } as const;
+    try {
+      return (await this.#api.sync({ ...call, ...options }, (value) => aliasSchema.parse(value).target)).value;
+    } catch (error) {
+      // Not being there is an answer to this question.
+      if (isIncusError(error, 'gone')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Begins to import; the operation's metadata holds the `fingerprint`. One that is there already: `incus.taken`. */
+  async import(files: ImageFiles, options: CallOptions = {}): Promise<StartedOperation> {
+    const call = { method: 'POST', route: '/1.0/images', timeoutMs: uploadTimeoutMs, ...options } as const;
+    if ('unified' in files) {
+      const headers = { 'content-type': 'application/octet-stream', 'x-incus-filename': basename(files.unified) };
+      const body = createReadStream(files.unified);
+      return this.#api.begin({ ...call, what: `import image ${files.unified}`, headers, body });
+    }
+    const body = new FormData();
+    body.set('metadata', await openAsBlob(files.metadata), basename(files.metadata));
+    body.set('rootfs', await openAsBlob(files.rootfs), basename(files.rootfs));
+    return this.#api.begin({ ...call, what: `import image ${files.rootfs}`, body });
+  }
+
+  /** Makes an alias stand for an image, whatever it stood for before. */
+  async setAlias(name: string, target: string, options: CallOptions = {}): Promise<void> {
+    const what = `let "${name}" stand for image ${target}`;
+    try {
+      await this.#api.done({ method: 'POST', route: aliases, what, json: { name, target }, ...options });
+    } catch (error) {
+      // There is such an alias: move it.
+      if (!isIncusError(error, 'conflict')) throw error;
+      await this.#api.done({ method: 'PUT', route: alias, what, params: { name }, json: { target }, ...options });
+    }
+  }
+
+  deleteAlias(name: string, options: CallOptions = {}): Promise<void> {
+    const call = { method: 'DELETE', route: alias, what: `delete image alias "${name}"`, params: { name } } as const;
+    return this.#api.done({ ...call, ...options });
+  }
+
+  /** Begins to delete. Instances made from it go on; aliases go with it. */
+  delete(fingerprint: string, options: CallOptions = {}): Promise<StartedOperation> {
+    const call = {
+      method: 'DELETE',
+      route: member,
+      what: `delete image ${fingerprint}`,
+      params: { fingerprint },
+    } as const;
+    return this.#api.begin({ ...call, ...options });
+  }
+}
+
+function parseImage(value: unknown): Image {
+  const image = schema.parse(value);
+  return {
+    fingerprint: image.fingerprint,
+    sizeBytes: image.size,
+    type: image.type,
+    architecture: image.architecture,
+    properties: image.properties ?? {},
+    aliases: (image.aliases ?? []).map(({ name }) => name),
+    uploadedAt: image.uploaded_at,
+  };
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** Configuration as Incus writes it; `null` means none. */
+export const configSchema = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((config) => config ?? {});
+
+/** Devices as Incus writes them; `null` means none. */
+export const devicesSchema = z
+  .record(z.string(), z.record(z.string(), z.string()))
+  .nullish()
+  .transform((devices) => devices ?? {});
+
+/** Paths of what uses a thing. */
+export const usedBySchema = z
+  .array(z.string())
+  .nullish()
+  .transform((paths) => paths ?? []);
