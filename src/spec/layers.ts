@@ -23,14 +23,14 @@ export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
 export function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
   const { defaults = {}, tool, network, limits, incus } = settings;
   const { image, persistent } = defaults;
-  const { code_uid, code_user, disable_shift } = incus ?? {};
+  const { code_uid, claude_uid, code_user, disable_shift } = incus ?? {};
   return dropUndefined({
     image,
     persistent,
     tool,
     network,
     limits,
-    incus: dropUndefined({ code_uid, code_user, disable_shift }),
+    incus: dropUndefined({ code_uid, claude_uid, code_user, disable_shift }),
   });
 }
 

@@ -60,7 +60,7 @@ export const securitySection = z.strictObject({
 /** Mounts of a manifest: keyed by the path inside, so that a change is one patch operation. */
 export const manifestMounts = z.record(
   z.string(),
-  z.strictObject({ host: later(z.string(), { description: 'Directory on the host.' }) }),
+  z.strictObject({ host: field(z.string(), { description: 'Directory on the host.' }) }),
 );
 
 export const settingsMounts = z.strictObject({

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { parseDuration } from '../../base/units.ts';
 import { cronFault, timezoneFault } from '../check-schedule.ts';
 
+const controlFault = 'Take out the control characters.';
+
 /**
  * Text formats as patterns, so that the JSON Schema refuses what we refuse. The empty text means "none": a higher layer
  * lifts with it what a lower layer sets.
@@ -40,8 +42,14 @@ export const timezone = z
   .regex(/^[A-Za-z][A-Za-z0-9_+/-]*$/)
   .refine((text) => timezoneFault(text) === undefined, { error: ({ input }) => timezoneFault(String(input)) });
 
-export const absolutePath = z.string().regex(/^\/[^\0]*$/);
-export const homePath = z.string().regex(/^(?:\/|~(?:\/|$))[^\0]*$/);
+export const absolutePath = z
+  .string()
+  .regex(/^\/.*$/)
+  .refine(isPrintable, controlFault);
+export const homePath = z
+  .string()
+  .regex(/^(?:\/.*|~|~\/.*)$/)
+  .refine(isPrintable, controlFault);
 export const homePathAllowed = 'an absolute path, or one that begins with "~/"';
 
 /** User names as useradd(8) takes them. */
@@ -70,4 +78,8 @@ function hasReversedRange(text: string): boolean {
     const [from, to] = part.split('-').map(Number);
     return to !== undefined && from! > to;
   });
+}
+
+function isPrintable(text: string): boolean {
+  return !/\p{Cc}/u.test(text);
 }

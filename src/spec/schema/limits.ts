@@ -45,7 +45,7 @@ const memory = z.strictObject({
   }),
   swap: field(z.union([z.boolean(), z.string().regex(/^(?:true|false|[0-9]+(?:B|[kMGTPE]B|[KMGTPE]iB)?)$/)]), {
     description: 'Whether the sandbox may be swapped out, or how much of it.',
-    default: 'true',
+    default: true,
     allowed: 'true, false or a size such as "2GiB"',
   }),
 });

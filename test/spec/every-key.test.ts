@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { checkData } from '../../src/spec/check-data.ts';
+import { manifestLayers } from '../../src/spec/layers.ts';
+import { locateToml } from '../../src/spec/locate-toml.ts';
+import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
+import { manifestFileSchema, settingsFileSchema, type SettingsLayer } from '../../src/spec/schema/files.ts';
+import { definitionOf, isUnbuilt, keysOf, type SchemaKey } from '../../src/spec/schema/walk.ts';
+import { resolveSettings } from '../../src/spec/settings.ts';
+import type { SandboxLayer } from '../../src/spec/schema/sandbox.ts';
+
+/** A valid value that differs from the default, for keys whose schema does not give one away. */
+const samples: Readonly<Record<string, unknown>> = {
+  profile: 'p',
+  workspace: '/srv/w',
+  image: 'other',
+  command: ['run'],
+  prompt: 'do',
+  count: '2',
+  allowance: '50%',
+  limit: '1GiB',
+  swap: false,
+  read: '1MiB',
+  write: '2MiB',
+  max: '3MiB',
+  start: '0 9 * * *',
+  stop: '0 18 * * *',
+  timezone: 'Europe/Warsaw',
+  ttl: '1h',
+  depends_on: ['b'],
+  code_user: 'dev',
+  project: 'p',
+  group: 'g',
+  storage_pool: 's',
+  sources: ['/s'],
+  state_dir: '/s',
+  run_dir: '/r',
+  metrics_listen: '127.0.0.1:1',
+  bridge: 'br0',
+};
+
+function sampleOf({ path, schema, meta }: SchemaKey): unknown {
+  const key = path.at(-1)!;
+  if (key in samples) return samples[key];
+  const { type, entries } = definitionOf(schema);
+  if (type === 'boolean') return meta.default !== true;
+  if (entries) return Object.values(entries).find((value) => value !== meta.default);
+  if (type === 'number') return typeof meta.default === 'number' ? meta.default + 1 : 1;
+  return type === 'array' ? [] : type === 'record' || type === 'object' ? {} : 'x';
+}
+
+function tableWith(path: readonly string[], value: unknown): Record<string, unknown> {
+  const [key, ...below] = path;
+  return { [key === '*' ? 'p' : key!]: below.length === 0 ? value : tableWith(below, value) };
+}
+
+const isRefused = (key: SchemaKey, all: readonly SchemaKey[]) =>
+  all.some(({ path, schema }) => isUnbuilt(schema) && path.every((part, index) => key.path[index] === part));
+
+/** The outcome for a sandbox, with a profile to choose and a schedule whose zone shows. */
+function sandboxOutcome(manifest: SandboxLayer): unknown {
+  const profile = manifest.profile === undefined ? undefined : { image: 'from-profile' };
+  const withTimes = manifest.schedule ? { schedule: { start: '1 1 * * *', ...manifest.schedule } } : {};
+  const layers = manifestLayers({ settings: {}, profile, manifest: { ...manifest, ...withTimes } });
+  return resolveSandbox({ layers, home: '/home/u', session: false });
+}
+
+function settingsOutcome(layer: SettingsLayer): unknown {
+  const { incus, controller } = resolveSettings(layer);
+  const layers = manifestLayers({ settings: layer, profile: layer.profiles?.['p'], manifest: {} });
+  return { incus, controller, sandbox: resolveSandbox({ layers, home: '/home/u', session: false }) };
+}
+
+const sandboxKeys = keysOf(definitionOf(manifestFileSchema.shape.sandbox).valueType!);
+const settingsKeys = keysOf(settingsFileSchema);
+const leaves = (keys: readonly SchemaKey[], refused: boolean) =>
+  keys
+    .filter((key) => isRefused(key, keys) === refused && (refused ? key.meta.unbuilt === true : key.leaf))
+    .map((key) => ({ key, name: key.path.join('.') }));
+
+describe('every key of a manifest has an effect', () => {
+  it.each(leaves(sandboxKeys, false))('$name', ({ key }) => {
+    const manifest = tableWith(key.path, sampleOf(key)) as SandboxLayer;
+    const base = key.path[0] === 'schedule' ? { schedule: {} } : {};
+    expect(sandboxOutcome(manifest)).not.toEqual(sandboxOutcome(base));
+  });
+});
+
+describe('every key of the settings has an effect', () => {
+  it.each(leaves(settingsKeys, false))('$name', ({ key }) => {
+    const layer = tableWith(key.path, sampleOf(key)) as SettingsLayer;
+    expect(settingsOutcome(layer)).not.toEqual(settingsOutcome({}));
+  });
+});
+
+describe('a key whose feature is not there yet is refused', () => {
+  const locator = locateToml('');
+  it.each(leaves(sandboxKeys, true))('in a manifest: $name', ({ key, name }) => {
+    const data = { apiVersion: 'coi/v1', sandbox: { a: tableWith(key.path, sampleOf(key)) } };
+    const found = checkData({ schema: manifestFileSchema, data, file: 'f', locator });
+    expect(found.map(({ problem }) => problem.message)).toEqual([`sandbox.a.${name} is not supported yet`]);
+  });
+
+  it.each(leaves(settingsKeys, true))('in the settings: $name', ({ key, name }) => {
+    const data = tableWith(key.path, sampleOf(key));
+    const found = checkData({ schema: settingsFileSchema, data, file: 'f', locator });
+    expect(found.map(({ problem }) => problem.message)).toEqual([`${name.replace('*', 'p')} is not supported yet`]);
+  });
+
+  it('and so is a value', () => {
+    const data = { network: { mode: 'allowlist' } };
+    const [found] = checkData({ schema: settingsFileSchema, data, file: 'f', locator });
+    expect(found?.problem.message).toBe('network.mode = "allowlist" is not supported yet');
+  });
+
+  it('and so is an empty section', () => {
+    const [found] = checkData({ schema: settingsFileSchema, data: { monitoring: {} }, file: 'f', locator });
+    expect(found?.problem.message).toBe('monitoring is not supported yet');
+  });
+});

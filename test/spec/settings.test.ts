@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { environmentLayer } from '../../src/spec/environment.ts';
+import { commandLineLayers, mergeSettings } from '../../src/spec/layers.ts';
+import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
+import { parseSettings } from '../../src/spec/settings.ts';
+
+describe('parseSettings()', () => {
+  it('fills in everything when there is no file', () => {
+    const { settings, warnings, problems } = parseSettings([]);
+    expect([warnings, problems]).toEqual([[], []]);
+    expect(settings).toMatchObject({
+      incus: { project: 'default', group: 'incus-admin' },
+      controller: { metricsListen: { host: '127.0.0.1', port: 9477 }, bridge: 'coibr0', stateDir: '/var/lib/coi' },
+    });
+  });
+
+  it('lays the later file over the earlier one', () => {
+    const { settings } = parseSettings([
+      { file: 'low', text: 'defaults.image = "a"\nincus.project = "x"\ncontroller.sources = ["/a", "/b"]' },
+      { file: 'high', text: 'defaults.image = "b"\ncontroller = { sources = ["/c"], metrics_listen = "[::1]:1" }' },
+    ]);
+    expect(settings.layer.defaults).toEqual({ image: 'b' });
+    expect(settings.incus.project).toBe('x');
+    expect(settings.controller).toMatchObject({ sources: ['/c'], metricsListen: { host: '::1', port: 1 } });
+  });
+
+  it('warns of unknown keys and goes on without them', () => {
+    const text = '[defaults]\nimge = "x"\nimage = "y"\n[nonsense]\na = 1';
+    const { settings, warnings, problems } = parseSettings([{ file: 'f', text }]);
+    expect(problems).toEqual([]);
+    expect(warnings).toMatchObject(
+      [{ message: 'nonsense is not a known key' }, { hint: 'Did you mean "image"?' }].toReversed(),
+    );
+    expect(settings.layer).toEqual({ defaults: { image: 'y' } });
+  });
+
+  it('takes nothing from a file that is wrong', () => {
+    const { settings, problems } = parseSettings([
+      { file: 'good', text: 'defaults.image = "a"' },
+      { file: 'bad', text: 'defaults.image = "b"\ndefaults.persistent = 1' },
+      { file: 'worse', text: '= 1' },
+    ]);
+    expect(settings.layer).toEqual({ defaults: { image: 'a' } });
+    expect(problems).toMatchObject([
+      { code: 'spec.value', position: { file: 'bad', line: 2, column: 23 } },
+      { code: 'spec.syntax', position: { file: 'worse' } },
+    ]);
+  });
+});
+
+describe('mergeSettings()', () => {
+  it('adds up the lists that add up and replaces the others', () => {
+    const merged = mergeSettings([
+      {
+        mounts: { default: [{ host: '/a', container: '/a' }] },
+        security: { protected_paths: ['a'], additional_protected_paths: ['x'] },
+      },
+      {
+        mounts: { default: [{ host: '/b', container: '/b' }] },
+        security: { protected_paths: ['b'], additional_protected_paths: ['y'] },
+      },
+    ]);
+    expect(merged.mounts?.default?.map(({ host }) => host)).toEqual(['/a', '/b']);
+    expect(merged.security).toEqual({ protected_paths: ['b'], additional_protected_paths: ['x', 'y'] });
+  });
+
+  it('lets a higher layer turn some switches on but not off', () => {
+    const on = {
+      incus: { disable_shift: true },
+      security: { disable_protection: true },
+      defaults: { persistent: true },
+    };
+    const off = {
+      incus: { disable_shift: false },
+      security: { disable_protection: false },
+      defaults: { persistent: false },
+    };
+    expect(mergeSettings([on, off])).toEqual({ ...on, defaults: { persistent: false } });
+    expect(mergeSettings([off, on])).toEqual(on);
+  });
+
+  it('replaces a profile as a whole', () => {
+    const merged = mergeSettings([
+      { profiles: { p: { image: 'a', persistent: true }, q: { image: 'q' } } },
+      { profiles: { p: { image: 'b' } } },
+    ]);
+    expect(merged.profiles).toEqual({ p: { image: 'b' }, q: { image: 'q' } });
+  });
+
+  it('takes the older name of code_uid for the same key', () => {
+    expect(mergeSettings([{ incus: { code_uid: 1 } }, { incus: { claude_uid: 2 } }]).incus).toEqual({ code_uid: 2 });
+    expect(mergeSettings([{ incus: { claude_uid: 2 } }, { incus: { code_uid: 1 } }]).incus).toEqual({ code_uid: 1 });
+  });
+});
+
+describe('commandLineLayers()', () => {
+  const layers = {
+    settings: { limits: { cpu: { count: '1', allowance: '1%', priority: 1 }, memory: { limit: '1' } } },
+    environment: { limits: { cpu: { count: '2', allowance: '2%', priority: 2 } } },
+    profile: { limits: { cpu: { count: '3', allowance: '3%' } } },
+    flags: { limits: { cpu: { count: '4' } } },
+  };
+
+  it('lets flags win over the profile, that over the environment, that over files', () => {
+    const sandbox = resolveSandbox({ layers: commandLineLayers(layers), home: '/', session: true });
+    expect(sandbox.limits).toMatchObject({ cpu: { count: '4', allowance: '3%', priority: 2 }, memory: { limit: '1' } });
+  });
+});
+
+describe('environmentLayer()', () => {
+  it('reads the variables', () => {
+    expect(
+      environmentLayer({
+        CLAUDE_ON_INCUS_IMAGE: 'x',
+        CLAUDE_ON_INCUS_PERSISTENT: '1',
+        COI_LIMIT_CPU: '2',
+        COI_LIMIT_MEMORY: '',
+      }),
+    ).toEqual({ layer: { image: 'x', persistent: true, limits: { cpu: { count: '2' } } }, problems: [] });
+  });
+
+  it('names the variable that is wrong', () => {
+    const { problems } = environmentLayer({ COI_LIMIT_CPU: 'many', COI_LIMIT_DURATION: '2h' });
+    expect(problems).toMatchObject([
+      { code: 'spec.unsupported', position: { file: 'environment variable COI_LIMIT_DURATION' } },
+      { code: 'spec.value', position: { file: 'environment variable COI_LIMIT_CPU' } },
+    ]);
+  });
+});
