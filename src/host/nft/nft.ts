@@ -65,7 +65,12 @@ function isAbsent({ stderr }: Finished): boolean {
   return /^Error: No such file or directory$/m.test(stderr);
 }
 
-function problemOf({ stderr, code }: Finished, fenceLines: number): Problem {
+/**
+ * What a failed run of nft means to a person.
+ *
+ * @param fenceLines lines at the batch's start whose failure means that somebody else wrote
+ */
+export function problemOf({ stderr, code }: Finished, fenceLines: number): Problem {
   const detail = stderr.split('\n')[0]?.trim() || `exit code ${code}`;
   const line = Number(/^\S*?:(\d+):\d+/.exec(detail)?.[1] ?? Number.POSITIVE_INFINITY);
   if (/not permitted|Permission denied/.test(stderr)) {

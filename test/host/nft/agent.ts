@@ -54,7 +54,10 @@ async function serve(port: number): Promise<void> {
     clients.add(socket);
     socket.on('close', () => clients.delete(socket));
     socket.on('error', () => socket.destroy());
-    socket.on('data', (chunk) => socket.write(chunk));
+    socket.on('data', (chunk) => {
+      received.set(port, (received.get(port) ?? 0) + 1);
+      socket.write(chunk);
+    });
   });
   await new Promise<void>((resolve, reject) => tcp.on('error', reject).listen({ port, host: '::' }, resolve));
   for (const type of ['udp4', 'udp6'] as const) {

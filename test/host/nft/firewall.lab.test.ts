@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Problem } from '../../../src/base/problem.ts';
 import { rulesetStates } from '../../../src/network/compare.ts';
 import type { Firewall } from '../../../src/host/nft/firewall.ts';
-import { loadBatch } from '../../../src/host/nft/nft.ts';
+import { runInNetwork } from '../../../src/host/link/in-network.ts';
+import { loadBatch, problemOf } from '../../../src/host/nft/nft.ts';
 import type { FirewallHint } from '../../../src/host/nft/watch.ts';
 import { chooseEndpoint } from '../../../src/network/endpoint.ts';
 import { openOn, rulesFor, uids } from './guarded.ts';
@@ -249,9 +250,19 @@ describe('watch', () => {
 describe('without a usable nft', () => {
   it('says what is missing', async () => {
     const call = { namespace: namespace.host };
-    await expect(loadBatch({ text: 'add rule inet nowhere x accept\n', fenceLines: 0 }, call)).rejects.toMatchObject({
-      code: expect.stringMatching(/^nft\./),
-      hint: expect.any(String),
+    await expect(loadBatch({ text: 'nonsense\n', fenceLines: 0 }, call)).rejects.toMatchObject({
+      code: 'nft.refused',
+      message: expect.stringContaining('syntax error'),
     });
+    const absent = 'add table inet t\nadd chain inet t c\nadd rule inet t c jump nowhere\n';
+    await expect(loadBatch({ text: absent, fenceLines: 0 }, call)).rejects.toMatchObject({ code: 'nft.unsupported' });
+    expect(await nft('list', 'tables')).toBe('');
+  });
+
+  it('says so when it may not', async () => {
+    const probe = await runInNetwork({
+      command: ['setpriv', '--reuid=65534', '--clear-groups', 'nft', 'list', 'tables'],
+    });
+    expect(problemOf(probe, 0)).toMatchObject({ code: 'nft.permission', hint: expect.stringContaining('root') });
   });
 });

@@ -47,6 +47,10 @@ describe('a tightened policy', () => {
     const after: Record<string, unknown> = {};
     for (const [target, connection] of flows) after[target] = await sandbox.order({ do: 'talk', connection });
     expect(after).toEqual({ public4: 'open', public6: 'open', private4: 'shut', private6: 'shut' });
+    // Not only the answers stay away: what the sandbox sends does not get out.
+    const arrived = await outside.order({ do: 'received', port });
+    for (const target of ['private4', 'private6']) await sandbox.order({ do: 'talk', connection: flows.get(target)! });
+    expect(await outside.order({ do: 'received', port })).toBe(arrived);
   });
 
   it('keeps an allowed flow in which only the other side has something to say', async () => {
