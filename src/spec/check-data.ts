@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { Problem } from '../base/problem.ts';
 import { describeAllowed, renderPath, renderValue } from './describe.ts';
 import type { KeyPath, TomlLocator } from './locate-toml.ts';
+import { isSessionName, nameLimit } from './names.ts';
 import { nearest } from './nearest.ts';
 import { metaOf } from './schema/field.ts';
 import { childOf, definitionOf, isUnbuilt } from './schema/walk.ts';
@@ -110,7 +111,7 @@ function badName({ path, input }: { path: KeyPath; input: CheckInput }): Problem
     message: `"${name}" cannot be the name of a ${kind}${kind === 'sandbox' ? `: ${nameFault(name)}` : ''}`,
     hint:
       kind === 'sandbox'
-        ? 'Use up to 59 lower-case letters, digits and dashes, beginning and ending with a letter or digit.'
+        ? `Use up to ${nameLimit} lower-case letters, digits and dashes, beginning and ending with a letter or digit.`
         : 'Use up to 63 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
     position: { file: input.file, ...input.locator.nearest(path).key },
   });
@@ -118,9 +119,9 @@ function badName({ path, input }: { path: KeyPath; input: CheckInput }): Problem
 
 function nameFault(name: string): string {
   if (name === '') return 'it is empty';
-  if (name.length > 59) return `it has ${name.length} characters`;
+  if (name.length > nameLimit) return `it has ${name.length} characters`;
   if (name.startsWith('del-')) return 'names that begin with "del-" belong to instances being deleted';
-  if (/^[0-9a-f]{8}-[0-9]+$/.test(name)) return 'it looks like the name of a session';
+  if (isSessionName(name)) return 'it looks like the name of a session';
   return 'it holds characters that host names do not allow';
 }
 

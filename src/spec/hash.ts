@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Sandbox } from './sandbox.ts';
 
 /** JSON with sorted keys and without undefined members: equal texts for equal meaning. Based on RFC 8785. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   const members = Object.entries(value)

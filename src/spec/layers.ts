@@ -20,7 +20,7 @@ export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
 }
 
 /** What settings say about every sandbox. */
-export function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
+function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
   const { defaults = {}, tool, network, limits, incus } = settings;
   const { image, persistent } = defaults;
   const { code_uid, claude_uid, code_user, disable_shift } = incus ?? {};

@@ -3,6 +3,7 @@ import { checkData, startsWith, type KeyProblem } from './check-data.ts';
 import { checkRules } from './check-rules.ts';
 import { hashSandbox } from './hash.ts';
 import { manifestLayers } from './layers.ts';
+import { isSessionName } from './names.ts';
 import { nearest } from './nearest.ts';
 import { parseToml, type TomlDocument } from './parse-toml.ts';
 import { resolveSandbox } from './resolve-sandbox.ts';
@@ -34,11 +35,6 @@ export interface ParsedFile {
   readonly problems: readonly Problem[];
   /** Names of all sandboxes in the file, the wrong ones too: what must not be taken for gone. */
   readonly names: readonly string[];
-}
-
-/** Whether a name is a session's: eight hex digits of the workspace's hash, a dash, and the slot. */
-export function isSessionName(name: string): boolean {
-  return /^[0-9a-f]{8}-[0-9]+$/.test(name);
 }
 
 /** Read one manifest file. Never throws for what the file holds: every fault becomes a problem with a position. */

@@ -58,7 +58,7 @@ function whenItRuns(
 }
 
 /** A path with `~` replaced, `.` and `..` taken out, and no slash at its end. */
-export function expandHome(path: string, home: string): string {
+function expandHome(path: string, home: string): string {
   const absolute = path === '~' || path.startsWith('~/') ? `${home}/${path.slice(1)}` : path;
   const normal = posix.normalize(absolute);
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;

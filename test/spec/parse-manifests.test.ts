@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderPosition } from '../../src/base/problem.ts';
 import { parseManifestFile } from '../../src/spec/parse-manifests.ts';
@@ -113,6 +114,43 @@ limits.runtime.max_processes = 512`);
     expect(manifests.map(({ name }) => name)).toEqual(['good']);
     expect(names).toEqual(['good', 'bad']);
     expect(problems).toHaveLength(1);
+  });
+});
+
+describe('parseManifestFile() never throws', () => {
+  const odd = fc.oneof(
+    fc.string({ maxLength: 40 }),
+    fc.string({
+      unit: fc.constantFrom('[', ']', '{', '}', '"', "'", '=', '.', ',', '#', 'a', '1', '-', ' ', '\n', '\\'),
+    }),
+    fc.constantFrom(
+      '[sandbox.a]',
+      '[[sandbox.a]]',
+      'sandbox = []',
+      'sandbox.a.limits = 1',
+      'network.mode = [[]]',
+      '1 = 1',
+    ),
+    fc.constantFrom(
+      'a = 99999999999999999999',
+      'a = inf',
+      'a = nan',
+      'state = 1979-05-27',
+      '\uFEFFa = 1',
+      '[profiles]',
+    ),
+    fc.constantFrom('constructor.prototype = 1', 'toString = 1', '[sandbox.toString]', 'hasOwnProperty = {}', '"" = 1'),
+  );
+  it('and finds a place for every problem', () => {
+    fc.assert(
+      fc.property(fc.array(odd, { maxLength: 6 }), (lines) => {
+        for (const problem of parse(lines.join('\n')).problems) {
+          expect(problem.position?.line).toBeGreaterThan(0);
+          expect(problem.position?.column).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 

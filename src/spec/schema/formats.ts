@@ -60,8 +60,6 @@ export const incusName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 export const interfaceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/);
 /** Image alias, fingerprint, or either behind a remote's name. */
 export const imageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
-/** Longest sandbox name: `coi-` before it makes 63, Incus' limit for instance names. */
-export const nameLimit = 59;
 /**
  * Names of declared sandboxes: valid in host names (RFC 1123), not like a session's `<8 hex digits>-<slot>`, and not like
  * the `del-…` of an instance that is being torn down.
