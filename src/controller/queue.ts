@@ -34,7 +34,7 @@ interface Waiting {
   readonly priority: Priority;
   /** Monotonic time from which it may be taken. */
   readonly dueAt: number;
-  /** Order of arrival, for equal urgency. */
+  /** Order of arrival, for those that are due at the same time. */
   readonly order: number;
 }
 
@@ -56,7 +56,7 @@ export class WorkQueue {
   readonly #waiting = new Map<string, Waiting>();
   readonly #active = new Map<string, { readonly since: number; again: Priority | undefined }>();
   readonly #failures = new Map<string, number>();
-  readonly #takers: (() => void)[] = [];
+  readonly #takers = new Set<() => void>();
   #timer: Disposable | undefined;
   #order = 0;
   /** Counters since the start, for metrics. */
@@ -77,14 +77,19 @@ export class WorkQueue {
       return;
     }
     const before = this.#waiting.get(key);
-    const dueAt = this.#clock.monotonic() + afterMs;
     if (before && this.#isHeldBack(key, before, priority)) return;
+    this.#put(key, priority, this.#clock.monotonic() + afterMs);
+    this.#wake();
+  }
+
+  #put(key: string, priority: Priority, dueAt: number): void {
+    const before = this.#waiting.get(key);
+    const isEarlier = !before || dueAt < before.dueAt;
     this.#waiting.set(key, {
       priority: before ? higher(before.priority, priority) : priority,
-      dueAt: before ? Math.min(before.dueAt, dueAt) : dueAt,
-      order: before?.order ?? this.#order++,
+      dueAt: isEarlier ? dueAt : before.dueAt,
+      order: isEarlier ? this.#order++ : before.order,
     });
-    this.#wake();
   }
 
   /** A failing key keeps its wait when only an event asks: most such events are echoes of its own failing. */
@@ -109,7 +114,7 @@ export class WorkQueue {
     for (const [key, entry] of this.#waiting) {
       if (entry.dueAt > now || this.#active.has(key)) continue;
       const urgency = priorities[entry.priority] + Math.floor((now - entry.dueAt) / ageingMs);
-      const isBetter = !best || urgency > best.urgency || (urgency === best.urgency && entry.order < best.entry.order);
+      const isBetter = !best || urgency > best.urgency || (urgency === best.urgency && isFirst(entry, best.entry));
       if (isBetter) best = { key, entry, urgency };
     }
     if (!best) return undefined;
@@ -120,10 +125,17 @@ export class WorkQueue {
 
   async #somethingReady(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#takers.push(resolve);
+    const wake = () => resolve();
+    this.#takers.add(wake);
     this.#armTimer();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    await promise;
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      await promise;
+    } finally {
+      // The signal lives as long as the controller: what listens to it must go, or there is one more after each wait.
+      signal.removeEventListener('abort', wake);
+      this.#takers.delete(wake);
+    }
   }
 
   /** Give a key back. Everything that was asked for meanwhile counts now. */
@@ -145,7 +157,10 @@ export class WorkQueue {
     this.counts.retries += 1;
     const isUrgent = again !== undefined && priorities[again] >= priorities.spec;
     const afterMs = isUrgent ? 0 : backoffMs(this.#backoff, failures, this.#random());
-    this.add(key, { priority: isUrgent ? again : 'retry', afterMs });
+    const asked = this.#waiting.get(key);
+    // An event during the try neither hurries the next one nor puts it off.
+    if (asked && priorities[asked.priority] < priorities.spec) this.#waiting.delete(key);
+    this.#put(key, isUrgent ? again : 'retry', this.#clock.monotonic() + afterMs);
   }
 
   /** Drop what is known about a key that will not come back. */
@@ -160,7 +175,7 @@ export class WorkQueue {
   }
 
   #wake(): void {
-    for (const taker of this.#takers.splice(0)) taker();
+    for (const taker of this.#takers) taker();
   }
 
   #armTimer(): void {
@@ -176,7 +191,7 @@ export class WorkQueue {
     const entries = [...this.#waiting].map(([key, entry]) => ({ key, ...entry }));
     return {
       ready: entries
-        .filter(({ dueAt }) => dueAt <= now)
+        .filter(({ key, dueAt }) => dueAt <= now && !this.#active.has(key))
         .map(({ key, priority, dueAt }) => ({ key, priority, waitedMs: now - dueAt })),
       delayed: entries
         .filter(({ dueAt }) => dueAt > now)
@@ -184,6 +199,11 @@ export class WorkQueue {
       active: [...this.#active].map(([key, { since }]) => ({ key, forMs: now - since })),
     };
   }
+}
+
+/** Of two equally urgent ones, the one that has been ready for longer. */
+function isFirst(a: Waiting, b: Waiting): boolean {
+  return a.dueAt === b.dueAt ? a.order < b.order : a.dueAt < b.dueAt;
 }
 
 function higher(a: Priority, b: Priority): Priority {
