@@ -5,7 +5,7 @@ import type { KeyPath, TomlLocator } from './locate-toml.ts';
 import { isSessionName, nameLimit } from './names.ts';
 import { nearest } from './nearest.ts';
 import { metaOf } from './schema/field.ts';
-import { childOf, definitionOf, isUnbuilt } from './schema/walk.ts';
+import { childOf, definitionOf, isUnbuilt, keysOf } from './schema/walk.ts';
 
 /** What is checked: a document, and where to point when something is wrong. */
 export interface CheckInput {
@@ -92,8 +92,9 @@ function unsupported({ path, value, input }: { path: KeyPath; value?: unknown; i
 }
 
 function unknownKey({ path, key, input }: { path: KeyPath; key: string; input: CheckInput }): Problem {
-  const known = Object.keys(definitionOf(schemaAt(input.schema, path)).shape ?? {});
-  const meant = nearest(key, known);
+  const table = schemaAt(input.schema, path);
+  const known = Object.keys(definitionOf(table).shape ?? {});
+  const meant = nearest(key, known) ?? sameKeyBelow(key, table);
   const where = path.length === 0 ? 'at the top of the file' : `in ${renderPath(path)}`;
   return new Problem({
     code: 'spec.unknown-key',
@@ -101,6 +102,12 @@ function unknownKey({ path, key, input }: { path: KeyPath; key: string; input: C
     hint: meant ? `Did you mean "${meant}"?` : `Known keys ${where} are ${known.join(', ')}.`,
     position: { file: input.file, ...input.locator.nearest([...path, key]).key },
   });
+}
+
+/** People forget the section that a key stands in: `ttl` for `lifetime.ttl`. */
+function sameKeyBelow(key: string, table: z.ZodType): string | undefined {
+  const below = keysOf(table).filter(({ path }) => path.at(-1) === key && !path.includes('*'));
+  return below.find(({ schema }) => !isUnbuilt(schema))?.path.join('.');
 }
 
 function badName({ path, input }: { path: KeyPath; input: CheckInput }): Problem {

@@ -2,13 +2,13 @@
 export type KeyPath = readonly (string | number)[];
 
 /** Line and column, counted from 1 in UTF-16 units, as editors do. */
-export interface Place {
+interface Place {
   readonly line: number;
   readonly column: number;
 }
 
 /** Where a key and its value begin. A table that only a header names has both at the header. */
-export interface Located {
+interface Located {
   readonly key: Place;
   readonly value: Place;
 }

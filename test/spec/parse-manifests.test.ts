@@ -167,6 +167,11 @@ describe('parseManifestFile() reports', () => {
       },
     },
     {
+      what: 'a key without its section',
+      body: '[sandbox.a]\nttl = "8h"',
+      found: { code: 'spec.unknown-key', at: '3:1', hint: 'Did you mean "lifetime.ttl"?' },
+    },
+    {
       what: 'a value of the wrong type',
       body: '[sandbox.a]\npersistent = "yes"',
       found: { code: 'spec.value', at: '3:14', message: 'sandbox.a.persistent is "yes", but must be true or false' },
