@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Firewall } from '../../../src/host/nft/firewall.ts';
 import { bridgeSettings, convergeSettings } from '../../../src/host/link/settings.ts';
 import { convergeBlockPolicies, removeBlockPolicies } from '../../../src/host/xfrm/xfrm.ts';
+import { linkLocalAddress } from '../../../src/network/endpoint.ts';
 import { openOn, rulesFor, uids } from './guarded.ts';
 import { addresses, bridge, inside, World } from './world.ts';
 import type { Agent, TestSandbox } from './world.ts';
@@ -166,6 +167,23 @@ describe('while no ruleset is loaded', () => {
     const arrived = await floodAndFlush();
     expect(arrived.outside).toBeGreaterThan(0);
     expect(arrived.host).toBeGreaterThan(0);
+  });
+
+  it('the block policies also hold for link-local sources', async () => {
+    const from = `${linkLocalAddress(sandbox.endpoint.mac)}%eth0`;
+    const arrived = () => host.order({ do: 'received', port: ports.host });
+    const send = async () => {
+      const before = (await arrived()) as number;
+      await sandbox.order({ do: 'ask', host: addresses.gateway6, from, port: ports.host });
+      await sandbox.order({ do: 'ask', host: `${linkLocal}%eth0`, from, port: ports.host });
+      return ((await arrived()) as number) - before;
+    };
+    await firewall.uninstall();
+    await removeBlockPolicies({ bridge, namespace: world.host });
+    expect(await send()).toBe(2);
+    await convergeBlockPolicies({ bridge, namespace: world.host });
+    expect(await send()).toBe(0);
+    await removeBlockPolicies({ bridge, namespace: world.host });
   });
 
   it('any one of our chains gone still opens nothing', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Firewall } from '../../../src/host/nft/firewall.ts';
 import { openOn, rulesFor, uids } from './guarded.ts';
@@ -93,6 +94,20 @@ describe('modes', () => {
     expect(openOnes(await probe())).toEqual([]);
   });
 
+  it('let nothing in that nobody inside asked for', async () => {
+    const arrived = () => sandbox.order({ do: 'received', port });
+    const send = async () => {
+      const before = (await arrived()) as number;
+      await outside.order({ do: 'ask', host: sandbox.endpoint.ipv4, port });
+      await outside.order({ do: 'ask', host: sandbox.endpoint.ipv6!, port });
+      return ((await arrived()) as number) - before;
+    };
+    await firewall.converge(rulesFor('open', sandbox, sibling));
+    expect(await send()).toBe(0);
+    await firewall.uninstall();
+    expect(await send()).toBe(2);
+  });
+
   it('hold when bridged frames are not shown to the IP tables', async () => {
     const settings = [
       'net.bridge.bridge-nf-call-iptables=0',
@@ -153,11 +168,23 @@ describe('identity', () => {
     const none = rulesFor('none', sandbox);
     const elements = new Map([...open.elements].map(([id, set]) => [id, new Map([...set, ...none.elements.get(id)!])]));
     await firewall.converge({ ...open, elements });
-    await inside(sandbox.namespace, 'ip', 'addr', 'add', `${sibling.endpoint.ipv4}/16`, 'dev', 'eth0');
-    const order = { do: 'connect', host: addresses.public4, from: sibling.endpoint.ipv4, port } as const;
-    expect(await sandbox.order(order)).toBe('shut');
+    const { ipv4, ipv6 } = sibling.endpoint;
+    await inside(sandbox.namespace, 'ip', 'addr', 'add', `${ipv4}/16`, 'dev', 'eth0');
+    await inside(sandbox.namespace, 'ip', 'addr', 'add', `${ipv6}/64`, 'dev', 'eth0', 'nodad');
+    const arrived = () => outside.order({ do: 'received', port });
+    // Answers would go to the true owner, so what counts is what arrives.
+    const forge = async () => {
+      const before = (await arrived()) as number;
+      await sandbox.order({ do: 'ask', host: addresses.public4, from: ipv4, port });
+      await sandbox.order({ do: 'ask', host: addresses.public6, from: ipv6!, port });
+      return ((await arrived()) as number) - before;
+    };
+    expect(await forge()).toBe(0);
     expect(await sibling.order({ do: 'connect', host: addresses.public4, port })).toBe('open');
-    await inside(sandbox.namespace, 'ip', 'addr', 'delete', `${sibling.endpoint.ipv4}/16`, 'dev', 'eth0');
+    await firewall.uninstall();
+    expect(await forge()).toBe(2);
+    await inside(sandbox.namespace, 'ip', 'addr', 'delete', `${ipv4}/16`, 'dev', 'eth0');
+    await inside(sandbox.namespace, 'ip', 'addr', 'delete', `${ipv6}/64`, 'dev', 'eth0');
   });
 
   it('holds a sandbox to its own MAC', async () => {
@@ -186,6 +213,35 @@ describe('identity', () => {
     expect(await claim()).toBe('open');
   });
 
+  it('lets no sandbox advertise another’s address from its own', async () => {
+    const { ipv6, mac } = sibling.endpoint;
+    const neighbour = async () => {
+      await inside(
+        world.host,
+        'ip',
+        '-6',
+        'neigh',
+        'replace',
+        ipv6!,
+        'lladdr',
+        mac,
+        'nud',
+        'reachable',
+        'dev',
+        'coibr0',
+      );
+      const own = [sandbox.endpoint.ipv6!, sandbox.endpoint.mac];
+      await inside(sandbox.namespace, 'python3', '-c', forgedAdvertisement, addresses.gateway6, ipv6!, ...own);
+      await delay(50);
+      return inside(world.host, 'ip', '-6', 'neigh', 'show', ipv6!);
+    };
+    await firewall.converge(rulesFor('open', sandbox, sibling));
+    await host.order({ do: 'connect', host: sandbox.endpoint.ipv6!, port });
+    expect(await neighbour()).toContain(mac);
+    await firewall.uninstall();
+    expect(await neighbour()).toContain(sandbox.endpoint.mac);
+  });
+
   it('lets nothing through a port on the bridge whose name is not ours', async () => {
     await firewall.converge(rulesFor('open', sandbox, sibling));
     await inside(world.host, 'ip', 'link', 'set', sandbox.endpoint.port, 'down');
@@ -196,3 +252,15 @@ describe('identity', () => {
     expect(await sandbox.order({ do: 'connect', host: sibling.endpoint.ipv4, port })).toBe('shut');
   });
 });
+
+/** Tells the first argument that the second is at the MAC of the fourth, from the address of the third. */
+const forgedAdvertisement = `
+import socket, sys
+to, target, own, mac = sys.argv[1:5]
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+s.bind((own, 0))
+header = bytes([136, 0, 0, 0, 0x60, 0, 0, 0])
+option = bytes([2, 1]) + bytes.fromhex(mac.replace(':', ''))
+s.sendto(header + socket.inet_pton(socket.AF_INET6, target) + option, (to, 0))
+`;
