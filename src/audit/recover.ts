@@ -16,13 +16,14 @@ export interface Recovered {
  * because they may say what was being done, and the chain goes on before them.
  */
 export async function recoverHead(dir: string): Promise<Recovered> {
+  let torn: Pick<Recovered, 'torn'> = {};
   for (const path of (await auditFiles(dir)).toReversed()) {
     const content = await readFile(path);
     const { head, end } = lastRecord(content);
-    const torn = end < content.length ? await keepAside({ dir, path, rest: content.subarray(end), end, head }) : {};
+    if (end < content.length) torn = await keepAside({ dir, path, rest: content.subarray(end), end, head });
     if (head) return { head, ...torn };
   }
-  return { head: noHead };
+  return { head: noHead, ...torn };
 }
 
 /** The last whole record of a file and the byte after it. */

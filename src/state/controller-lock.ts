@@ -43,6 +43,10 @@ export async function acquireLock(path: string): Promise<ControllerLock> {
 async function prepareFile(path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw lockProblem(path, error);
+  }
+  try {
     await using _ = await open(path, 'wx', 0o600);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw lockProblem(path, error);
