@@ -1,7 +1,7 @@
 import type { Manifest } from '../spec/sandbox.ts';
 import { changeSteps } from './change.ts';
 import { differences, type Difference } from './difference.ts';
-import { agentSteps, stampSteps } from './finish.ts';
+import { agentDueAt, agentSteps, stampSteps } from './finish.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import { powerSteps } from './power.ts';
 import { rulesStep } from './rules.ts';
@@ -68,7 +68,7 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const seen = {
     patch: all.map(({ operation }) => operation),
     drift: all.filter(({ origin }) => origin === 'drift').map(({ path }) => path),
-    nextLookAt: world.agent.kind === 'ended' ? world.agent.restartAt : undefined,
+    nextLookAt: agentDueAt(world, aim),
   };
   if (change.recreate) {
     return { ...seen, steps: [...rules, ...teardown(instance, { why: change.recreate, now: world.now })] };

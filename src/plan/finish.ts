@@ -48,3 +48,9 @@ export function agentSteps(world: World, { manifest, goal }: Aim, instance: Owne
   const why = `its agent ended with exit code ${agent.exitCode} and restart is "always"`;
   return [stepOn(instance, { kind: 'agent', manifest, restart: true }, { why })];
 }
+
+/** When the agent is to be started again; undefined where nobody waits for that. */
+export function agentDueAt({ agent }: World, { manifest, goal }: Aim): number | undefined {
+  const isAwaited = agent.kind === 'ended' && manifest.sandbox.restart === 'always' && goal.state === 'running';
+  return isAwaited ? agent.restartAt : undefined;
+}

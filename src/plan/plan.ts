@@ -21,8 +21,13 @@ export function plan(world: World): Plan {
     patch: draft.patch ?? [],
     drift: draft.drift ?? [],
     block: draft.block,
-    nextLookAt: draft.nextLookAt,
+    nextLookAt: isAhead(draft.nextLookAt, world) ? draft.nextLookAt : undefined,
   };
+}
+
+/** A moment that has passed brings nothing new: asking to be looked at then is asking to be looked at for ever. */
+function isAhead(at: number | undefined, { now }: World): boolean {
+  return at !== undefined && at > now;
 }
 
 function draftPlan(world: World): Draft {
@@ -133,7 +138,8 @@ function restrict(world: World, draft: Draft): Draft {
   const suspend = activeOverrides(world.overrides, hash, world.now).find(({ kind }) => kind === 'suspend');
   if (!suspend) return draft;
   const block = waiting('Suspended', `Suspended by ${suspend.by}: ${suspend.reason}`);
-  return { ...draft, steps: draft.steps.filter(({ security }) => security), block };
+  const nextLookAt = earliest([draft.nextLookAt, suspend.until]);
+  return { ...draft, steps: draft.steps.filter(({ security }) => security), block, nextLookAt };
 }
 
 function earliest(times: readonly (number | undefined)[]): number | undefined {
