@@ -4,7 +4,7 @@ import { differences, type Difference } from './difference.ts';
 import { agentDueAt, agentSteps, stampSteps } from './finish.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import { powerSteps } from './power.ts';
-import { rulesStep } from './rules.ts';
+import { repairRules } from './rules.ts';
 import { desiredView, type Reservation } from './render-instance.ts';
 import type { Action, Block, Draft } from './step.ts';
 import { stalled, stepWithout } from './steps.ts';
@@ -63,7 +63,7 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const desired = desiredView(manifest.sandbox, instance.endpoint, world.placement);
   const all = differences(instance, desired, instance.stamp.applied);
   const wanted = all.filter((each) => isEnforced(each, manifest) && !world.fighting.includes(each.path));
-  const rules = instance.rules === 'drifted' ? [rulesStep(instance, manifest.sandbox.network.mode)] : [];
+  const rules = repairRules(world);
   const change = changeSteps(world, aim, { instance, desired, wanted });
   const seen = {
     patch: all.map(({ operation }) => operation),
