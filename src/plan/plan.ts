@@ -77,7 +77,7 @@ function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
   const isExpiry = goal.because === 'lifetime' && !overrides.some(({ kind }) => kind === 'expired');
   if (isExpiry && !world.mayExpire && instance.stamp.intent?.kind !== 'delete') {
     return {
-      steps: [],
+      steps: repairRules(world),
       block: waiting('ExpiryLimit', 'Its lifetime is over; others are deleted first'),
       nextLookAt: world.now + 10_000,
     };
