@@ -33,7 +33,7 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   const held = [...recreate, ...(isHeld ? restart : [])];
   const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each)) };
   const isRestarting = restart.length > 0 && !isHeld;
-  const steps = [...patchStep(now, isRestarting ? world.now : undefined), ...restartSteps(instance, isRestarting)];
+  const steps = [...patchSteps(now, isRestarting ? world.now : undefined), ...restartSteps(instance, isRestarting)];
   return held.length > 0 ? { steps, block: immutableBlock(held) } : { steps };
 }
 
@@ -57,8 +57,26 @@ function immutableBlock(held: readonly Difference[]): Block {
   return stalled('ImmutableChange', message, `Set policy.allow = "${needed}", or take the change back`);
 }
 
+/** One PATCH, or two where isolation is concerned: what may go on while suspended takes nothing else along. */
+function patchSteps(change: Change, restartAt: number | undefined): Step[] {
+  const isUrgent = (each: Difference) => each.security && !needsRestart(each);
+  const urgent = change.wanted.filter(isUrgent);
+  const rest = change.wanted.filter((each) => !isUrgent(each));
+  return [
+    ...patchStep({ ...change, wanted: urgent }, { security: true }),
+    ...patchStep({ ...change, wanted: rest }, { security: false, restartAt }),
+  ];
+}
+
+/** How a PATCH is meant. */
+interface PatchInit {
+  readonly security: boolean;
+  /** When a restart was decided on that follows. */
+  readonly restartAt?: number | undefined;
+}
+
 /** One PATCH. Where a restart must follow, the same write says so, so that a crash in between cannot lose it. */
-function patchStep({ instance, desired, wanted }: Change, restartAt: number | undefined): Step[] {
+function patchStep({ instance, desired, wanted }: Change, { security, restartAt }: PatchInit): Step[] {
   const patch = wanted.map(({ operation }) => operation);
   const operations = patch.filter(({ path }) => /^\/(config|devices|profiles)/.test(path));
   if (operations.length === 0 && restartAt === undefined) return [];
@@ -66,7 +84,6 @@ function patchStep({ instance, desired, wanted }: Change, restartAt: number | un
   const why = isDrift ? 'somebody changed it by hand' : 'its manifest changed';
   const stamp: Partial<Stamp> =
     restartAt === undefined ? {} : { intent: { kind: 'restart', at: restartAt }, applied: desired };
-  const security = wanted.some((each) => each.security);
   return [stepOn(instance, { kind: 'update', operations, stamp }, { why, patch, security })];
 }
 
