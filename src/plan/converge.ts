@@ -1,12 +1,13 @@
 import type { Manifest } from '../spec/sandbox.ts';
 import { changeSteps } from './change.ts';
 import { differences, type Difference } from './difference.ts';
+import { fightBlock } from './fight.ts';
 import { agentDueAt, agentSteps, stampSteps } from './finish.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import { powerSteps } from './power.ts';
 import { repairRules } from './rules.ts';
 import { desiredView, type Reservation } from './render-instance.ts';
-import type { Action, Block, Draft } from './step.ts';
+import type { Action, Draft } from './step.ts';
 import { stalled, stepWithout } from './steps.ts';
 import { isWreck, removeWreck, teardown } from './teardown.ts';
 import type { OwnedInstance, World } from './world.ts';
@@ -62,7 +63,8 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const { manifest } = aim;
   const desired = desiredView(manifest.sandbox, instance.endpoint, world.placement);
   const all = differences(instance, desired, instance.stamp.applied);
-  const wanted = all.filter((each) => isEnforced(each, manifest) && !world.fighting.includes(each.path));
+  const enforced = all.filter((each) => isEnforced(each, manifest));
+  const wanted = enforced.filter(({ path }) => !world.fighting.includes(path));
   const rules = repairRules(world);
   const change = changeSteps(world, aim, { instance, desired, wanted });
   const seen = {
@@ -76,7 +78,7 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const power = powerSteps(world, aim, instance);
   const block = change.block ?? power.block ?? fightBlock(world);
   const before = [...rules, ...change.steps, ...power.steps];
-  const isHeld = change.block !== undefined || power.block !== undefined;
+  const isHeld = change.block !== undefined || power.block !== undefined || wanted.length < enforced.length;
   const changing = change.steps.length > 0;
   const last = [...stampSteps({ instance, manifest, desired, changing }), ...agentSteps(world, aim, instance)];
   return { ...seen, block, steps: isHeld ? before : [...before, ...last] };
@@ -84,10 +86,4 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
 
 function isEnforced({ origin, security }: Difference, { sandbox }: Manifest): boolean {
   return origin === 'update' || security || sandbox.policy.drift === 'enforce';
-}
-
-function fightBlock({ fighting }: World): Block | undefined {
-  if (fighting.length === 0) return undefined;
-  const message = `Something else keeps changing ${fighting.join(', ')}`;
-  return stalled('Fighting', message, 'Find out who does and stop it, or change the manifest to agree');
 }

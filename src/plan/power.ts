@@ -1,5 +1,6 @@
 import type { Manifest, RunState } from '../spec/sandbox.ts';
 import type { ChangeDraft } from './change.ts';
+import { fightBlock } from './fight.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import type { Action, Block, Step } from './step.ts';
 import { stepOn, waiting } from './steps.ts';
@@ -14,7 +15,7 @@ type Transition = Extract<Action, { kind: 'power' }>['to'];
 export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): ChangeDraft {
   const { manifest, goal, overrides } = aim;
   const to = transition(instance.power, goal.state, wantsStart(goal.state, overrides));
-  if (to === undefined || (!isHalt(to) && world.fighting.includes(statePath))) return { steps: [] };
+  if (to === undefined) return { steps: [] };
   const block = isHalt(to) ? undefined : riseBlock(world, manifest, { instance, to });
   if (block) return { steps: [], block };
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
@@ -54,8 +55,9 @@ function remembersHalts({ sandbox }: Manifest): boolean {
 /** What speaks against starting or thawing: that somebody else halted it, or that something it needs is not there. */
 function riseBlock(world: World, manifest: Manifest, { instance, to }: { instance: OwnedInstance; to: Transition }) {
   const ended = endedBlock(manifest, instance, to);
-  if (ended || to !== 'start') return ended;
-  return obstacle(world, { manifest, start: true, creating: false });
+  if (ended) return ended;
+  if (world.fighting.includes(statePath)) return fightBlock(world);
+  return to === 'start' ? obstacle(world, { manifest, start: true, creating: false }) : undefined;
 }
 
 /** A halt that coi did not make is respected where the manifest says so. */
