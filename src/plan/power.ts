@@ -57,7 +57,14 @@ function riseBlock(world: World, manifest: Manifest, { instance, to }: { instanc
   const ended = endedBlock(manifest, instance, to);
   if (ended) return ended;
   if (world.fighting.includes(statePath)) return fightBlock(world);
-  return to === 'start' ? obstacle(world, { manifest, start: true, creating: false }) : undefined;
+  if (to === 'start') return obstacle(world, { manifest, start: true, creating: false }) ?? rulesBlock(world, instance);
+  return rulesBlock(world, instance);
+}
+
+/** Nothing runs on rules that cannot be seen. */
+function rulesBlock({ networkReady }: World, { rules }: OwnedInstance): Block | undefined {
+  if (networkReady && rules !== 'unknown') return undefined;
+  return waiting('WaitingNetwork', 'It waits for the network rules of this host');
 }
 
 /** A halt that coi did not make is respected where the manifest says so. */
