@@ -95,7 +95,7 @@ function restartSteps(instance: OwnedInstance, isRestarting: boolean): Step[] {
   const stop = stepOn(instance, { kind: 'power', to: 'stop', force: false }, { why });
   const clear = stepOn(
     instance,
-    { kind: 'stamp', stamp: { intent: undefined } },
+    { kind: 'stamp', stamp: { intent: undefined, halted: true } },
     { why: 'it is stopped for its restart' },
   );
   return isUp(instance) ? [stop, clear] : [clear];

@@ -2,6 +2,7 @@ import type { Manifest } from '../spec/sandbox.ts';
 import type { Aim } from './obstacle.ts';
 import type { Stamp } from './stamp.ts';
 import type { Step } from './step.ts';
+import { remembersHalts } from './power.ts';
 import { stepOn } from './steps.ts';
 import { normaliseView, type View } from './view.ts';
 import type { OwnedInstance, World } from './world.ts';
@@ -22,7 +23,8 @@ export function stampSteps({ instance, manifest, desired, changing }: Carried): 
   const isUpdate = stamp.hash !== manifest.hash && !isFirst;
   if (!changing && !isUpdate && isCurrent(instance, desired)) return [];
   const generation = isUpdate ? stamp.generation + 1 : stamp.generation;
-  const next: Partial<Stamp> = { hash: manifest.hash, generation, applied: desired, intent: undefined, halted: false };
+  const halted = instance.power !== 'running' && (stamp.halted || (isFirst && remembersHalts(manifest)));
+  const next: Partial<Stamp> = { hash: manifest.hash, generation, applied: desired, intent: undefined, halted };
   const why = isFirst ? 'its creation is complete' : 'it is as declared now';
   return [stepOn(instance, { kind: 'stamp', stamp: next }, { why })];
 }

@@ -48,7 +48,7 @@ function haltNote(
 }
 
 /** Whether it matters later who stopped or froze it. */
-function remembersHalts({ sandbox }: Manifest): boolean {
+export function remembersHalts({ sandbox }: Manifest): boolean {
   return sandbox.restart === 'never' || sandbox.policy.drift === 'observe';
 }
 
