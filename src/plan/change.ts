@@ -25,7 +25,7 @@ export interface ChangeDraft {
 export function changeSteps(world: World, { manifest }: Aim, { instance, desired, wanted }: Change): ChangeDraft {
   const { allow } = manifest.sandbox.policy;
   const recreate = wanted.filter(({ change }) => change === 'recreate');
-  if (recreate.length > 0 && allow === 'recreate' && world.imageExists !== false) {
+  if (recreate.length > 0 && allow === 'recreate') {
     return { steps: [], recreate: `${pathsOf(recreate)} can only change with a new instance` };
   }
   const restart = isUp(instance) ? wanted.filter(needsRestart) : [];

@@ -73,6 +73,9 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
     nextLookAt: agentDueAt(world, aim),
   };
   if (change.recreate) {
+    const start = wantsStart(aim.goal.state, aim.overrides);
+    const block = obstacle(world, { manifest, start, creating: true });
+    if (block) return { ...seen, steps: rules, block };
     return { ...seen, steps: [...rules, ...teardown(instance, { why: change.recreate, now: world.now })] };
   }
   const power = powerSteps(world, aim, instance);
