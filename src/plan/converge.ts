@@ -81,7 +81,8 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const power = powerSteps(world, aim, instance);
   const block = change.block ?? power.block ?? fightBlock(world);
   const before = [...rules, ...change.steps, ...power.steps];
-  const isHeld = change.block !== undefined || power.block !== undefined || wanted.length < enforced.length;
+  const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
+  const isHeld = change.block !== undefined || power.block !== undefined || isFought;
   const changing = change.steps.length > 0;
   const last = [...stampSteps({ instance, manifest, desired, changing }), ...agentSteps(world, aim, instance)];
   return { ...seen, block, steps: isHeld ? before : [...before, ...last] };
