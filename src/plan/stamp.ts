@@ -1,3 +1,5 @@
+import * as z from 'zod';
+import { networkModes } from '../spec/sandbox.ts';
 import type { View } from './view.ts';
 
 /** Prefix of every config key in which coi keeps what it must remember about an instance. */
@@ -53,8 +55,8 @@ function renderValue(value: Stamp[keyof Stamp]): string {
 export function parseStamp(config: Readonly<Record<string, string>>): Stamp | undefined {
   const text = (name: keyof Stamp) => config[prefix + name] ?? '';
   if (!/^[0-9A-Z]{26}$/.test(text('uid')) || !text('name') || !text('instance') || !text('source')) return undefined;
-  const applied = parseJson(text('applied')) as View | undefined | 'broken';
-  const intent = parseJson(text('intent')) as Intent | undefined | 'broken';
+  const applied = parseJson(text('applied'), viewSchema);
+  const intent = parseJson(text('intent'), intentSchema);
   if (applied === 'broken' || intent === 'broken') return undefined;
   return {
     uid: text('uid'),
@@ -69,12 +71,27 @@ export function parseStamp(config: Readonly<Record<string, string>>): Stamp | un
   };
 }
 
-function parseJson(text: string): unknown {
+const texts = z.record(z.string(), z.string());
+
+const viewSchema: z.ZodType<View> = z.object({
+  image: z.string(),
+  network: z.enum(networkModes),
+  agent: z.string(),
+  deletion: z.enum(['delete', 'orphan', 'protect', 'confirm']),
+  profiles: z.array(z.string()),
+  config: texts,
+  devices: z.record(z.string(), texts),
+});
+
+const intentSchema: z.ZodType<Intent> = z.object({ kind: z.enum(['create', 'delete', 'restart']), at: z.number() });
+
+/** A key that somebody edited by hand is broken: the caller then treats the whole instance as not ours. */
+function parseJson<T>(text: string, schema: z.ZodType<T>): T | undefined | 'broken' {
   if (text === '') return undefined;
   try {
-    return JSON.parse(text);
+    return schema.safeParse(JSON.parse(text)).data ?? 'broken';
   } catch {
-    // Somebody edited the key by hand: the caller then treats the whole instance as not ours.
+    // Not even JSON.
     return 'broken';
   }
 }
