@@ -1,5 +1,5 @@
 import type { Problem } from '../base/problem.ts';
-import { activeOverrides } from '../plan/override.ts';
+import { activeOverrides, type Override } from '../plan/override.ts';
 import type { Plan } from '../plan/step.ts';
 import type { World } from '../plan/world.ts';
 
@@ -54,12 +54,12 @@ export function deriveConditions(look: Look): Draft[] {
 
 /** Carry over since when a condition holds; `transitions` are those that changed, also the ones that went away. */
 export function mergeConditions(before: readonly Condition[], drafts: readonly Draft[], now: number) {
-  const conditions = drafts.map((draft): Condition => {
-    const old = before.find(({ type }) => type === draft.type);
-    const isSame = old?.status === draft.status && old.reason === draft.reason;
-    return { ...draft, since: isSame ? old.since : now };
-  });
-  const changed = conditions.filter(({ since }) => since === now);
+  const same = (draft: Draft) =>
+    before.find(
+      ({ type, status, reason }) => type === draft.type && status === draft.status && reason === draft.reason,
+    );
+  const conditions = drafts.map((draft): Condition => ({ ...draft, since: same(draft)?.since ?? now }));
+  const changed = conditions.filter((each) => !same(each));
   const gone = before.filter(({ type }) => !drafts.some((draft) => draft.type === type));
   return {
     conditions,
@@ -128,12 +128,12 @@ function drifted({ world, plan }: Look): Draft[] {
 
 function held({ world }: Look): Draft[] {
   const hash = world.desired.kind === 'declared' ? world.desired.manifest.hash : undefined;
-  return activeOverrides(world.overrides, hash, world.now).flatMap((override): Draft[] => {
-    const message = `By ${override.by}: ${override.reason}`;
-    if (override.kind === 'suspend') return [{ type: 'Suspended', status: 'True', reason: 'User', message }];
-    if (override.kind === 'quarantine') return [{ type: 'Quarantined', status: 'True', reason: 'Security', message }];
-    return [];
-  });
+  const active = activeOverrides(world.overrides, hash, world.now);
+  const say = (kind: Override['kind'], type: ConditionType, reason: string): Draft[] => {
+    const texts = active.filter((each) => each.kind === kind).map((each) => `By ${each.by}: ${each.reason}`);
+    return texts.length === 0 ? [] : [{ type, status: 'True', reason, message: texts.join('; ') }];
+  };
+  return [...say('suspend', 'Suspended', 'User'), ...say('quarantine', 'Quarantined', 'Security')];
 }
 
 function pruning({ world, plan }: Look): Draft[] {
