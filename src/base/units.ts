@@ -2,20 +2,22 @@ const durationUnitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000
 const durationPart = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 const wholeDuration = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 
-const sizeUnitBytes: Record<string, number> = {
-  '': 1,
-  B: 1,
-  kB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  TB: 1e12,
-  PB: 1e15,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-  TiB: 2 ** 40,
-  PiB: 2 ** 50,
-};
+const sizeUnitBytes: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    '': 1,
+    B: 1,
+    kB: 1e3,
+    MB: 1e6,
+    GB: 1e9,
+    TB: 1e12,
+    PB: 1e15,
+    KiB: 2 ** 10,
+    MiB: 2 ** 20,
+    GiB: 2 ** 30,
+    TiB: 2 ** 40,
+    PiB: 2 ** 50,
+  }),
+);
 
 /** Milliseconds of a duration as people write it: `90s`, `2h`, `1h30m`, `2d`; undefined when it is not one. */
 export function parseDuration(text: string): number | undefined {
@@ -56,6 +58,6 @@ export function renderDuration(ms: number): string {
  */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+)\s*([A-Za-z]*)$/.exec(text);
-  const unit = match ? sizeUnitBytes[match[2]!] : undefined;
+  const unit = match ? sizeUnitBytes.get(match[2]!) : undefined;
   return unit === undefined ? undefined : Number(match![1]) * unit;
 }
