@@ -11,15 +11,19 @@ import { randomUUID } from 'node:crypto';
 export async function writeFileAtomically(path: string, content: string, mode = 0o600): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    await using file = await open(temporary, 'wx', mode);
-    await file.writeFile(content);
-    await file.sync();
+    await writeDurably(temporary, content, mode);
+    await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await rename(temporary, path);
   await syncDirectory(dirname(path));
+}
+
+async function writeDurably(path: string, content: string, mode: number): Promise<void> {
+  await using file = await open(path, 'wx', mode);
+  await file.writeFile(content);
+  await file.sync();
 }
 
 /** Make renames and creations in a directory survive a power cut. See fsync(2). */
