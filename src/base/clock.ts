@@ -20,8 +20,15 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   async sleep(ms, signal) {
-    for (let left = ms; left > 0; left -= longestTimerMs) {
-      await delay(Math.min(left, longestTimerMs), undefined, signal ? { signal } : {});
+    signal?.throwIfAborted();
+    try {
+      for (let left = ms; left > 0; left -= longestTimerMs) {
+        await delay(Math.min(left, longestTimerMs), undefined, signal ? { signal } : {});
+      }
+    } catch (error) {
+      // Node wraps the reason in an error of its own.
+      signal?.throwIfAborted();
+      throw error;
     }
   },
   after(ms, run) {
