@@ -68,7 +68,8 @@ export class Api {
 function openEnvelope(call: Call, { status, body }: Reply) {
   const opened = parsed(call, () => envelope.parse(JSON.parse(body.toString('utf8'))), status);
   if (opened.type === 'error' || status >= 400) {
-    throw refusalError({ what: call.what, status: opened.error_code || status, text: opened.error });
+    const { what, route } = call;
+    throw refusalError({ what, route, status: opened.error_code || status, text: opened.error });
   }
   return opened;
 }

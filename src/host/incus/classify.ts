@@ -5,6 +5,8 @@ interface Rule {
   readonly class: IncusErrorClass;
   readonly code?: string;
   readonly hint?: string;
+  /** Routes that ask for the very thing: there, the text says that it is gone. */
+  readonly unless?: string;
 }
 
 /**
@@ -13,7 +15,7 @@ interface Rule {
  */
 const rules: readonly Rule[] = [
   { pattern: /already (running|frozen|stopped)\b/, class: 'already' },
-  { pattern: /^Instance is busy running|already in progress|^Failed to create instance .* operation:/, class: 'busy' },
+  { pattern: /Instance is busy running/, class: 'busy' },
   {
     pattern: /Instance is protected/,
     class: 'forbidden',
@@ -37,9 +39,15 @@ const rules: readonly Rule[] = [
     pattern: /Storage pool not found/,
     class: 'invalid',
     code: 'incus.storage-missing',
+    unless: '/1.0/storage-pools',
     hint: '`incus storage list` shows the storage pools of this host.',
   },
-  { pattern: /Requested profile .* doesn't exist|Profile not found/, class: 'invalid', code: 'incus.profile-missing' },
+  {
+    pattern: /Requested profile .* doesn't exist|Profile not found/,
+    class: 'invalid',
+    code: 'incus.profile-missing',
+    unless: '/1.0/profiles',
+  },
   {
     pattern: /UNIQUE constraint failed|already in use|already exists|already defined/,
     class: 'conflict',
@@ -51,8 +59,15 @@ const rules: readonly Rule[] = [
     code: 'incus.wrong-state',
   },
   {
-    pattern: /^Invalid |validation (failed )?for (device|volume)|Unknown configuration key|Missing source path/,
+    pattern:
+      /Invalid (devices|config|instance name)\b|Failed (add|start|update) validation|Unknown configuration key|Missing source path/,
     class: 'invalid',
+  },
+  {
+    pattern: /RTNETLINK answers: File exists/,
+    class: 'conflict',
+    code: 'incus.link-taken',
+    hint: 'A network link of that name is left over on the host: `ip link` shows it.',
   },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
@@ -68,6 +83,10 @@ function byStatus(status: number | undefined): IncusErrorClass {
   return 'invalid';
 }
 
+function applies({ pattern, unless }: Rule, text: string, route: string): boolean {
+  return pattern.test(text) && (unless === undefined || !route.startsWith(unless));
+}
+
 /** A reply or an operation that failed. */
 export interface Refusal {
   /** What was tried, as in `start instance "web"`. */
@@ -75,12 +94,14 @@ export interface Refusal {
   /** HTTP status; absent for an operation, whose code is 400 whatever went wrong. */
   readonly status?: number;
   readonly text: string;
+  /** Route of the call; absent for an operation. */
+  readonly route?: string;
 }
 
 /** The error for a refusal: the only place where Incus' texts are read. Text first, then status. */
-export function refusalError({ what, status, text }: Refusal): IncusError {
+export function refusalError({ what, status, text, route = '' }: Refusal): IncusError {
   // 412 comes only from If-Match, whatever the text quotes.
-  const rule = status === 412 ? undefined : rules.find(({ pattern }) => pattern.test(text));
+  const rule = status === 412 ? undefined : rules.find((each) => applies(each, text, route));
   return new IncusError({
     class: rule?.class ?? byStatus(status),
     what,
@@ -112,6 +133,13 @@ const unsent: Record<string, Pick<Rule, 'class' | 'code' | 'hint'> & { text: (so
     code: 'incus.refused',
     text: (path) => `nothing listens on ${path}`,
     hint: 'incusd is not running. Try: systemctl start incus',
+  },
+  EAGAIN: { class: 'transient', text: (path) => `too many wait to be let in at ${path}`, code: 'incus.overloaded' },
+  UND_ERR_CONNECT_TIMEOUT: {
+    class: 'transient',
+    text: (path) => `nobody answers at ${path}`,
+    code: 'incus.overloaded',
+    hint: 'incusd hangs or is stopped; see its log.',
   },
   EACCES: {
     class: 'forbidden',

@@ -132,7 +132,12 @@ export class Instances {
     return this.#api.begin({ method: 'DELETE', route: member, what, params: { name }, ...options });
   }
 
-  /** Begins a change of state. Being in that state already shows when the operation fails (`already`). */
+  /**
+   * Begins a change of state. Being in that state already shows when the operation fails (`already`).
+   *
+   * Stop a frozen instance with `force` or thaw it first: a stop that asks runs into its time limit, and then 6.0.4
+   * says Running of a container whose processes are frozen, and neither freezes nor thaws it any more.
+   */
   setState(name: string, action: StateAction, options: StateOptions = {}): Promise<StartedOperation> {
     const { force = false, timeoutS = 30, signal } = options;
     return this.#api.begin({

@@ -57,6 +57,8 @@ export interface TransportOptions {
   readonly observe?: (sample: Sample) => void;
 }
 
+type SendOptions = Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'body'> & { readonly dispatcher: Agent };
+
 /** HTTP on Incus' unix socket, with kept connections. Knows nothing about what the replies mean. */
 export class Transport implements AsyncDisposable {
   readonly socketPath: string;
@@ -82,21 +84,24 @@ export class Transport implements AsyncDisposable {
    * @throws the reason of the signal when it aborts.
    */
   async send(call: Call): Promise<Reply> {
+    // Made before anything is sent: what they throw is a bug of the caller's.
+    const url = this.url(call);
+    const options = this.#options(call);
     try {
-      return await this.#once(call);
+      return await this.#once(call, url, options);
     } catch (error) {
       if (call.method !== 'GET' || !isLostConnection(error)) throw error;
-      return this.#once(call);
+      return this.#once(call, url, options);
     }
   }
 
-  async #once(call: Call): Promise<Reply> {
+  async #once(call: Call, url: string, options: SendOptions): Promise<Reply> {
     const started = this.clock.monotonic();
     const done = (code: number | string) =>
       this.#observe({ method: call.method, route: call.route, code, durationMs: this.clock.monotonic() - started });
     using deadline = openDeadline(this.clock, call.timeoutMs ?? defaultTimeoutMs, call.signal);
     try {
-      const response = await request(this.url(call), { ...this.#options(call), signal: deadline.signal });
+      const response = await request(url, { ...options, signal: deadline.signal });
       const reply = {
         status: response.statusCode,
         headers: response.headers,
@@ -118,7 +123,7 @@ export class Transport implements AsyncDisposable {
     return search.size === 0 ? `http://incus${path}` : `http://incus${path}?${search.toString()}`;
   }
 
-  #options({ method, json, body, headers, etag }: Call) {
+  #options({ method, json, body, headers, etag }: Call): SendOptions {
     return {
       dispatcher: this.agent,
       method,
@@ -132,7 +137,7 @@ export class Transport implements AsyncDisposable {
   }
 
   #failure(call: Call, error: unknown, hasTimedOut: boolean): unknown {
-    if (error instanceof IncusError) return error;
+    if (error instanceof IncusError || errorCode(error) === 'UND_ERR_INVALID_ARG') return error;
     if (call.signal?.aborted) return call.signal.reason;
     const isWrite = call.method !== 'GET';
     if (!hasTimedOut) return silenceError({ what: call.what, socketPath: this.socketPath, isWrite, cause: error });

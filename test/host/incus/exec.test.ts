@@ -13,6 +13,8 @@ beforeAll(async () => {
   await incus.events.ready(AbortSignal.timeout(5_000));
   const source = { type: 'image', alias: 'busybox' } as const;
   await incus.operations.finish(await incus.instances.create({ name: 'box', source, start: true }));
+  // Others than root have to get at the programs.
+  await incus.exec.run('box', ['chmod', '755', '/']);
 }, 120_000);
 
 afterAll(async () => {
@@ -54,7 +56,10 @@ describe('Exec.run()', () => {
       gid: 1001,
       cwd: '/tmp',
     });
-    expect(result.stdout.toString()).toBe('1000\n1001\n/tmp\n');
+    expect({ ...result, stdout: result.stdout.toString(), stderr: result.stderr.toString() }).toMatchObject({
+      stderr: '',
+      stdout: '1000\n1001\n/tmp\n',
+    });
   });
 
   test('gives the environment, then stdin, whatever is in them', async () => {
