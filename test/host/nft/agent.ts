@@ -72,7 +72,8 @@ async function serve(port: number): Promise<void> {
 
 function open({ host, port, from, keep }: Extract<Order, { do: 'connect' }>): Promise<unknown> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, ...(from ? { localAddress: from } : {}) });
+    // Without delay, so that what is written leaves even while earlier answers are missing.
+    const socket = connect({ host, port, noDelay: true, ...(from ? { localAddress: from } : {}) });
     const end = (answer: unknown) => {
       clearTimeout(timer);
       socket.removeAllListeners('error').on('error', () => undefined);
