@@ -16,7 +16,7 @@ export interface EventSocket {
 }
 
 /** A connection that is silent for two of these, although pinged, is given up. incusd 6.0 itself pings every 10 s. */
-export const pingIntervalMs = 15_000;
+const pingIntervalMs = 15_000;
 
 const livenessChannels = ['undici:websocket:ping', 'undici:websocket:pong'];
 

@@ -16,7 +16,7 @@ export interface Gap {
 export type Notice = IncusEvent | Gap;
 
 /** Waits between tries to connect. incusd is back 0.5 s after a restart, so the cap is low. */
-export const reconnectBackoff: Backoff = { baseMs: 100, capMs: 5_000, jitter: 0.2 };
+const reconnectBackoff: Backoff = { baseMs: 100, capMs: 5_000, jitter: 0.2 };
 
 /**
  * Incus' event stream: connects by itself, again and again, until it is disposed of. Listeners are called one after

@@ -21,7 +21,7 @@ export type GuestFile = Ownership &
   );
 
 /** Largest file that {@link Files.get} takes unless told otherwise, in bytes: what is inside decides how large it is. */
-export const defaultMaxBytes = 64 * 2 ** 20;
+const defaultMaxBytes = 64 * 2 ** 20;
 
 const names = z.looseObject({ metadata: z.array(z.string()).nullish() });
 

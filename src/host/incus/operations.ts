@@ -24,7 +24,7 @@ export interface WaitOptions extends CallOptions {
 }
 
 /** Longest wait for an operation, in milliseconds, unless a call says otherwise. */
-export const defaultWaitMs = 120_000;
+const defaultWaitMs = 120_000;
 
 /** Incus forgets an operation 5 s after its end; asking this often notices an end whose event never came. */
 const recheckMs = 4_000;

@@ -46,7 +46,7 @@ export interface Reply {
 }
 
 /** Longest wait for a reply, in milliseconds, unless a call says otherwise. */
-export const defaultTimeoutMs = 30_000;
+const defaultTimeoutMs = 30_000;
 
 /** What a {@link Transport} is made from. */
 export interface TransportOptions {
