@@ -1,0 +1,56 @@
+import { systemClock, type Clock } from '../base/clock.ts';
+
+/** Where text goes. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY: boolean;
+  /** Width of the terminal in characters; 80 where there is none. */
+  readonly columns: number;
+}
+
+/** Everything a command uses of the process it runs in. */
+export interface Io {
+  /** Results. */
+  readonly stdout: Output;
+  /** Progress and errors. */
+  readonly stderr: Output;
+  readonly env: NodeJS.ProcessEnv;
+  /** Directory that relative paths start from. */
+  readonly cwd: string;
+  /** Aborts on SIGINT and SIGTERM, with an {@link Interrupted}. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
+/** Why a command was ended before it was done. */
+export class Interrupted extends Error {
+  /** What a shell reports for a program that the signal ended: 128 and its number. */
+  readonly exitCode: number;
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`ended by ${signal}`);
+    this.exitCode = signal === 'SIGINT' ? 130 : 143;
+  }
+}
+
+/** The process itself. */
+export function processIo(signal: AbortSignal): Io {
+  return {
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    env: process.env,
+    cwd: process.cwd(),
+    signal,
+    clock: systemClock,
+  };
+}
+
+function outputOf(stream: NodeJS.WriteStream): Output {
+  return {
+    write: (text) => stream.write(text),
+    isTTY: stream.isTTY === true,
+    get columns() {
+      return stream.columns || 80;
+    },
+  };
+}

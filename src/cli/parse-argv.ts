@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { formOf, normaliseArgv } from './normalise-argv.ts';
+import { seeHelp, unknownCommand, unknownFlag, UsageProblem } from './usage.ts';
+import type { Call, FlagSpec, VerbSpec } from './verb.ts';
+
+/** What a command line asks for. */
+export type Invocation =
+  | { readonly kind: 'help'; readonly verb?: VerbSpec }
+  | { readonly kind: 'version' }
+  | ({ readonly kind: 'call'; readonly verb: VerbSpec } & Pick<Call, 'args' | 'options'>);
+
+/** Flags that every command has. */
+export const helpFlag: FlagSpec = { flags: '-h, --help', about: 'Show help' };
+
+/** Flags of `coi` itself. */
+export const rootFlags: readonly FlagSpec[] = [helpFlag, { flags: '-v, --version', about: 'Show the version' }];
+
+/** How results are printed; every command that prints results has it, also in front of the command. */
+export function formatFlag(...choices: string[]): FlagSpec {
+  return { flags: '--format <format>', about: `How to print: ${choices.join(', ')} (default text)`, choices };
+}
+
+/**
+ * Read a command line.
+ *
+ * @throws {Problem} `cli.usage` that names the word which makes no sense
+ */
+export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpec[]): Promise<Invocation> {
+  const { verb: name, args } = normaliseArgv(argv, { globals: [...rootFlags, formatFlag('text', 'json')], verbs });
+  if (name === undefined) return rootInvocation(args);
+  const verb = findVerb(name, verbs);
+  const flagArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  if (flagArgs.includes('--help')) return { kind: 'help', verb };
+  if (verb.name === 'help') return helpOn(args, verbs);
+  const { Command, CommanderError, Option } = await import('commander');
+  const command = new Command(verb.name).exitOverride().helpOption(false).showSuggestionAfterError(false);
+  command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
+  for (const word of verb.args.split(' ').filter(Boolean)) command.argument(word);
+  for (const spec of verb.flags) command.addOption(optionOf(spec, new Option(spec.flags, spec.about)));
+  try {
+    command.parse([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    throw usageProblem(error, verb);
+  }
+  return { kind: 'call', verb, args: command.args, options: command.opts() };
+}
+
+function rootInvocation(args: readonly string[]): Invocation {
+  const [odd] = args.filter((arg) => arg !== '--help' && arg !== '--version' && !arg.startsWith('--format='));
+  if (odd !== undefined) throw unknownFlag(odd, namesOf(rootFlags));
+  return args.includes('--version') && !args.includes('--help') ? { kind: 'version' } : { kind: 'help' };
+}
+
+function helpOn(args: readonly string[], verbs: readonly VerbSpec[]): Invocation {
+  const name = args.join(' ');
+  return name === '' ? { kind: 'help' } : { kind: 'help', verb: findVerb(name, verbs) };
+}
+
+function findVerb(name: string, verbs: readonly VerbSpec[]): VerbSpec {
+  const verb = verbs.find((each) => each.name === name);
+  if (verb) return verb;
+  const below = verbs.filter((each) => each.name.startsWith(`${name} `)).map((each) => each.name);
+  if (below.length > 0) {
+    throw new UsageProblem(`"${name}" needs one of its commands: ${below.join(', ')}`, seeHelp(below[0]));
+  }
+  throw unknownCommand(
+    name,
+    verbs.map((each) => each.name),
+  );
+}
+
+function optionOf(spec: FlagSpec, option: import('commander').Option): import('commander').Option {
+  if (spec.choices) option.choices([...spec.choices]);
+  const { parse = (text: string): unknown => text, repeatable } = spec;
+  if (!spec.choices && (spec.parse || repeatable)) {
+    option.argParser((text, previous: unknown) =>
+      repeatable ? [...((previous as []) ?? []), parse(text)] : parse(text),
+    );
+  }
+  return option;
+}
+
+function usageProblem(error: InstanceType<typeof import('commander').CommanderError>, verb: VerbSpec): UsageProblem {
+  const token = /'([^']*)'/s.exec(error.message)?.[1] ?? '';
+  const example = `Example: ${verb.example}`;
+  switch (error.code) {
+    case 'commander.unknownOption':
+      return unknownFlag(token, namesOf([...verb.flags, helpFlag]), verb.name);
+    case 'commander.optionMissingArgument':
+      return new UsageProblem(`flag needs a value: ${formOfText(token)}`, example);
+    case 'commander.missingArgument':
+      return new UsageProblem(`coi ${verb.name} needs ${token.toUpperCase()}`, example);
+    case 'commander.excessArguments':
+      return new UsageProblem(`coi ${verb.name} takes no more words than ${verb.args || 'none'}`, seeHelp(verb.name));
+    default:
+      return new UsageProblem(error.message.replace(/^error: /, ''), seeHelp(verb.name));
+  }
+}
+
+function formOfText(flags: string): string {
+  return `--${formOf({ flags, about: '' }).long}`;
+}
+
+function namesOf(flags: readonly FlagSpec[]): string[] {
+  return flags.map((flag) => `--${formOf(flag).long}`);
+}

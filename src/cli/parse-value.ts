@@ -1,0 +1,21 @@
+import { parseDuration } from '../base/units.ts';
+import { UsageProblem } from './usage.ts';
+
+/** A duration in milliseconds. */
+export function durationMs(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new UsageProblem(`"${text}" is no duration`, 'Write it like 90s, 15m, 2h or 1h30m');
+  return ms;
+}
+
+/** A whole number, 0 or more. */
+export function count(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new UsageProblem(`"${text}" is no count`, 'Write a whole number, 0 or more');
+  return Number(text);
+}
+
+/** A whole number, 1 or more. */
+export function positiveCount(text: string): number {
+  if (count(text) === 0) throw new UsageProblem(`"${text}" is too small`, 'Write a whole number, 1 or more');
+  return Number(text);
+}
