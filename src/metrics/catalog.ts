@@ -77,8 +77,14 @@ export const catalog = {
   },
   sandbox_info: {
     type: 'gauge',
-    help: 'Always 1; one series per sandbox, gone with it.',
-    labels: { name: open, source: open, revision: open, ready: ['true', 'false'], suspended: ['true', 'false'] },
+    help: 'Always 1; one series per sandbox, gone with it. "held": not declared any more and kept.',
+    labels: {
+      name: open,
+      source: open,
+      revision: open,
+      ready: ['true', 'false', 'held'],
+      suspended: ['true', 'false'],
+    },
   },
   sandbox_conditions: {
     type: 'gauge',

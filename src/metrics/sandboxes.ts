@@ -58,10 +58,12 @@ function counted<L extends object>(
 }
 
 function infoLabels(state: SandboxState): Reading<'sandbox_info'>['labels'] {
-  const { name, source, revision } = state;
-  const has = (wanted: ConditionType) =>
-    state.conditions.some(({ type, status }) => type === wanted && status === 'True') ? 'true' : 'false';
-  return { name, source, revision, ready: has('Ready'), suspended: has('Suspended') };
+  const { name, source, revision, conditions } = state;
+  const statusOf = (wanted: ConditionType) => conditions.find(({ type }) => type === wanted)?.status;
+  // Kept although it is not declared any more: it will not become Ready, and waiting for that would alert for ever.
+  const isHeld = statusOf('Pruning') === 'False';
+  const ready = statusOf('Ready') === 'True' ? 'true' : isHeld ? 'held' : 'false';
+  return { name, source, revision, ready, suspended: statusOf('Suspended') === 'True' ? 'true' : 'false' };
 }
 
 function stalls({ conditions }: SandboxState): { reason: StallReason }[] {
