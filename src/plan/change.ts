@@ -98,5 +98,5 @@ function restartSteps(instance: OwnedInstance, isRestarting: boolean): Step[] {
     { kind: 'stamp', stamp: { intent: undefined, halted: true } },
     { why: 'it is stopped for its restart' },
   );
-  return isUp(instance) ? [stop, clear] : [clear];
+  return instance.power === 'stopped' ? [clear] : [stop, clear];
 }
