@@ -8,6 +8,8 @@ import type { OwnedInstance } from './world.ts';
  * recorded, stopped, renamed so that nobody else can create the name, unprotected, deleted, and its rules last.
  */
 export function teardown(instance: OwnedInstance, { why, now }: { why: string; now: number }): Step[] {
+  // Its intent is what tells a wreck: with another in its place, it would be started should its manifest come back.
+  if (isWreck(instance)) return removeWreck(instance);
   const steps: Step[] = [];
   const add = (action: Step['action']) => steps.push(stepOn(instance, action, { why }));
   const named = instance.name === tombstoneName(instance.stamp.uid);
@@ -28,7 +30,6 @@ function remove(instance: OwnedInstance, why: string): Step[] {
     steps.push(stepOn(instance, { kind: 'unprotect' }, { why }));
   }
   steps.push(stepOn(instance, { kind: 'delete' }, { why }));
-  steps.push(stepOn(instance, { kind: 'release', uid: instance.stamp.uid }, { why: 'the sandbox is gone' }));
   return steps;
 }
 
