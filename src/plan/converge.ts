@@ -2,7 +2,7 @@ import type { Manifest } from '../spec/sandbox.ts';
 import { changeSteps } from './change.ts';
 import { differences, type Difference } from './difference.ts';
 import { fightBlock } from './fight.ts';
-import { agentDueAt, agentSteps, stampSteps } from './finish.ts';
+import { agentDueAt, agentSteps, completeSteps, stampSteps } from './finish.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import { powerSteps } from './power.ts';
 import { repairRules } from './rules.ts';
@@ -84,8 +84,9 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
   const isHeld = change.block !== undefined || power.block !== undefined || isFought;
   const changing = change.steps.length > 0;
+  if (isHeld) return { ...seen, block, steps: [...before, ...completeSteps(instance, manifest)] };
   const last = [...stampSteps({ instance, manifest, desired, changing }), ...agentSteps(world, aim, instance)];
-  return { ...seen, block, steps: isHeld ? before : [...before, ...last] };
+  return { ...seen, block, steps: [...before, ...last] };
 }
 
 function isEnforced({ origin, security }: Difference, { sandbox }: Manifest): boolean {

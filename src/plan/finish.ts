@@ -23,10 +23,28 @@ export function stampSteps({ instance, manifest, desired, changing }: Carried): 
   const isUpdate = stamp.hash !== manifest.hash && !isFirst;
   if (!changing && !isUpdate && isCurrent(instance, desired)) return [];
   const generation = isUpdate ? stamp.generation + 1 : stamp.generation;
-  const halted = instance.power !== 'running' && (stamp.halted || (isFirst && remembersHalts(manifest)));
+  const halted = isHalted(instance, manifest);
   const next: Partial<Stamp> = { hash: manifest.hash, generation, applied: desired, intent: undefined, halted };
-  const why = isFirst ? 'its creation is complete' : 'it is as declared now';
+  const why = isFirst ? completeText : 'it is as declared now';
   return [stepOn(instance, { kind: 'stamp', stamp: next }, { why })];
+}
+
+const completeText = 'its creation is complete';
+
+/**
+ * Only forget that it was being created, where the rest has to wait: with that intent left, it would be taken for half-made
+ * and deleted once it is stopped.
+ */
+export function completeSteps(instance: OwnedInstance, manifest: Manifest): Step[] {
+  if (instance.stamp.intent?.kind !== 'create') return [];
+  const stamp: Partial<Stamp> = { intent: undefined, halted: isHalted(instance, manifest) };
+  return [stepOn(instance, { kind: 'stamp', stamp }, { why: completeText })];
+}
+
+/** Whether it stands still because coi holds it so, from its creation or since. */
+function isHalted({ power, stamp }: OwnedInstance, manifest: Manifest): boolean {
+  const isFirst = stamp.intent?.kind === 'create';
+  return power !== 'running' && (stamp.halted || (isFirst && remembersHalts(manifest)));
 }
 
 function isCurrent({ stamp, power }: OwnedInstance, desired: View): boolean {
