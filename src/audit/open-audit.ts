@@ -19,7 +19,7 @@ export interface AuditOptions {
   readonly maxBytes?: number;
   /** Days after which a full file is removed. */
   readonly keepDays?: number;
-  /** Told when records begin to be lost, with the reason; must not throw. */
+  /** Told when a batch of records could not be written, with the reason; must not throw. */
   readonly onDrop?: (error: unknown) => void;
 }
 
@@ -47,19 +47,28 @@ export class Audit implements AsyncDisposable {
   #queue: Promise<void> = Promise.resolve();
   /** Lost since the last record that could be written. */
   #lost = 0;
+  #isClosed = false;
 
   constructor(options: AuditOptions) {
     this.#options = { maxBytes: 8 * 2 ** 20, keepDays: 90, ...options };
   }
 
-  /** Write a record down soon. */
+  /** Open or begin the file, so that what a crash left is seen to before anything else happens. */
+  start(): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#tryOpen());
+    return this.#queue;
+  }
+
+  /** Write a record down soon. After the log was closed it counts as dropped. */
   append(entry: AuditEntry): void {
+    if (this.#isClosed) return this.#dropLate();
     this.#pending.push(this.#stamped(entry));
     this.#timer ??= this.#options.clock.after(batchMs, () => void this.#flush(false));
   }
 
   /** Write a record, and all before it, down now: resolves when a power cut would not lose it, or when it was dropped. */
-  appendDurable(entry: AuditEntry): Promise<void> {
+  async appendDurable(entry: AuditEntry): Promise<void> {
+    if (this.#isClosed) return this.#dropLate();
     this.#pending.push(this.#stamped(entry));
     return this.#flush(true);
   }
@@ -70,8 +79,22 @@ export class Audit implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await this.#flush(true);
     await this.#leave();
+  }
+
+  async #tryOpen(): Promise<void> {
+    try {
+      await this.#openFile();
+    } catch (error) {
+      // Nothing is lost yet: the first record tries again.
+      this.#options.onDrop?.(error);
+    }
+  }
+
+  #dropLate(): void {
+    this.counts.dropped += 1;
   }
 
   #stamped(entry: AuditEntry): Pending {
@@ -115,9 +138,9 @@ export class Audit implements AsyncDisposable {
       const full = this.#file;
       this.#file = undefined;
       await full.archive();
-      await removeOld(dir, clock.now() - keepDays * dayMs);
     }
     if (this.#file) return;
+    await removeOld(dir, clock.now() - keepDays * dayMs);
     const { head, torn } = await recoverHead(dir);
     this.#head = head;
     this.#file = await AuditFile.open(dir);
@@ -156,5 +179,7 @@ export class Audit implements AsyncDisposable {
  * Never fails: a directory that cannot be written to drops records, and is tried again with the next one.
  */
 export async function openAudit(options: AuditOptions): Promise<Audit> {
-  return new Audit(options);
+  const audit = new Audit(options);
+  await audit.start();
+  return audit;
 }

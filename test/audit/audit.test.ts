@@ -156,11 +156,29 @@ describe('openAudit()', () => {
     audit.append(entry('sandbox/a'));
     await audit.appendDurable(entry('sandbox/b'));
     expect(audit.counts).toEqual({ written: 0, dropped: 2 });
-    expect(dropped).toHaveLength(1);
+    // Once at the start, once for the batch.
+    expect(dropped).toHaveLength(2);
     rmSync(dir);
     await audit.appendDurable(entry('sandbox/c'));
     const records = await readAudit({ dir });
     expect(records.map(({ why }) => why)).toEqual(['2 records could not be written before this one', 'it is declared']);
+    expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 2 });
+  });
+
+  test('counts what comes after it was closed, and opens nothing for it', async () => {
+    const audit = await openHere();
+    await audit.appendDurable(entry('sandbox/a'));
+    await audit[Symbol.asyncDispose]();
+    audit.append(entry('sandbox/b'));
+    await audit.appendDurable(entry('sandbox/c'));
+    expect(audit.counts).toEqual({ written: 1, dropped: 2 });
+    expect(await keys()).toEqual(['sandbox/a']);
+  });
+
+  test('sees to what a crash left as soon as it is opened', async () => {
+    await write(['sandbox/a']);
+    appendFileSync(current(), '{"seq":2');
+    await using _ = await openHere();
     expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 2 });
   });
 

@@ -8,7 +8,9 @@ export interface DashboardQuery {
 }
 
 interface Panel {
+  readonly id: number;
   readonly title: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly type: string;
   readonly targets?: readonly { readonly expr: string }[];
 }
