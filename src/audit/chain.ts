@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AuditEntry, AuditRecord } from './record.ts';
 
 /** Stands for the hash before the first record of a chain. */
-export const firstHash = '0'.repeat(64);
+const firstHash = '0'.repeat(64);
 
 /** The last link of a chain. */
 export interface Head {

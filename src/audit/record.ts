@@ -1,5 +1,5 @@
 /** How far a step is. */
-export type AuditPhase = 'planned' | 'started' | 'succeeded' | 'failed' | 'blocked' | 'skipped';
+type AuditPhase = 'planned' | 'started' | 'succeeded' | 'failed' | 'blocked' | 'skipped';
 
 /** What happened, as the caller knows it. Secrets never enter: values that could be one are keyed hashes before they get here. */
 export interface AuditEntry {
@@ -33,7 +33,7 @@ export interface AuditRecord extends AuditEntry {
   readonly seq: number;
   /** When it was written down, ISO 8601 in UTC. */
   readonly ts: string;
-  /** Hash of the record before; {@link firstHash} at the beginning of a chain. */
+  /** Hash of the record before; 64 zeros at the beginning of a chain. */
   readonly prevHash: string;
   /** SHA-256 of the line without this field. */
   readonly hash: string;

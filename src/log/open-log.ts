@@ -3,7 +3,7 @@ import { messageOf, Problem, ProblemList } from '../base/problem.ts';
 import { formatLine } from './format.ts';
 import { secretPaths } from './secrets.ts';
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /**

@@ -22,7 +22,7 @@ export function driftMetrics(instruments: Instruments) {
 }
 
 /** The part of an instance that a JSON pointer into the managed view leads to. */
-export function driftClassOf(path: string): DriftClass {
+function driftClassOf(path: string): DriftClass {
   const part = path.split('/', 2)[1];
   return driftClasses.find((known) => known === part) ?? 'other';
 }

@@ -80,7 +80,6 @@ export type PruneOutcome = (typeof pruneOutcomes)[number];
 
 /** Why a sandbox that is not declared any more is not deleted (yet). */
 export const pruneBlocks = ['Grace', 'SourceIncomplete', 'Guarded', 'NeedsConfirm', 'Protected', 'Orphaned'] as const;
-export type PruneBlock = (typeof pruneBlocks)[number];
 
 /** Things in Incus that look like ours and are not. */
 export const unmanagedKinds = ['instance'] as const;
@@ -95,8 +94,6 @@ export type Stream = (typeof streams)[number];
 
 /** `server`: Incus replied with 5xx. `silent`: there was no reply. */
 export const incusFailures = ['server', 'silent'] as const;
-export type IncusFailure = (typeof incusFailures)[number];
 
 /** Ruleset and second layer apart, because one holds while the other is gone. */
-export const rulesLayers = ['nft', 'xfrm'] as const;
-export type RulesLayer = (typeof rulesLayers)[number];
+export type RulesLayer = 'nft' | 'xfrm';

@@ -9,7 +9,7 @@ import { annotationQueries, dashboardQueries } from './dashboard.ts';
 import { configFile, rulesFile } from './promtool.ts';
 
 /** A rule as Prometheus evaluated it. */
-export interface EvaluatedRule {
+interface EvaluatedRule {
   readonly name: string;
   readonly query: string;
   readonly health: string;
