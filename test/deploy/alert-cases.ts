@@ -110,7 +110,7 @@ export const alertCases: readonly AlertCase[] = [
     ]),
   },
   value('CoiDriftRecurring', '70m', ['coi_drift_detected_total{class="config"}', '0+1x90', '0+0.2x90']),
-  value('CoiFighting', '10m', ['coi_fight_heat_max', '5.5x20', '5x20']),
+  value('CoiFighting', '10m', ['coi_fight_heat_max', '0x4 5.5 0x20', '4x20']),
   value('CoiSourceIncomplete', '15m', ['coi_source_complete{source="etc"}', '0x20', '1x4 0x3 1x20']),
   value('CoiSourceStale', '50m', ['coi_source_last_success_timestamp_seconds{source="etc"}', '0x60', '0+60x60']),
   value('CoiDeletionHeld', '10m', ['coi_sandboxes_stalled{reason="Guarded"}', '4x20', '0x20']),
