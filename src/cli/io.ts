@@ -48,7 +48,7 @@ export function processIo(signal: AbortSignal): Io {
 function outputOf(stream: NodeJS.WriteStream): Output {
   return {
     write: (text) => stream.write(text),
-    isTTY: stream.isTTY === true,
+    isTTY: stream.isTTY,
     get columns() {
       return stream.columns || 80;
     },

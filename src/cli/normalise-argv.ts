@@ -84,29 +84,25 @@ function takeFlag(tokens: string[], forms: readonly FlagForm[], out: string[]): 
   );
   if (!form) return false;
   tokens.shift();
-  if (isLong && form.negated && name !== form.long) putSwitch(form, !isTrue(form, rest?.slice(1) ?? 'true'), out);
-  else put(form, { rest: rest || undefined, isLong }, { tokens, out });
+  const attached = rest?.startsWith('=') ? rest.slice(1) : undefined;
+  if (isLong && form.negated && name !== form.long) putSwitch(form, !isTrue(form, attached ?? 'true'), out);
+  else if (form.value === 'none') putSwitch(form, isTrue(form, attached ?? 'true'), out);
+  else putValue(form, { value: attached ?? (rest || undefined), next: () => tokens.shift() }, out);
+  // Behind a one-letter switch may stand more of them: -af FILE.
+  if (form.value === 'none' && rest && attached === undefined) tokens.unshift(`-${rest}`);
   return true;
 }
 
-interface Written {
-  /** What follows the flag's name in the same word. */
-  readonly rest: string | undefined;
-  readonly isLong: boolean;
+interface Value {
+  /** What stands in the same word as the flag. */
+  readonly value: string | undefined;
+  /** The word behind it. */
+  readonly next: () => string | undefined;
 }
 
-function put(form: FlagForm, { rest, isLong }: Written, { tokens, out }: { tokens: string[]; out: string[] }): void {
-  const attached = rest?.startsWith('=') ? rest.slice(1) : undefined;
-  if (form.value === 'none') {
-    // Behind a one-letter switch may stand more of them: -af FILE.
-    if (!isLong && rest !== undefined && attached === undefined) tokens.unshift(`-${rest}`);
-    putSwitch(form, isTrue(form, attached ?? 'true'), out);
-  } else if (form.value === 'optional') {
-    out.push(`--${form.long}=${attached ?? (isLong ? bareValue : (rest ?? bareValue))}`);
-  } else {
-    const value = attached ?? rest ?? tokens.shift();
-    out.push(value === undefined ? `--${form.long}` : `--${form.long}=${value}`);
-  }
+function putValue(form: FlagForm, { value, next }: Value, out: string[]): void {
+  const text = value ?? (form.value === 'optional' ? bareValue : next());
+  out.push(text === undefined ? `--${form.long}` : `--${form.long}=${text}`);
 }
 
 /** The last word about a switch is the one that counts. */

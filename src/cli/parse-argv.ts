@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { CommanderError, Option } from 'commander';
 import { formOf, normaliseArgv } from './normalise-argv.ts';
 import { seeHelp, unknownCommand, unknownFlag, UsageProblem } from './usage.ts';
 import type { Call, FlagSpec, VerbSpec } from './verb.ts';
@@ -32,15 +32,15 @@ export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpe
   const flagArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   if (flagArgs.includes('--help')) return { kind: 'help', verb };
   if (verb.name === 'help') return helpOn(args, verbs);
-  const { Command, CommanderError, Option } = await import('commander');
-  const command = new Command(verb.name).exitOverride().helpOption(false).showSuggestionAfterError(false);
+  const commander = await import('commander');
+  const command = new commander.Command(verb.name).exitOverride().helpOption(false).showSuggestionAfterError(false);
   command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
   for (const word of verb.args.split(' ').filter(Boolean)) command.argument(word);
-  for (const spec of verb.flags) command.addOption(optionOf(spec, new Option(spec.flags, spec.about)));
+  for (const spec of verb.flags) command.addOption(optionOf(spec, new commander.Option(spec.flags, spec.about)));
   try {
     command.parse([...args], { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
+    if (!(error instanceof commander.CommanderError)) throw error;
     throw usageProblem(error, verb);
   }
   return { kind: 'call', verb, args: command.args, options: command.opts() };
@@ -70,7 +70,7 @@ function findVerb(name: string, verbs: readonly VerbSpec[]): VerbSpec {
   );
 }
 
-function optionOf(spec: FlagSpec, option: import('commander').Option): import('commander').Option {
+function optionOf(spec: FlagSpec, option: Option): Option {
   if (spec.choices) option.choices([...spec.choices]);
   const { parse = (text: string): unknown => text, repeatable } = spec;
   if (!spec.choices && (spec.parse || repeatable)) {
@@ -81,7 +81,7 @@ function optionOf(spec: FlagSpec, option: import('commander').Option): import('c
   return option;
 }
 
-function usageProblem(error: InstanceType<typeof import('commander').CommanderError>, verb: VerbSpec): UsageProblem {
+function usageProblem(error: CommanderError, verb: VerbSpec): UsageProblem {
   const token = /'([^']*)'/s.exec(error.message)?.[1] ?? '';
   const example = `Example: ${verb.example}`;
   switch (error.code) {

@@ -1,10 +1,164 @@
 import { formatFlag } from './parse-argv.ts';
-import type { VerbSpec } from './verb.ts';
+import { count, durationMs, positiveCount } from './parse-value.ts';
+import type { FlagSpec, VerbSpec } from './verb.ts';
 
 const format = formatFlag('text', 'json');
+const files: FlagSpec = {
+  flags: '-f, --file <path>',
+  about: 'Manifest file, or directory of *.toml files; may be repeated',
+  repeatable: true,
+};
+const wait: FlagSpec = { flags: '--wait', about: 'Wait until it is done' };
+const timeout: FlagSpec = {
+  flags: '--timeout <duration>',
+  about: 'How long to wait at most (default 5m)',
+  parse: durationMs,
+};
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const plansFail = () => 2;
+const planCodes =
+  'Exit codes: 0 nothing to do, 1 changes, 2 error, 3 the saved plan is out of date, 4 held by the guard.';
 
 /** All commands, in the order of help. Loaded one by one: a command pays only for what it uses. */
 export const verbs: readonly VerbSpec[] = [
+  {
+    name: 'apply',
+    args: '',
+    about: 'Make what runs be as declared',
+    detail:
+      'With -f: store the manifests and carry them out. Without: one pass over everything that is declared.\n' +
+      'With --dry-run or -p, exit codes are those of "coi diff".',
+    example: 'coi apply -f web.toml --wait',
+    flags: [
+      files,
+      { flags: '-p, --plan <file>', about: 'Carry out a plan saved by "coi plan", unless it is out of date' },
+      { flags: '--dry-run', about: 'Only show what would be done' },
+      wait,
+      timeout,
+      { flags: '--confirm-deletes <n>', about: 'Let exactly N deletions pass that the guard holds back', parse: count },
+      format,
+    ],
+    failureCode: (options) => (options['dryRun'] === true || options['plan'] !== undefined ? 2 : 1),
+    load: async () => (await import('./apply.ts')).apply,
+  },
+  {
+    name: 'diff',
+    args: '[name...]',
+    about: 'Show what would be done, and why',
+    detail: planCodes,
+    example: 'coi diff -f web.toml',
+    flags: [files, formatFlag('text', 'json', 'patch')],
+    failureCode: plansFail,
+    load: async () => (await import('./diff.ts')).diff,
+  },
+  {
+    name: 'plan',
+    args: '[name...]',
+    about: 'Save what would be done, to be carried out later exactly so',
+    detail: planCodes,
+    example: 'coi plan -o plan.json',
+    flags: [{ flags: '-o, --output <file>', about: 'Where to save it' }, format],
+    failureCode: plansFail,
+    load: async () => (await import('./plan.ts')).plan,
+  },
+  {
+    name: 'list',
+    args: '',
+    about: 'List the containers',
+    example: 'coi list --format json',
+    flags: [{ flags: '--all', about: 'Saved sessions too' }, format],
+    load: async () => (await import('./list.ts')).list,
+  },
+  {
+    name: 'status',
+    args: '[name]',
+    about: 'Show sandboxes, sources and host, or everything about one sandbox',
+    example: 'coi status --watch',
+    flags: [{ flags: '--watch', about: 'Go on showing it until interrupted' }, format],
+    load: async () => (await import('./status.ts')).status,
+  },
+  {
+    name: 'why',
+    args: '<name>',
+    about: 'Say what holds a sandbox, since when, and what to do about it',
+    example: 'coi why web',
+    flags: [format],
+    load: async () => (await import('./why.ts')).why,
+  },
+  {
+    name: 'events',
+    args: '[name]',
+    about: 'Show what was done, oldest first',
+    detail: 'Without --since: the last 100. With --format json: one JSON object a line.',
+    example: 'coi events web --since 1h --follow',
+    flags: [
+      { flags: '--since <duration>', about: 'Only what happened in this time', parse: durationMs },
+      { flags: '--follow', about: 'Go on as things happen, until interrupted' },
+      format,
+    ],
+    load: async () => (await import('./events.ts')).events,
+  },
+  {
+    name: 'delete',
+    args: '[name...]',
+    about: 'Delete sandboxes that "coi apply -f" or a session made',
+    detail: 'What a file in a watched directory declares is deleted by removing it there.',
+    example: 'coi delete web --wait',
+    flags: [{ flags: '--all', about: 'All of them' }, wait, timeout, format],
+    load: async () => (await import('./delete.ts')).deleteSandboxes,
+  },
+  {
+    name: 'freeze',
+    args: '<name...>',
+    about: 'Hold sandboxes still until "coi resume"',
+    example: 'coi freeze web --reason "looking at its files"',
+    flags: [{ flags: '--reason <text>', about: 'Why, for others to read' }, format],
+    load: async () => (await import('./freeze.ts')).freeze,
+  },
+  {
+    name: 'resume',
+    args: '[name...]',
+    about: 'Let frozen and quarantined sandboxes run again; without names all of them',
+    example: 'coi resume web',
+    flags: [format],
+    load: async () => (await import('./resume.ts')).resume,
+  },
+  {
+    name: 'suspend',
+    args: '<name...>',
+    about: 'Leave sandboxes as they are: nothing but security steps until "--off"',
+    example: 'coi suspend web --reason "debugging its network" --until 2h',
+    flags: [
+      { flags: '--reason <text>', about: 'Why, for others to read' },
+      { flags: '--until <duration>', about: 'End by itself after this time', parse: durationMs },
+      { flags: '--off', about: 'End it now' },
+      format,
+    ],
+    load: async () => (await import('./suspend.ts')).suspend,
+  },
+  {
+    name: 'adopt',
+    args: '<name>',
+    about: 'Take over a stopped container that coi did not make, for the sandbox declared by this name',
+    example: 'coi adopt web',
+    flags: [format],
+    load: async () => (await import('./adopt.ts')).adopt,
+  },
+  {
+    name: 'controller',
+    args: '',
+    about: 'Be the controller: keep everything as declared, until interrupted',
+    example: 'sudo coi controller --source ./desired-state',
+    flags: [
+      { flags: '--source <dir>', about: 'Directory to read manifests from; may be repeated', repeatable: true },
+      { flags: '--workers <n>', about: 'How many sandboxes to work on at once', parse: positiveCount },
+      { flags: '--metrics <address>', about: 'Where to serve /metrics, as HOST:PORT; empty for nowhere' },
+      { flags: '--state-dir <dir>', about: 'Directory for what is kept' },
+      { flags: '--run-dir <dir>', about: 'Directory for socket and lock' },
+      { flags: '--log-level <level>', about: `How much to log: ${logLevels.join(', ')}`, choices: logLevels },
+    ],
+    load: async () => (await import('./controller.ts')).controller,
+  },
   {
     name: 'validate',
     args: '[path...]',
@@ -21,6 +175,14 @@ export const verbs: readonly VerbSpec[] = [
     example: 'coi schema > coi.schema.json',
     flags: [],
     load: async () => (await import('./schema.ts')).schema,
+  },
+  {
+    name: 'audit verify',
+    args: '',
+    about: 'Check that nobody changed the audit log',
+    example: 'sudo coi audit verify',
+    flags: [{ flags: '--dir <dir>', about: 'Directory of the log' }, format],
+    load: async () => (await import('./audit-verify.ts')).auditVerify,
   },
   {
     name: 'version',

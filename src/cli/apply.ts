@@ -1,0 +1,63 @@
+import { resolve } from 'node:path';
+import type { ControlApi, ManifestText } from '../controller/control-api.ts';
+import { settle, type Scope } from './apply-settle.ts';
+import { checkPlan } from './apply-check.ts';
+import { storeFiles } from './apply-store.ts';
+import { connect } from './connect.ts';
+import { askForPlans, planCode, renderAs } from './diff.ts';
+import { showProgress } from './progress.ts';
+import { readManifests } from './read-manifests.ts';
+import { UsageProblem } from './usage.ts';
+import type { Call, Verb } from './verb.ts';
+
+/** Flags of `coi apply`. */
+export interface ApplyOptions {
+  readonly file?: readonly string[];
+  readonly plan?: string;
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+  readonly timeout?: number;
+  readonly confirmDeletes?: number;
+  readonly format?: string;
+}
+
+/** `coi apply` */
+export const apply: Verb = async (call) => {
+  const options = call.options as ApplyOptions;
+  refuseNonsense(options);
+  const files = await readManifests(options.file ?? [], call.io.cwd);
+  if (options.dryRun) return dryRun(call, files);
+  await using api = await connect(call.io, 'write');
+  const plan = options.plan === undefined ? undefined : resolve(call.io.cwd, options.plan);
+  if (plan !== undefined) await checkPlan(api, call, plan);
+  if (options.confirmDeletes !== undefined) await api.confirmDeletes({ count: options.confirmDeletes });
+  const scope: Scope = files.length > 0 ? await storeFiles(api, call, files) : { kind: 'all' };
+  await reconcile(api, call);
+  return settle(api, call, scope);
+};
+
+function refuseNonsense({ file, plan, dryRun: dry, wait, timeout, confirmDeletes }: ApplyOptions): void {
+  const both = (a: string, b: string) =>
+    new UsageProblem(`${a} and ${b} make no sense together`, 'Leave one of them out');
+  if (file && plan !== undefined) throw both('--file', '--plan');
+  if (dry && plan !== undefined) throw both('--dry-run', '--plan');
+  if (dry && wait) throw both('--dry-run', '--wait');
+  if (dry && confirmDeletes !== undefined) throw both('--dry-run', '--confirm-deletes');
+  if (timeout !== undefined && !wait) {
+    throw new UsageProblem(
+      '--timeout says how long to wait, so it needs --wait',
+      'Example: coi apply --wait --timeout 2m',
+    );
+  }
+}
+
+async function dryRun({ io, options }: Call, files: readonly ManifestText[]): Promise<number> {
+  const plans = await askForPlans(io, { names: [], files });
+  io.stdout.write(renderAs(plans, String(options['format'] ?? 'text'), io));
+  return planCode(plans);
+}
+
+async function reconcile(api: ControlApi, { io }: Call): Promise<void> {
+  using _ = showProgress(io, 'Looking at every source and sandbox');
+  await api.reconcile();
+}

@@ -1,0 +1,26 @@
+import type { ControlApi } from '../controller/control-api.ts';
+import type { Io } from './io.ts';
+import { readSettings } from './settings.ts';
+
+/** What `coi controller` was told on its command line; it wins over files and environment. */
+export interface ControllerOverrides {
+  readonly sources?: readonly string[];
+  readonly workers?: number;
+  /** `HOST:PORT`, or nothing for none. */
+  readonly metricsListen?: string;
+  readonly stateDir?: string;
+  readonly runDir?: string;
+  readonly logLevel?: string;
+}
+
+/** Be the controller until `io.signal` aborts. @returns the exit code */
+export async function runController(io: Io, overrides: ControllerOverrides): Promise<number> {
+  const { runDaemon } = await import('../daemon.ts');
+  return runDaemon({ overrides, env: io.env, signal: io.signal, io });
+}
+
+/** Answer in this process, as a controller would, under the controller's lock. */
+export async function openHere(io: Io): Promise<ControlApi & AsyncDisposable> {
+  const { openInProcess } = await import('../daemon.ts');
+  return openInProcess({ settings: await readSettings(io), env: io.env, signal: io.signal, io });
+}

@@ -1,0 +1,43 @@
+import type { PlanReport } from '../controller/control-api.ts';
+import { connect } from './connect.ts';
+import { planExitCodes } from './failure.ts';
+import type { Io } from './io.ts';
+import { jsonText, printableReport } from './printable.ts';
+import { showProgress } from './progress.ts';
+import { readManifests } from './read-manifests.ts';
+import { hasChanges, renderPlans } from './render-plan.ts';
+import { compare } from './sort-status.ts';
+import { painter } from './style.ts';
+import type { Verb } from './verb.ts';
+
+/** `coi diff` */
+export const diff: Verb = async ({ io, args, options }) => {
+  const files = await readManifests((options['file'] as string[] | undefined) ?? [], io.cwd);
+  const plans = await askForPlans(io, { names: args, files });
+  io.stdout.write(renderAs(plans, String(options['format'] ?? 'text'), io));
+  return planCode(plans);
+};
+
+/** Plans of the named sandboxes, or of all, in the order of their names. */
+export async function askForPlans(
+  io: Io,
+  { names, files }: { readonly names: readonly string[]; readonly files: readonly { file: string; text: string }[] },
+): Promise<readonly PlanReport[]> {
+  await using api = await connect(io, 'read');
+  using _ = showProgress(io, 'Comparing what is declared with what is there');
+  const plans = await api.plan({ ...(names.length > 0 && { names }), ...(files.length > 0 && { files }) });
+  return plans.toSorted((a, b) => compare(a.name, b.name));
+}
+
+/** Exit code that tells what plans come to. */
+export function planCode(plans: readonly PlanReport[]): number {
+  if (plans.some(({ block }) => block?.reason === 'Guarded')) return planExitCodes.guard;
+  return plans.some(hasChanges) ? planExitCodes.changes : planExitCodes.nothing;
+}
+
+/** Plans in one of the formats of `diff`. */
+export function renderAs(plans: readonly PlanReport[], format: string, io: Io): string {
+  if (format === 'json') return jsonText(plans);
+  if (format === 'patch') return jsonText(Object.fromEntries(plans.map(({ name, patch }) => [name, patch])));
+  return renderPlans(printableReport(plans), painter(io.stdout, io));
+}

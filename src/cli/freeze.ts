@@ -1,0 +1,12 @@
+import { connect } from './connect.ts';
+import { showReports } from './verb-reports.ts';
+import type { Verb } from './verb.ts';
+import { whoCalls } from './who.ts';
+
+/** `coi freeze` */
+export const freeze: Verb = async (call) => {
+  const { io, args: names, options } = call;
+  await using api = await connect(io, 'write');
+  const reason = String(options['reason'] ?? 'frozen by command');
+  return showReports(call, await api.freeze({ names, by: whoCalls(io).by, reason }), 'There is nothing to freeze');
+};

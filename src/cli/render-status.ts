@@ -1,0 +1,77 @@
+import type { HostReport, SourceReport, StatusReport } from '../controller/control-api.ts';
+import type { Phase, SandboxReport } from '../controller/report.ts';
+import { ageOf } from './ages.ts';
+import { problemText } from './find-sandbox.ts';
+import { plural } from './plural.ts';
+import type { Paint, Style } from './style.ts';
+import { renderTable } from './table.ts';
+
+/** What rendering needs besides the report. */
+export interface View {
+  readonly paint: Paint;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Width to fit into; endless when undefined. */
+  readonly width: number | undefined;
+}
+
+const phaseStyles: Readonly<Record<Phase, Style>> = {
+  Current: 'green',
+  InProgress: 'yellow',
+  Failed: 'red',
+  Terminating: 'yellow',
+  Unknown: 'dim',
+};
+
+/** Everything at a glance. The report must be printable already. */
+export function renderStatus({ sandboxes, sources, host }: StatusReport, view: View): string {
+  return [renderSandboxes(sandboxes, view), renderSources(sources, view), renderHost(host, view)].join('\n');
+}
+
+/** A line for each sandbox. */
+export function renderSandboxes(sandboxes: readonly SandboxReport[], { paint, now, width }: View): string {
+  if (sandboxes.length === 0) return 'No sandboxes\n';
+  const rows = sandboxes.map(({ name, phase, state, ready, message, created_at }) => [
+    name,
+    paint(phaseStyles[phase], phase),
+    state,
+    ready ? 'yes' : 'no',
+    ageOf(created_at, now),
+    message,
+  ]);
+  return renderTable({ head: ['SANDBOX', 'PHASE', 'STATE', 'READY', 'AGE', 'MESSAGE'], rows, width });
+}
+
+function renderSources(sources: readonly SourceReport[], { paint, now, width }: View): string {
+  if (sources.length === 0) return 'No sources\n';
+  const rows = sources.map(({ path, state, sandboxes, read_at }) => [
+    paint(state === 'complete' ? 'green' : 'red', state),
+    String(sandboxes),
+    `${ageOf(read_at, now)} ago`,
+    path,
+  ]);
+  const problems = sources.flatMap((source) => source.problems.map((problem) => `  ${problemText(problem)}\n`));
+  return renderTable({ head: ['READ', 'SANDBOXES', 'AGE', 'SOURCE'], rows, width }) + problems.join('');
+}
+
+function renderHost(host: HostReport, { paint }: View): string {
+  const mark = (isGood: boolean, text: string) => paint(isGood ? 'green' : 'red', text);
+  const facts = [
+    host.controller === 'running' ? `controller running (v${host.version})` : 'no controller, answered by this command',
+    `network ${mark(host.network === 'ready', host.network)}`,
+    `Incus ${mark(host.incus === 'up', host.incus)}`,
+    ...(host.metrics ? [`metrics ${host.metrics}`] : []),
+  ];
+  const count = host.held.length;
+  return [
+    `Host: ${facts.join(', ')}\n`,
+    ...host.problems.map((problem) => `  ${problemText(problem)}\n`),
+    ...host.unmanaged.map(({ name, why }) => `  Not ours: ${name} (${why})\n`),
+    ...host.orphans.map((name) => `  Left over, about to be removed: ${name}\n`),
+    ...(count > 0
+      ? [
+          `  Held back: ${plural(count, 'deletion')} (${host.held.join(', ')}). If meant: coi apply --confirm-deletes ${count}\n`,
+        ]
+      : []),
+  ].join('');
+}
