@@ -40,6 +40,7 @@ export async function tombstone(task: Task, name: string): Promise<void> {
   const { hands, step, signal } = task;
   await findTarget(task);
   await finish(task, () => hands.incus.instances.rename(step.instance, name, { signal }));
+  await Promise.all([step.instance, name].map((each) => hands.instances.refresh(each, signal)));
   try {
     await findTarget({ ...task, step: { ...step, instance: name } });
   } catch (error) {

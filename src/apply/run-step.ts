@@ -3,7 +3,7 @@ import { tombstoneName } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
 import { startAgent } from './start-agent.ts';
 import { create, reserve } from './create.ts';
-import type { Task } from './hands.ts';
+import type { Hands, Task } from './hands.ts';
 import { power, tombstone } from './power.ts';
 import { loadPolicy } from './rules.ts';
 import { findTarget, finish } from './target.ts';
@@ -34,7 +34,7 @@ const runners: Runners = {
   rules: ({ hands }, { uid, endpoint, network }) => loadPolicy(hands, { uid, endpoint, mode: network }),
   tombstone: (task) => tombstone(task, tombstoneName(task.step.precondition.uid ?? '')),
   delete: deleteInstance,
-  release: release,
+  release: ({ hands }, { uid }) => letGo(hands, uid),
   expire: ({ hands, sandbox }, { hash }) =>
     hands.setOverride(sandbox, {
       kind: 'expired',
@@ -56,9 +56,12 @@ async function deleteInstance(task: Task): Promise<void> {
     if (!(error instanceof IncusError) || error.class !== 'gone') throw error;
   }
   await hands.instances.refresh(step.instance, signal);
+  // With the instance goes the last that tells whose the rules are. A crash before this line leaves rules without an owner,
+  // which the host's network pass removes.
+  await letGo(task.hands, step.precondition.uid ?? '');
 }
 
-async function release({ hands }: Task, { uid }: Extract<Action, { kind: 'release' }>): Promise<void> {
+async function letGo(hands: Hands, uid: string): Promise<void> {
   hands.reservations.release(uid);
   hands.agents.forget(uid);
   await hands.firewall.remove([uid]);

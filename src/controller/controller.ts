@@ -10,7 +10,9 @@ import type { Bridge } from '../network/policy.ts';
 import { ImageAliases } from '../observe/images.ts';
 import { InstanceCache } from '../observe/instances.ts';
 import type { Override } from '../plan/override.ts';
-import type { Placement } from '../plan/render-instance.ts';
+import { desiredView, type Placement } from '../plan/render-instance.ts';
+import type { View } from '../plan/view.ts';
+import type { Manifest } from '../spec/sandbox.ts';
 import type { Source } from '../source/source.ts';
 import { DesiredState } from './desired.ts';
 import { ExpiryLimit } from './expiry-limit.ts';
@@ -31,13 +33,16 @@ const resyncJitter = 0.1;
 /** A second read of a source after one that lacked something: pruning needs both. */
 const secondReadMs = 1_000;
 
+/** How often to see whether the queue has run dry, in milliseconds. */
+const lookPollMs = 20;
+
 /** Links that came or went are looked at together. */
 const linkDelayMs = 2_000;
 
 /** What is told to whoever wants to know: metrics, log, notifications. */
 export interface Listeners {
   readonly onTransition: (transition: Transition) => void;
-  readonly onDone: (item: QueueItem, result: QueueResult) => void;
+  readonly onDone: (item: QueueItem, result: QueueResult, workedMs: number) => void;
   readonly onNetwork: (repair: NetworkRepair) => void;
   readonly onOrphans: (removed: readonly string[]) => void;
   /** A key other than a sandbox's could not be looked after. */
@@ -50,7 +55,6 @@ export interface ControllerInit {
   readonly project: string;
   readonly bridge: Bridge;
   readonly placement: Placement;
-  readonly sources: readonly Source[];
   readonly reservations: Reservations;
   readonly agents: Agents;
   readonly journal: Journal;
@@ -73,6 +77,7 @@ export class Controller {
   readonly worlds: WorldBuilder;
   readonly network: NetworkReconciler;
   readonly #init: ControllerInit;
+  readonly #sources = new Map<string, Source>();
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
   readonly #reconciler: SandboxReconciler;
@@ -80,11 +85,13 @@ export class Controller {
 
   constructor(init: ControllerInit, firewall: Firewall) {
     this.#init = init;
-    const { clock, incus, listeners, journal, reservations, agents, bridge, placement, overrides } = init;
+    const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
     this.instances = new InstanceCache(incus.instances);
     this.desired = new DesiredState(this.instances, () => clock.now());
-    this.#images = new ImageAliases((alias, signal) => incus.images.exists(alias, { signal }));
+    this.#images = new ImageAliases(
+      async (alias, signal) => (await incus.images.resolve(alias, { signal })) !== undefined,
+    );
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const policies = {
       instances: this.instances,
@@ -143,7 +150,7 @@ export class Controller {
 
   /** Whether Incus was listed and every source was read once: before that, nothing may be concluded from absence. */
   isObserved(): boolean {
-    return this.instances.listedAt !== undefined && this.desired.sources().length === this.#init.sources.length;
+    return this.instances.listedAt !== undefined && this.desired.sources().length === this.#sources.size;
   }
 
   /** Look after keys until the lifetime ends. */
@@ -166,10 +173,11 @@ export class Controller {
     incus.events.start();
     this.queue.add(instancesKey, { priority: 'security' });
     this.queue.add(networkKey, { priority: 'security' });
-    for (const { id } of this.#init.sources) this.queue.add(sourceKey(id), { priority: 'command' });
+    for (const id of this.#sources.keys()) this.queue.add(sourceKey(id), { priority: 'command' });
     const handle = (item: QueueItem, signal: AbortSignal) => this.#handle(item, signal);
     const resync = this.#resyncForEver(lifetime);
-    await runWorkers({ queue: this.queue, count, handle, journal, onDone: listeners.onDone }, lifetime);
+    const onDone = listeners.onDone.bind(listeners);
+    await runWorkers({ queue: this.queue, count, handle, journal, onDone, clock: this.#init.clock }, lifetime);
     await resync;
   }
 
@@ -186,6 +194,23 @@ export class Controller {
   /** Links came or went. */
   hintLinks(): void {
     this.queue.add(linksKey, { priority: 'event', afterMs: linkDelayMs });
+  }
+
+  /**
+   * Take manifests from a source from now on.
+   * @throws {Problem} `source.same-id` when another source has the same id: neither could then prune safely
+   */
+  addSource(source: Source): void {
+    const other = this.#sources.get(source.id);
+    if (other) {
+      throw new Problem({
+        code: 'source.same-id',
+        message: `${source.path} and ${other.path} have the same id ${source.id} in their .coi-source`,
+        hint: 'One is a copy of the other: delete .coi-source in the copy',
+      });
+    }
+    this.#sources.set(source.id, source);
+    this.hintSource(source.id);
   }
 
   /** A source may say something else. */
@@ -208,15 +233,41 @@ export class Controller {
     }
   }
 
-  /** Look at everything again, when nothing more urgent is left. */
-  resync(): void {
-    this.queue.add(instancesKey, { priority: 'resync' });
-    this.queue.add(networkKey, { priority: 'resync' });
-    this.queue.add(linksKey, { priority: 'resync' });
-    for (const name of this.#allNames()) this.queue.add(sandboxKey(name), { priority: 'resync' });
+  /** Look at everything again; unless said otherwise when nothing more urgent is left. */
+  resync(priority: Priority = 'resync'): void {
+    this.queue.add(instancesKey, { priority });
+    this.queue.add(networkKey, { priority });
+    this.queue.add(linksKey, { priority });
+    for (const name of this.names()) this.queue.add(sandboxKey(name), { priority });
   }
 
-  #allNames(): Set<string> {
+  sourceIds(): readonly string[] {
+    return [...this.#sources.keys()];
+  }
+
+  /** Resolves when no key is ready or being looked after: everything that was asked for until now has had its turn. */
+  async untilLookedAt(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { ready, active } = this.queue.snapshot();
+      if (ready.length + active.length === 0 && this.isObserved()) return;
+      await this.#init.clock.sleep(lookPollMs, signal);
+    }
+  }
+
+  /** A uid and the view that adopting an instance stamps on it: nothing of it was ever applied but its place. */
+  async adoptionView(manifest: Manifest, signal: AbortSignal): Promise<{ uid: string; applied: View }> {
+    const { reservations, bridge, placement } = this.#init;
+    signal.throwIfAborted();
+    const network = manifest.sandbox.network.mode;
+    const taken = this.instances.addresses();
+    const { uid, endpoint } = reservations.reserve(manifest.name, { bridge, taken, network });
+    const desired = desiredView(manifest.sandbox, endpoint, placement);
+    reservations.release(uid);
+    return { uid, applied: { ...desired, config: {}, devices: { eth0: desired.devices['eth0'] ?? {} } } };
+  }
+
+  /** Sandboxes that are declared or of which something exists. */
+  names(): Set<string> {
     const names = new Set([...this.desired.manifests().keys(), ...this.desired.missing()]);
     for (const { name } of this.sandboxes.all()) names.add(name);
     for (const { owner } of this.instances.all()) if (owner.kind === 'owned') names.add(owner.stamp.name);
@@ -255,7 +306,7 @@ export class Controller {
     if (!isFirst) return;
     // Rules of instances that nobody knew until now were left alone; the sources had to wait for what they own.
     this.hintNetwork();
-    for (const { id } of this.#init.sources) this.hintSource(id);
+    for (const id of this.#sources.keys()) this.hintSource(id);
   }
 
   /** Until instances are listed nobody knows whose the loaded rules are, so they stay as they are. */
@@ -271,12 +322,12 @@ export class Controller {
   }
 
   async #readSource(id: string, signal: AbortSignal): Promise<QueueResult> {
-    const source = this.#init.sources.find((each) => each.id === id);
+    const source = this.#sources.get(id);
     // What a source no longer declares is only known once Incus has said what exists.
     if (!source || this.instances.listedAt === undefined) return { kind: 'settled' };
     const wasObserved = this.isObserved();
     const changed = this.desired.accept(source, await source.read(signal));
-    const names = wasObserved ? changed : this.isObserved() ? this.#allNames() : [];
+    const names = wasObserved ? changed : this.isObserved() ? this.names() : [];
     for (const name of names) this.hintSandbox(name, 'spec');
     return this.desired.wantsSecondRead(id) ? { kind: 'settled', afterMs: secondReadMs } : { kind: 'settled' };
   }

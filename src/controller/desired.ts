@@ -55,7 +55,7 @@ export class DesiredState {
     };
     this.#kept.set(source.id, kept);
     const old = this.#merged.manifests;
-    this.#merged = mergeReads([...this.#kept.values()].map((each) => ({ source: each.source, ...each })));
+    this.#merged = mergeReads([...this.#kept.values()]);
     return changes(old, this.#merged.manifests, [kept, before]);
   }
 

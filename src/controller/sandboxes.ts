@@ -35,6 +35,11 @@ export class Sandboxes {
   record({ world, plan, failure }: { world: World; plan: Plan; failure?: Problem | undefined }): void {
     const { name, now } = world;
     const before = this.#records.get(name);
+    if (isGone(world) && !failure) {
+      this.#records.delete(name);
+      if (before) this.#onTransition({ name, condition: gone(now) });
+      return;
+    }
     const { conditions, transitions } = mergeConditions(
       before?.conditions ?? [],
       deriveConditions({ world, plan, failure }),
@@ -42,8 +47,7 @@ export class Sandboxes {
     );
     const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
     const changedAt = isReady ? undefined : (before?.changedAt ?? now);
-    if (isGone(world)) this.#records.delete(name);
-    else this.#records.set(name, { name, world, plan, conditions, failure, lookedAt: now, changedAt });
+    this.#records.set(name, { name, world, plan, conditions, failure, lookedAt: now, changedAt });
     for (const condition of transitions) this.#onTransition({ name, condition });
   }
 
@@ -59,6 +63,11 @@ export class Sandboxes {
     const conditions = this.#records.get(name)?.conditions ?? [];
     return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
   }
+}
+
+/** The last that is said about a sandbox. */
+function gone(now: number): Condition {
+  return { type: 'Ready', status: 'False', reason: 'Deleted', message: 'Nothing is left of it', since: now };
 }
 
 function isGone({ desired, instance, tombstone, reservation }: World): boolean {

@@ -63,15 +63,17 @@ export class WorldBuilder {
     return instances.ofSandbox(sandbox).some(({ instance }) => instances.isDoubted(instance.name));
   }
 
-  /** After asking Incus and the host about this sandbox: enough to act on. */
-  async fresh(sandbox: string, signal: AbortSignal): Promise<World> {
-    const { instances, desired } = this.#from;
-    const wish = desired(sandbox);
+  /** After asking Incus and the host about this sandbox: enough to act on. A candidate stands in for what is declared. */
+  async fresh(sandbox: string, signal: AbortSignal, candidate?: Manifest): Promise<World> {
+    const { instances } = this.#from;
+    const wishNow = (): Desired =>
+      candidate ? { kind: 'declared', manifest: candidate, sourceComplete: true } : this.#from.desired(sandbox);
+    const wish = wishNow();
     const names = new Set(instances.ofSandbox(sandbox).map(({ instance }) => instance.name));
     if (wish.kind === 'declared') names.add(wish.manifest.instance);
     await Promise.all([...names].map((name) => instances.refresh(name, signal)));
     const details = await this.#details(sandbox, wish, signal);
-    return this.#build(sandbox, desired(sandbox), details);
+    return this.#build(sandbox, wishNow(), details);
   }
 
   async #details(sandbox: string, wish: Desired, signal: AbortSignal): Promise<Details> {

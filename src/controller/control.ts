@@ -1,0 +1,338 @@
+import { createHash } from 'node:crypto';
+import { ulid } from 'ulid';
+import type { AuditEntry } from '../audit/record.ts';
+import { Problem } from '../base/problem.ts';
+import type { Override } from '../plan/override.ts';
+import { plan as planSandbox } from '../plan/plan.ts';
+import { renderStamp } from '../plan/stamp.ts';
+import type { Plan } from '../plan/step.ts';
+import type { World } from '../plan/world.ts';
+import type { Manifest } from '../spec/sandbox.ts';
+import type {
+  ControlApi,
+  HostReport,
+  ManifestText,
+  PlanReport,
+  SourceReport,
+  StatusReport,
+  StoreReport,
+  VerbReport,
+} from './control-api.ts';
+import type { Controller } from './controller.ts';
+import { placeText, reportProblem, reportSandbox, reportStep, timeText } from './report.ts';
+
+/** Overrides that stand, by sandbox. */
+export interface OverrideKeeper {
+  of(sandbox: string): readonly Override[];
+  set(sandbox: string, override: Override): Promise<void>;
+  /** @returns whether there was one */
+  lift(sandbox: string, kind: Override['kind']): Promise<boolean>;
+  /** Sandboxes that have any. */
+  names(): readonly string[];
+}
+
+/** The manifests that commands store. */
+export interface SessionKeeper {
+  /** Put a manifest in place of whatever this user stored under its name. */
+  put(uid: number, manifest: Manifest): Promise<void>;
+  /** @throws {Problem} when no user stored a manifest of that name */
+  writeTombstone(name: string): Promise<void>;
+  /** Id of the session source of a user. */
+  sourceOf(uid: number): string;
+  isSession(source: string): boolean;
+}
+
+export interface ControlInit {
+  readonly controller: Controller;
+  readonly overrides: OverrideKeeper;
+  readonly session: SessionKeeper;
+  /** Read manifest files that a user brings along. */
+  readonly parse: (
+    files: readonly ManifestText[],
+    uid: number,
+  ) => { manifests: readonly Manifest[]; problems: readonly Problem[] };
+  readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems'>;
+  readonly isIncusUp: () => boolean;
+  readonly audit: (entry: AuditEntry) => Promise<void>;
+  readonly events: ControlApi['events'];
+  readonly adoptConfig: (
+    instance: string,
+    config: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ) => Promise<void>;
+  readonly lifetime: AbortSignal;
+}
+
+/** What commands may ask of a controller, answered by the controller itself. */
+export class Control implements ControlApi {
+  readonly #init: ControlInit;
+  readonly events: ControlApi['events'];
+
+  constructor(init: ControlInit) {
+    this.#init = init;
+    this.events = init.events;
+  }
+
+  async status(): Promise<StatusReport> {
+    const { controller } = this.#init;
+    const sandboxes = [...controller.sandboxes.all()].map(reportSandbox);
+    return {
+      sandboxes: sandboxes.toSorted((a, b) => a.name.localeCompare(b.name)),
+      sources: this.#sources(),
+      host: this.#host(),
+    };
+  }
+
+  #sources(): SourceReport[] {
+    return this.#init.controller.desired.sources().map(({ source, read, readAt, completeAt }) => ({
+      id: source.id,
+      kind: source.kind,
+      path: source.path,
+      state: read.kind,
+      ...(read.kind !== 'failed' && { revision: read.revision }),
+      sandboxes: read.kind === 'failed' ? 0 : read.manifests.size,
+      problems: (read.kind === 'failed' ? [read.problem] : read.kind === 'partial' ? read.problems : []).map(
+        reportProblem,
+      ),
+      read_at: timeText(readAt),
+      ...(completeAt !== undefined && { complete_at: timeText(completeAt) }),
+    }));
+  }
+
+  #host(): HostReport {
+    const { controller, host, isIncusUp } = this.#init;
+    const { problems, ...own } = host();
+    const unmanaged = [...controller.instances.all()].flatMap(({ instance, owner }) =>
+      owner.kind === 'unmanaged' ? [{ name: instance.name, why: owner.why }] : [],
+    );
+    return {
+      ...own,
+      network: controller.network.isReady() ? 'ready' : 'not-ready',
+      incus: isIncusUp() ? 'up' : 'down',
+      unmanaged,
+      orphans: controller.network.orphanLinks(),
+      held: controller.desired.held(),
+      problems: [...problems, ...controller.desired.conflicts().map(reportProblem)],
+    };
+  }
+
+  async plan({ names, files = [] }: Parameters<ControlApi['plan']>[0]): Promise<readonly PlanReport[]> {
+    const { controller, lifetime, parse } = this.#init;
+    const { manifests, problems } = parse(files, 0);
+    if (problems.length > 0) throw firstOf(problems);
+    const candidates = new Map(manifests.map((manifest) => [manifest.name, manifest]));
+    const wanted = names ?? (files.length > 0 ? [...candidates.keys()] : [...controller.names()]);
+    const reports: PlanReport[] = [];
+    for (const name of [...wanted].sort()) {
+      const world = await controller.worlds.fresh(name, lifetime, candidates.get(name));
+      if (names && !isKnown(world)) throw unknownName(name);
+      reports.push(reportPlan(world, planSandbox(world)));
+    }
+    return reports;
+  }
+
+  async store({ uid, files }: Parameters<ControlApi['store']>[0]): Promise<StoreReport> {
+    const { controller, parse, session } = this.#init;
+    const { manifests, problems } = parse(files, uid);
+    const taken = manifests.flatMap((manifest) => this.#takenElsewhere(manifest, uid));
+    if (problems.length + taken.length > 0) return { names: [], problems: [...problems, ...taken].map(reportProblem) };
+    for (const manifest of manifests) await session.put(uid, manifest);
+    controller.hintSource(session.sourceOf(uid));
+    await this.#settleSources();
+    return { names: manifests.map(({ name }) => name), problems: [] };
+  }
+
+  #takenElsewhere({ name, position }: Manifest, uid: number): Problem[] {
+    const other = this.#init.controller.desired.manifests().get(name);
+    if (!other || other.source === this.#init.session.sourceOf(uid)) return [];
+    return [
+      new Problem({
+        code: 'control.taken',
+        message: `sandbox "${name}" is declared in ${placeText(other.position)} already`,
+        hint: `Change it there, or give this one another name`,
+        position,
+      }),
+    ];
+  }
+
+  async reconcile(): Promise<void> {
+    const { controller } = this.#init;
+    controller.resync('command');
+    for (const id of controller.sourceIds()) controller.hintSource(id);
+    await controller.untilLookedAt(this.#init.lifetime);
+  }
+
+  async #settleSources(): Promise<void> {
+    await this.#init.controller.untilLookedAt(this.#init.lifetime);
+  }
+
+  async delete({ names, by }: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
+    return this.#each(names, async (name) => {
+      const { controller, session } = this.#init;
+      const manifest = controller.desired.manifests().get(name);
+      const source = manifest?.source ?? controller.sandboxes.get(name)?.world.instance?.stamp.source ?? '';
+      if (!session.isSession(source)) return refusal(name, manifest);
+      if (manifest?.sandbox.policy.deletion === 'protect') {
+        return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
+      }
+      await session.writeTombstone(name);
+      controller.hintSource(source);
+      await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
+      await this.#settleSources();
+      return { name, done: true, message: 'It is being deleted' };
+    });
+  }
+
+  freeze({ names, by, reason }: Parameters<ControlApi['freeze']>[0]): Promise<readonly VerbReport[]> {
+    return this.#override(names, { kind: 'freeze', state: 'frozen', by, reason }, 'It is held frozen until resumed');
+  }
+
+  async resume({ names }: Parameters<ControlApi['resume']>[0]): Promise<readonly VerbReport[]> {
+    const { overrides } = this.#init;
+    const wanted = names.length > 0 ? names : overrides.names().filter((name) => overrides.of(name).some(isHold));
+    return this.#each(wanted, async (name) => {
+      const lifted = [await overrides.lift(name, 'freeze'), await overrides.lift(name, 'quarantine')];
+      if (!lifted.includes(true)) return { name, done: false, message: this.#whyNotHeld(name) };
+      return this.#applied(name, { kind: 'resume', why: 'resumed by command', message: 'It goes on' });
+    });
+  }
+
+  #whyNotHeld(name: string): string {
+    const state = this.#init.controller.desired.manifests().get(name)?.sandbox.state;
+    return state === 'frozen'
+      ? 'Its manifest says state = "frozen": change it there'
+      : 'No command and no rule holds it';
+  }
+
+  suspend({ names, by, reason, until }: Parameters<ControlApi['suspend']>[0]): Promise<readonly VerbReport[]> {
+    const override = { kind: 'suspend', by, reason, ...(until !== undefined && { until }) } as const;
+    return this.#override(names, override, 'It is left as it is until the suspension is lifted');
+  }
+
+  unsuspend({ names }: Parameters<ControlApi['unsuspend']>[0]): Promise<readonly VerbReport[]> {
+    return this.#each(names, async (name) => {
+      if (!(await this.#init.overrides.lift(name, 'suspend')))
+        return { name, done: false, message: 'It is not suspended' };
+      return this.#applied(name, {
+        kind: 'unsuspend',
+        why: 'suspension lifted by command',
+        message: 'It is kept in line again',
+      });
+    });
+  }
+
+  async confirmDeletes({ count }: Parameters<ControlApi['confirmDeletes']>[0]): Promise<readonly string[]> {
+    const { controller } = this.#init;
+    const held = controller.desired.held();
+    if (held.length !== count) {
+      const message = `${held.length} deletions are held, not ${count}${held.length > 0 ? `: ${held.join(', ')}` : ''}`;
+      throw new Problem({ code: 'guard.count', message, hint: 'Nothing was confirmed. See coi status.' });
+    }
+    controller.desired.confirm(held);
+    for (const name of held) controller.hintSandbox(name);
+    return held;
+  }
+
+  async adopt({ name, by }: Parameters<ControlApi['adopt']>[0]): Promise<VerbReport> {
+    const { controller, adoptConfig, lifetime } = this.#init;
+    const manifest = controller.desired.manifests().get(name);
+    if (!manifest) return { name, done: false, message: 'No source declares it: write its manifest first' };
+    const seen = await controller.instances.refresh(manifest.instance, lifetime);
+    if (!seen) return { name, done: false, message: `There is no instance "${manifest.instance}" to adopt` };
+    if (seen.owner.kind === 'owned') return { name, done: false, message: 'It is managed already' };
+    if (seen.instance.state !== 'stopped') {
+      return {
+        name,
+        done: false,
+        message: `It runs without rules: stop it first with incus stop ${manifest.instance}`,
+      };
+    }
+    const view = await controller.adoptionView(manifest, lifetime);
+    const stamp = {
+      uid: view.uid,
+      name,
+      instance: manifest.instance,
+      source: manifest.source,
+      generation: 0,
+      hash: '',
+      applied: view.applied,
+    };
+    await adoptConfig(manifest.instance, renderStamp(stamp), lifetime);
+    return this.#applied(name, { kind: 'adopt', why: 'adopted by command', message: 'It is managed from now on', by });
+  }
+
+  #override(names: readonly string[], override: Omit<Override, 'at'>, message: string): Promise<readonly VerbReport[]> {
+    const { overrides } = this.#init;
+    return this.#each(names, async (name) => {
+      await overrides.set(name, { ...override, at: Date.now() });
+      return this.#applied(name, { kind: override.kind, why: override.reason, message, by: override.by });
+    });
+  }
+
+  async #applied(
+    name: string,
+    { kind, why, message, by = 'command' }: { kind: string; why: string; message: string; by?: string },
+  ): Promise<VerbReport> {
+    await this.#record(name, { kind, why, actor: by });
+    this.#init.controller.hintSandbox(name);
+    return { name, done: true, message };
+  }
+
+  #record(name: string, entry: Pick<AuditEntry, 'kind' | 'why' | 'actor'>): Promise<void> {
+    return this.#init.audit({ reconcileId: ulid(), key: `sandbox/${name}`, phase: 'succeeded', ...entry });
+  }
+
+  async #each(names: readonly string[], act: (name: string) => Promise<VerbReport>): Promise<readonly VerbReport[]> {
+    const reports: VerbReport[] = [];
+    for (const name of names) {
+      const known = this.#init.controller.names().has(name);
+      reports.push(
+        known ? await act(name) : { name, done: false, message: 'No source declares it and nothing of it exists' },
+      );
+    }
+    return reports;
+  }
+}
+
+function isHold({ kind }: Override): boolean {
+  return kind === 'freeze' || kind === 'quarantine';
+}
+
+function isKnown({ desired, instance, tombstone }: World): boolean {
+  return desired.kind === 'declared' || instance !== undefined || tombstone !== undefined;
+}
+
+function unknownName(name: string): Problem {
+  return new Problem({
+    code: 'control.unknown-name',
+    message: `There is no sandbox "${name}"`,
+    hint: 'See which there are with: coi list',
+  });
+}
+
+function firstOf(problems: readonly Problem[]): Problem {
+  return problems[0]!;
+}
+
+function refusal(name: string, manifest: Manifest | undefined): VerbReport {
+  if (!manifest) return { name, done: false, message: 'It is no longer declared and is on its way out' };
+  const where = placeText(manifest.position);
+  return { name, done: false, message: `It is declared in ${where}: take it out there, or hold it with coi suspend` };
+}
+
+function reportPlan(world: World, { name, steps, patch, block }: Plan): PlanReport {
+  return {
+    name,
+    steps: steps.map(reportStep),
+    patch,
+    ...(block && { block: { reason: block.reason, message: block.message, ...(block.hint && { hint: block.hint }) } }),
+    fingerprint: fingerprint(world, steps.map(reportStep)),
+  };
+}
+
+/** What a saved plan takes for granted: who the instance is, what was last applied, what is wanted, and the steps. */
+function fingerprint({ instance, desired }: World, steps: readonly unknown[]): string {
+  const hash = desired.kind === 'declared' ? desired.manifest.hash : desired.kind;
+  const known = [instance?.stamp.uid, instance?.stamp.generation, instance?.power, hash, steps];
+  return createHash('sha256').update(JSON.stringify(known)).digest('hex').slice(0, 16);
+}

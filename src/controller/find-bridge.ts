@@ -1,0 +1,56 @@
+import { Problem } from '../base/problem.ts';
+import type { Incus } from '../host/incus/client.ts';
+import { isIncusError } from '../host/incus/errors.ts';
+import type { Bridge } from '../network/policy.ts';
+
+/**
+ * The bridge that all sandboxes sit on, as Incus keeps it.
+ *
+ * Incus' own NAT and firewall must be off there: coi's rules do both, in one transaction, and two owners would contradict
+ * each other.
+ *
+ * @throws {Problem} `bridge.missing`, `bridge.unsuitable` with the command that makes it right
+ */
+export async function findBridge({ networks }: Pick<Incus, 'networks'>, name: string, signal: AbortSignal): Promise<Bridge> {
+  const { type, config } = await getNetwork(networks, name, signal);
+  const ipv4 = config['ipv4.address'];
+  if (type !== 'bridge' || !ipv4 || ipv4 === 'none') {
+    throw new Problem({
+      code: 'bridge.unsuitable',
+      message: `The Incus network "${name}" is not a bridge with an IPv4 address`,
+      hint: `Make another one with deploy/quickstart, or name it in /etc/coi/config.toml: [controller] bridge = "…"`,
+    });
+  }
+  const owned = ['ipv4.nat', 'ipv6.nat', 'ipv4.firewall', 'ipv6.firewall'].filter((key) => isOn(config, key));
+  if (owned.length > 0) {
+    const off = owned.map((key) => `${key}=false`).join(' ');
+    throw new Problem({
+      code: 'bridge.unsuitable',
+      message: `Incus keeps rules of its own for the network "${name}": ${owned.join(', ')}`,
+      hint: `Leave them to coi: incus network set ${name} ${off}`,
+    });
+  }
+  const ipv6 = config['ipv6.address'];
+  return ipv6 && ipv6 !== 'none' ? { name, ipv4, ipv6 } : { name, ipv4 };
+}
+
+/** Firewall rules are on unless switched off, NAT is off unless switched on. See Incus documentation, "Bridge network". */
+function isOn(config: Readonly<Record<string, string>>, key: string): boolean {
+  const value = config[key] ?? '';
+  if (key.endsWith('.firewall')) return value !== 'false';
+  return value === 'true';
+}
+
+async function getNetwork(networks: Incus['networks'], name: string, signal: AbortSignal) {
+  try {
+    return (await networks.get(name, { signal })).value;
+  } catch (error) {
+    if (!isIncusError(error, 'gone')) throw error;
+    throw new Problem({
+      code: 'bridge.missing',
+      message: `There is no Incus network "${name}"`,
+      hint: 'Make it with deploy/quickstart, or name another one in /etc/coi/config.toml: [controller] bridge = "…"',
+      cause: error,
+    });
+  }
+}

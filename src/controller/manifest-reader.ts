@@ -1,0 +1,42 @@
+import type { Problem } from '../base/problem.ts';
+import type { ParsedManifests, SourceFile } from '../source/source.ts';
+import { checkReferences } from '../spec/check-references.ts';
+import { mergeFiles } from '../spec/merge-files.ts';
+import { parseManifestFile } from '../spec/parse-manifests.ts';
+import type { Manifest } from '../spec/sandbox.ts';
+import type { Settings } from '../spec/settings.ts';
+import type { ManifestText } from './control-api.ts';
+
+/** Reads manifest text with the settings of the host below it. */
+export class ManifestReader {
+  readonly #settings: Settings['layer'];
+
+  constructor(settings: Settings) {
+    this.#settings = settings.layer;
+  }
+
+  /** One file of a directory source. */
+  declared({ path: file, text, owner, source }: SourceFile): ParsedManifests {
+    return parseManifestFile({ file, text, source, home: owner.home, settings: this.#settings });
+  }
+
+  /** One file of the session source: complete, so settings do not reach it. */
+  session({ path: file, text, owner, source }: SourceFile): ParsedManifests {
+    return parseManifestFile({ file, text, source, home: owner.home, settings: {}, kind: 'session' });
+  }
+
+  /** Files that a command brings along, for a user's session source. All problems of all of them, or none. */
+  brought(
+    files: readonly ManifestText[],
+    { source, home }: { source: string; home: string },
+  ): { manifests: readonly Manifest[]; problems: readonly Problem[] } {
+    const parsed = files.map(({ file, text }) => parseManifestFile({ file, text, source, home, settings: this.#settings }));
+    const { manifests, problems } = mergeFiles(parsed);
+    return { manifests, problems };
+  }
+
+  /** What is wrong with `depends_on` among these. */
+  references(manifests: readonly Manifest[]): readonly Problem[] {
+    return checkReferences(manifests).map(({ problem }) => problem);
+  }
+}

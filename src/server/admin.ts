@@ -1,0 +1,144 @@
+import { chmod, chown, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { messageOf, Problem, ProblemList } from '../base/problem.ts';
+import type { ControlApi } from '../controller/control-api.ts';
+
+/** Largest request that is taken, in bytes: manifest files come inside. */
+const largestRequest = 16 * 2 ** 20;
+
+/** What serving the admin socket needs. */
+export interface AdminInit {
+  readonly api: ControlApi;
+  /** Path of the unix socket. */
+  readonly path: string;
+  /** Group whose members may use it; root only when undefined. Its members rule Incus, and with it the host, anyway. */
+  readonly gid: number | undefined;
+  readonly onBug: (error: unknown) => void;
+}
+
+type Method = (api: ControlApi, options: never, response: ServerResponse, signal: AbortSignal) => Promise<unknown>;
+
+/** Methods that answer once. Names are those of {@link ControlApi}. */
+const methods: Readonly<Record<string, Method>> = {
+  status: (api) => api.status(),
+  plan: (api, options) => api.plan(options),
+  store: (api, options) => api.store(options),
+  reconcile: (api) => api.reconcile(),
+  delete: (api, options) => api.delete(options),
+  freeze: (api, options) => api.freeze(options),
+  resume: (api, options) => api.resume(options),
+  suspend: (api, options) => api.suspend(options),
+  unsuspend: (api, options) => api.unsuspend(options),
+  confirmDeletes: (api, options) => api.confirmDeletes(options),
+  adopt: (api, options) => api.adopt(options),
+};
+
+/**
+ * Serve a controller on a unix socket until disposed of: `POST /v1/METHOD` with the options as JSON gives
+ * `{"result": …}` or `{"problem": …}`; `events` streams JSON lines.
+ *
+ * Who may connect is who may write the socket: its mode is 0660.
+ *
+ * @throws the file system's own error when the socket cannot be made
+ */
+export async function serveAdmin(init: AdminInit): Promise<AsyncDisposable> {
+  await rm(init.path, { force: true });
+  const server = createServer((request, response) => {
+    void answer(init, request, response);
+  });
+  // Nobody may connect between the socket's making and its mode.
+  const before = process.umask(0o177);
+  try {
+    server.listen(init.path);
+    await once(server, 'listening');
+  } finally {
+    process.umask(before);
+  }
+  if (init.gid !== undefined) await chown(init.path, 0, init.gid);
+  await chmod(init.path, 0o660);
+  return { [Symbol.asyncDispose]: () => close(server, init.path) };
+}
+
+async function close(server: Server, path: string): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(path, { force: true });
+}
+
+async function answer(init: AdminInit, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  try {
+    const name = /^\/v1\/([A-Za-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
+    if (request.method !== 'POST') throw unknownRequest(`${request.method} ${request.url}`);
+    const options = await readJson(request);
+    if (name === 'events') return await streamEvents(init.api, { options, response, signal: gone.signal });
+    const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+    if (!method) throw unknownRequest(name);
+    send(response, 200, { result: (await method(init.api, options as never, response, gone.signal)) ?? null });
+  } catch (error) {
+    fail(init, response, error);
+  }
+}
+
+function unknownRequest(what: string): Problem {
+  return new Problem({
+    code: 'server.unknown-method',
+    message: `The controller knows no request "${what}"`,
+    hint: 'Command and controller may be of different versions: restart the controller',
+  });
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request) {
+    size += (part as Buffer).length;
+    if (size > largestRequest)
+      throw new Problem({ code: 'server.too-large', message: 'The request is larger than 16 MiB' });
+    parts.push(part as Buffer);
+  }
+  const text = Buffer.concat(parts).toString('utf8');
+  try {
+    return text === '' ? {} : JSON.parse(text);
+  } catch (cause) {
+    throw new Problem({ code: 'server.bad-request', message: 'The request is not JSON', cause });
+  }
+}
+
+interface EventRequest {
+  readonly options: unknown;
+  readonly response: ServerResponse;
+  readonly signal: AbortSignal;
+}
+
+async function streamEvents(api: ControlApi, { options, response, signal }: EventRequest): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/jsonl' });
+  response.flushHeaders();
+  for await (const record of api.events({ ...(options as object), signal })) {
+    if (!response.write(`${JSON.stringify(record)}\n`)) await once(response, 'drain', { signal });
+  }
+  response.end();
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function fail({ onBug }: AdminInit, response: ServerResponse, error: unknown): void {
+  if (!(error instanceof Problem)) onBug(error);
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  send(response, error instanceof Problem ? 400 : 500, { problem: describe(error) });
+}
+
+function describe(error: unknown): object {
+  if (!(error instanceof Problem))
+    return { code: 'coi.bug', message: `A defect of coi: ${messageOf(error)}`, retry: 'never' };
+  const { code, message, hint, retry, position } = error;
+  const problems = error instanceof ProblemList ? { problems: error.problems.map(describe) } : {};
+  return { code, message, retry, ...(hint && { hint }), ...(position && { position }), ...problems };
+}
