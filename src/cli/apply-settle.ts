@@ -33,7 +33,8 @@ function awaitReady(
       ...namesMissing(report, scope),
       ...within(report, scope)
         .filter((each) => !isSettled(each))
-        .map((each) => `${each.name}: ${each.message}`),
+        .map((each) => `${each.name}: ${each.message}`)
+        .toSorted(),
     ],
     hopeless: (report) => {
       const open = within(report, scope).filter((each) => !isSettled(each));
@@ -54,12 +55,14 @@ function namesMissing({ sandboxes }: StatusReport, scope: Scope): readonly strin
     .map((name) => `${name}: not seen by the controller yet`);
 }
 
-/** As declared, or kept although it is not declared any more: nothing more happens to those by itself. */
+/** As declared, or left as it is by a person's wish: nothing more happens to those by itself. */
 function isSettled({ ready, conditions }: SandboxReport): boolean {
-  return (
-    ready ||
-    conditions.some(({ type, status, reason }) => type === 'Pruning' && status === 'False' && reason !== 'Grace')
-  );
+  return ready || conditions.some(isLeftAlone);
+}
+
+function isLeftAlone({ type, status, reason }: SandboxReport['conditions'][number]): boolean {
+  if (type === 'Suspended') return status === 'True';
+  return type === 'Pruning' && status === 'False' && reason !== 'Grace';
 }
 
 function isStalled({ conditions }: SandboxReport): boolean {

@@ -53,7 +53,7 @@ function refuseNonsense({ file, plan, dryRun: dry, wait, timeout, confirmDeletes
 
 async function dryRun({ io, options }: Call, files: readonly ManifestText[]): Promise<number> {
   const plans = await askForPlans(io, { names: [], files });
-  io.stdout.write(renderAs(plans, String(options['format'] ?? 'text'), io));
+  io.stdout.write(renderAs(plans, options['format'], io));
   return planCode(plans);
 }
 

@@ -18,7 +18,7 @@ export const deleteSandboxes: Verb = async (call) => {
   const { io, args } = call;
   const { all = false, wait = false } = call.options as DeleteOptions;
   if (all === args.length > 0) {
-    throw new UsageProblem('coi delete needs either names or --all', 'Example: coi delete web');
+    throw new UsageProblem('delete needs either names or --all', 'Example: coi delete web');
   }
   await using api = await connect(io, 'write');
   const names = all ? (await api.status()).sandboxes.map(({ name }) => name) : args;

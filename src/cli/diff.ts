@@ -14,7 +14,7 @@ import type { Verb } from './verb.ts';
 export const diff: Verb = async ({ io, args, options }) => {
   const files = await readManifests((options['file'] as string[] | undefined) ?? [], io.cwd);
   const plans = await askForPlans(io, { names: args, files });
-  io.stdout.write(renderAs(plans, String(options['format'] ?? 'text'), io));
+  io.stdout.write(renderAs(plans, options['format'], io));
   return planCode(plans);
 };
 
@@ -36,7 +36,7 @@ export function planCode(plans: readonly PlanReport[]): number {
 }
 
 /** Plans in one of the formats of `diff`. */
-export function renderAs(plans: readonly PlanReport[], format: string, io: Io): string {
+export function renderAs(plans: readonly PlanReport[], format: unknown, io: Io): string {
   if (format === 'json') return jsonText(plans);
   if (format === 'patch') return jsonText(Object.fromEntries(plans.map(({ name, patch }) => [name, patch])));
   return renderPlans(printableReport(plans), painter(io.stdout, io));

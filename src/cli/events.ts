@@ -24,7 +24,7 @@ export const events: Verb = async ({ io, args: [name], options }) => {
 
 /** A record on one line: when, about what, what, how it went, why, and by whom unless it was the controller. */
 function eventText(record: EventRecord): string {
-  const text = (field: string) => printable(String(record[field] ?? ''));
+  const text = (field: string) => printable(textOf(record[field]));
   const details = [
     ...(record['errorClass'] ? [text('errorClass')] : []),
     ...(record['actor'] && record['actor'] !== 'controller' ? [`by ${text('actor')}`] : []),
@@ -33,4 +33,9 @@ function eventText(record: EventRecord): string {
   const key = text('key').replace(/^sandbox\//, '');
   const end = details.length === 0 ? '' : ` (${details.join(', ')})`;
   return `${text('ts')}  ${key}  ${text('kind')} ${text('phase')}: ${text('why')}${end}`;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined ? '' : JSON.stringify(value);
 }

@@ -5,8 +5,8 @@ import { whoCalls } from './who.ts';
 
 /** `coi freeze` */
 export const freeze: Verb = async (call) => {
-  const { io, args: names, options } = call;
+  const { io, args: names } = call;
+  const { reason = 'frozen by command' } = call.options as { readonly reason?: string };
   await using api = await connect(io, 'write');
-  const reason = String(options['reason'] ?? 'frozen by command');
   return showReports(call, await api.freeze({ names, by: whoCalls(io).by, reason }), 'There is nothing to freeze');
 };

@@ -1,3 +1,4 @@
+import { reportFailure } from './failure.ts';
 import { Interrupted, processIo } from './io.ts';
 import { run } from './run.ts';
 
@@ -12,12 +13,14 @@ export async function main(): Promise<void> {
       ended.abort(reason);
     });
   }
+  const io = processIo(ended.signal);
+  process.on('uncaughtException', (error) => process.exit(reportFailure(error, io)));
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithReader);
-  process.exitCode = await run(process.argv.slice(2), processIo(ended.signal));
+  process.exitCode = await run(process.argv.slice(2), io);
 }
 
 /** Whoever reads our output has gone, as `coi events | head` does: end as programs do that SIGPIPE ends. */
 function endWithReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(141);
+  // Also for errors of another kind: there is nobody to tell.
+  process.exit(error.code === 'EPIPE' ? 141 : 1);
 }

@@ -75,22 +75,41 @@ function normaliseFlags(argv: readonly string[], forms: readonly FlagForm[]): st
 
 /** Move the flag that stands first from `tokens` to `out`. False, and nothing moved, when it is not a known one. */
 function takeFlag(tokens: string[], forms: readonly FlagForm[], out: string[]): boolean {
-  const token = tokens[0]!;
-  const isLong = token.startsWith('--');
-  const [, name, rest] = isLong ? /^--([^=]*)(=.*)?$/s.exec(token)! : (/^-([^-=])(.*)$/s.exec(token) ?? []);
-  if (name === undefined) return false;
-  const form = forms.find(({ long, short, negated }) =>
-    isLong ? name === long || (negated && name === `no-${long}`) : name === short,
-  );
-  if (!form) return false;
+  const use = useOf(tokens[0]!, forms);
+  if (!use) return false;
   tokens.shift();
-  const attached = rest?.startsWith('=') ? rest.slice(1) : undefined;
-  if (isLong && form.negated && name !== form.long) putSwitch(form, !isTrue(form, attached ?? 'true'), out);
-  else if (form.value === 'none') putSwitch(form, isTrue(form, attached ?? 'true'), out);
-  else putValue(form, { value: attached ?? (rest || undefined), next: () => tokens.shift() }, out);
-  // Behind a one-letter switch may stand more of them: -af FILE.
-  if (form.value === 'none' && rest && attached === undefined) tokens.unshift(`-${rest}`);
+  const { form, isNegation, attached, cluster } = use;
+  if (form.value === 'none') {
+    putSwitch(form, isTrue(form, attached ?? 'true') !== isNegation, out);
+    // Behind a one-letter switch may stand more of them: -af FILE.
+    if (cluster !== undefined) tokens.unshift(`-${cluster}`);
+  } else {
+    putValue(form, { value: attached ?? cluster, next: () => tokens.shift() }, out);
+  }
   return true;
+}
+
+/** How one word uses a flag. */
+interface Use {
+  readonly form: FlagForm;
+  readonly isNegation: boolean;
+  /** What stands behind `=`. */
+  readonly attached: string | undefined;
+  /** What stands right behind a one-letter flag. */
+  readonly cluster: string | undefined;
+}
+
+function useOf(token: string, forms: readonly FlagForm[]): Use | undefined {
+  const long = /^--([^=]+)(?:=(.*))?$/s.exec(token);
+  if (long) {
+    const [, name, attached] = long;
+    const isNegation = (form: FlagForm) => form.negated && name === `no-${form.long}`;
+    const form = forms.find((each) => name === each.long || isNegation(each));
+    return form && { form, isNegation: isNegation(form), attached, cluster: undefined };
+  }
+  const [, letter, attached, cluster] = /^-([^-=])(?:=(.*)|(.+))?$/s.exec(token) ?? [];
+  const form = letter === undefined ? undefined : forms.find((each) => each.short === letter);
+  return form && { form, isNegation: false, attached, cluster };
 }
 
 interface Value {

@@ -90,9 +90,12 @@ function usageProblem(error: CommanderError, verb: VerbSpec): UsageProblem {
     case 'commander.optionMissingArgument':
       return new UsageProblem(`flag needs a value: ${formOfText(token)}`, example);
     case 'commander.missingArgument':
-      return new UsageProblem(`coi ${verb.name} needs ${token.toUpperCase()}`, example);
+      return new UsageProblem(`${verb.name} needs ${token.toUpperCase()}`, example);
     case 'commander.excessArguments':
-      return new UsageProblem(`coi ${verb.name} takes no more words than ${verb.args || 'none'}`, seeHelp(verb.name));
+      return new UsageProblem(
+        `${verb.name} takes ${verb.args === '' ? 'no words' : `no more words than ${verb.args}`}`,
+        seeHelp(verb.name),
+      );
     default:
       return new UsageProblem(error.message.replace(/^error: /, ''), seeHelp(verb.name));
   }

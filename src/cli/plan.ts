@@ -9,11 +9,11 @@ import type { Verb } from './verb.ts';
 export const plan: Verb = async ({ io, args: names, options }) => {
   const file = options['output'];
   if (typeof file !== 'string') {
-    throw new UsageProblem('coi plan needs the file to save the plan in', 'Example: coi plan -o plan.json');
+    throw new UsageProblem('plan needs the file to save the plan in', 'Example: coi plan -o plan.json');
   }
   const plans = await askForPlans(io, { names, files: [] });
   await writePlanFile(resolve(io.cwd, file), { names, plans, now: io.clock.now() });
-  io.stdout.write(renderAs(plans, String(options['format'] ?? 'text'), io));
+  io.stdout.write(renderAs(plans, options['format'], io));
   io.stderr.write(`Saved. To carry it out: coi apply -p ${printable(file)}\n`);
   return planCode(plans);
 };

@@ -1,4 +1,4 @@
-import jsonpatch, { type Operation } from 'fast-json-patch';
+import { unescapePathComponent, type Operation } from 'fast-json-patch';
 import type { PlanReport } from '../controller/control-api.ts';
 import { plural } from './plural.ts';
 import { stepText } from './render-sandbox.ts';
@@ -41,7 +41,7 @@ function renderOperation(operation: Operation, live: unknown, paint: Paint): str
 }
 
 function valueAt(live: unknown, path: string): unknown {
-  const keys = path.split('/').slice(1).map(jsonpatch.unescapePathComponent);
+  const keys = path.split('/').slice(1).map(unescapePathComponent);
   const found = keys.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], live);
   return found ?? null;
 }

@@ -37,13 +37,13 @@ function factsOf(report: SandboxReport, now: number): (readonly [label: string, 
   const next = next_look_at === undefined ? '' : `, next look ${untilText(next_look_at, now)}`;
   return [
     ['Phase', report.phase],
-    ['Ready', `${ready ? 'yes' : 'no'}${message ? `, ${message}` : ''}`],
-    ['State', desired_state === undefined || desired_state === state ? state : `${state}, declared ${desired_state}`],
+    ['Ready', `${yesNo(ready)}${message ? `, ${message}` : ''}`],
+    ['State', state === desired_state ? state : `${state}, declared ${desired_state ?? 'nowhere'}`],
     ['Declared in', placeOf(report)],
     ['Source', report.source ?? ''],
     ['Image', report.image ?? ''],
     ['Workspace', report.workspace ?? ''],
-    ['Persistent', report.persistent === undefined ? '' : yesNo(report.persistent)],
+    ['Persistent', yesNo(report.persistent)],
     ['Network', report.network ?? ''],
     ['Addresses', [report.ipv4, report.ipv6].filter((each) => each !== undefined).join(', ')],
     ['Agent', agent.exit_code === undefined ? agent.state : `${agent.state} with exit code ${agent.exit_code}`],
@@ -56,7 +56,8 @@ function placeOf({ file, line }: SandboxReport): string {
   return file === undefined ? '' : renderPosition({ file, ...(line !== undefined && { line }) });
 }
 
-function yesNo(value: boolean): string {
+function yesNo(value: boolean | undefined): string {
+  if (value === undefined) return '';
   return value ? 'yes' : 'no';
 }
 

@@ -48,8 +48,8 @@ async function watch(api: ControlApi, io: Io, wanted: Wanted): Promise<number> {
 /** What tells two pictures apart: not when somebody last looked. */
 function withoutTimes({ sandboxes, sources, host }: StatusReport): unknown {
   return {
-    sandboxes: sandboxes.map(({ looked_at: _, next_look_at: _next, ...rest }) => rest),
-    sources: sources.map(({ read_at: _, complete_at: _complete, ...rest }) => rest),
+    sandboxes: sandboxes.map(({ looked_at: _looked, next_look_at: _next, ...rest }) => rest),
+    sources: sources.map(({ read_at: _read, complete_at: _complete, ...rest }) => rest),
     host,
   };
 }

@@ -25,7 +25,7 @@ export const suspend: Verb = async (call) => {
   }
   if (!reason?.trim()) {
     throw new UsageProblem(
-      'coi suspend needs a reason, for whoever finds it suspended',
+      'suspend needs a reason, for whoever finds it suspended',
       'Example: coi suspend web --reason "debugging its network" --until 2h',
     );
   }

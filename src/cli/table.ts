@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 
 /** What a table is made from. Texts must be printable already; they may be coloured. */
@@ -39,5 +40,5 @@ function lastWidth({ head, rows, width }: { head: TableInit['head']; rows: Table
 }
 
 function widthOf(texts: readonly string[]): number {
-  return Math.max(...texts.map((text) => [...text.replaceAll(/\u001B\[\d+m/g, '')].length));
+  return Math.max(...texts.map((text) => stripVTControlCharacters(text).length));
 }

@@ -43,7 +43,7 @@ interface Answer {
 const usual: Readonly<Record<string, string>> = { Ready: 'True', Healthy: 'True' };
 
 function answerOf(report: StatusReport, sandbox: SandboxReport): Answer {
-  const { name, ready, phase, message, conditions, steps, failure, next_look_at, file, line } = sandbox;
+  const { name, ready, phase, message, conditions, steps, failure, next_look_at } = sandbox;
   const stalled = conditions.find(({ type, status }) => type === 'Stalled' && status === 'True');
   const main = stalled ?? conditions.find(({ type }) => type === 'Ready');
   return {
@@ -55,13 +55,18 @@ function answerOf(report: StatusReport, sandbox: SandboxReport): Answer {
     ...(failure?.hint !== undefined && { hint: failure.hint }),
     ...(steps[0] && { step: steps[0] }),
     ...(next_look_at !== undefined && { next_look_at }),
-    also: conditions.filter(
-      (each) => each !== main && each.type !== 'Ready' && (usual[each.type] ?? 'False') !== each.status,
-    ),
+    also: conditions.filter((each) => each !== main && isOdd(each)),
     problems: [...report.host.problems, ...sourceProblems(report, sandbox)].map(problemText),
-    ...(file !== undefined && { file }),
-    ...(line !== undefined && { line }),
+    ...placeOf(sandbox),
   };
+}
+
+function isOdd({ type, status }: ConditionReport): boolean {
+  return type !== 'Ready' && (usual[type] ?? 'False') !== status;
+}
+
+function placeOf({ file, line }: SandboxReport): Pick<Answer, 'file' | 'line'> {
+  return { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
 }
 
 function sourceProblems({ sources }: StatusReport, { source }: SandboxReport): StatusReport['host']['problems'] {

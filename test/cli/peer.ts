@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.ts';
+import type { Io } from '../../src/cli/io.ts';
+import { run } from '../../src/cli/run.ts';
+import type { ControlApi } from '../../src/controller/control-api.ts';
+import { serveAdmin } from '../../src/server/admin.ts';
+import { now, plans, status } from './reports.ts';
+
+/** A controller's socket with fixed answers behind it, and what it was asked. */
+export interface Peer extends AsyncDisposable {
+  readonly env: { readonly COI_RUN_DIR: string; readonly COI_ETC: string; readonly HOME: string };
+  readonly directory: string;
+  readonly asked: (readonly [method: string, options: unknown])[];
+}
+
+/** Serve fixed answers; `answers` replaces some of them. */
+export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer> {
+  const directory = await mkdtemp(join(tmpdir(), 'coi-cli-'));
+  const asked: Peer['asked'][number][] = [];
+  const done = (message: string) => async (options: { readonly names: readonly string[] }) =>
+    options.names.map((name) => ({ name, done: true, message }));
+  const usual: ControlApi = {
+    status: async () => status,
+    plan: async ({ names }) => plans.filter(({ name }) => names === undefined || names.includes(name)),
+    store: async () => ({ names: ['web'], problems: [] }),
+    reconcile: async () => undefined,
+    delete: done('is being deleted'),
+    freeze: done('frozen'),
+    resume: done('resumed'),
+    suspend: done('suspended'),
+    unsuspend: done('goes on'),
+    confirmDeletes: async () => [],
+    adopt: async ({ name }) => ({ name, done: true, message: 'adopted' }),
+    async *events() {},
+  };
+  const api = Object.fromEntries(
+    Object.entries({ ...usual, ...answers }).map(([method, answer]) => [
+      method,
+      (options: object = {}) => {
+        const { signal: _signal, ...rest } = options as { readonly signal?: AbortSignal };
+        asked.push([method, rest]);
+        return (answer as (options: unknown) => unknown)(options);
+      },
+    ]),
+  ) as unknown as ControlApi;
+  const onBug = (error: unknown) => {
+    throw error;
+  };
+  const server = await serveAdmin({ api, path: join(directory, 'coi.sock'), gid: undefined, onBug });
+  return {
+    env: { COI_RUN_DIR: directory, COI_ETC: directory, HOME: directory },
+    directory,
+    asked,
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** How a command is called. */
+export interface Setting {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Standard output and error are a terminal of this width. */
+  readonly terminal?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Run a command in this process. */
+export async function coi(argv: readonly string[], setting: Setting = {}) {
+  const text = { stdout: '', stderr: '' };
+  const output = (name: 'stdout' | 'stderr') => ({
+    write: (part: string) => (text[name] += part),
+    isTTY: setting.terminal !== undefined,
+    columns: setting.terminal ?? 80,
+  });
+  const io: Io = {
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    env: setting.env ?? {},
+    cwd: setting.cwd ?? '/',
+    signal: setting.signal ?? new AbortController().signal,
+    clock: { ...systemClock, now: () => now },
+  };
+  const code = await run(argv, io);
+  return { code, ...text };
+}

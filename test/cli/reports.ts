@@ -1,0 +1,158 @@
+import type { HostReport, PlanReport, SourceReport, StatusReport } from '../../src/controller/control-api.ts';
+import type { SandboxReport } from '../../src/controller/report.ts';
+
+/** When every report of the tests was asked for. */
+export const now = Date.parse('2026-03-01T12:00:00Z');
+
+/** RFC 3339 of so many seconds before {@link now}. */
+export const ago = (seconds: number) => new Date(now - seconds * 1_000).toISOString().replace('.000Z', 'Z');
+
+export const web: SandboxReport = {
+  name: 'web',
+  instance: 'coi-web',
+  phase: 'Current',
+  ready: true,
+  state: 'running',
+  desired_state: 'running',
+  message: 'It is as declared',
+  source: 'directory:/etc/coi/desired',
+  file: '/etc/coi/desired/web.toml',
+  line: 3,
+  image: 'coi',
+  workspace: '/home/ann/code/shop',
+  persistent: false,
+  network: 'restricted',
+  ipv4: '10.77.0.12',
+  ipv6: 'fd42::12',
+  uid: '01K0000000000000000000000A',
+  generation: 2,
+  created_at: ago(3 * 3_600 + 120),
+  agent: { state: 'running' },
+  conditions: [
+    { type: 'Ready', status: 'True', reason: 'InSync', message: 'It is as declared', since: ago(600) },
+    { type: 'Healthy', status: 'True', reason: 'Running', message: 'It is running', since: ago(600) },
+  ],
+  steps: [],
+  drift: [],
+  overrides: [],
+  looked_at: ago(5),
+  next_look_at: ago(-25),
+};
+
+export const api: SandboxReport = {
+  name: 'api',
+  instance: 'coi-api',
+  phase: 'Failed',
+  ready: false,
+  state: 'absent',
+  desired_state: 'running',
+  message: 'Image "coi-full" is not on this host',
+  source: 'directory:/etc/coi/desired',
+  file: '/etc/coi/desired/api.toml',
+  line: 3,
+  image: 'coi-full',
+  persistent: true,
+  network: 'restricted',
+  agent: { state: 'none' },
+  conditions: [
+    {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Blocked',
+      message: 'Image "coi-full" is not on this host',
+      since: ago(90),
+    },
+    { type: 'Healthy', status: 'Unknown', reason: 'Unknown', message: 'There is no instance', since: ago(90) },
+    {
+      type: 'Stalled',
+      status: 'True',
+      reason: 'ImageMissing',
+      message: 'Image "coi-full" is not on this host. Build it, or name another',
+      since: ago(90),
+    },
+  ],
+  steps: [],
+  drift: [],
+  overrides: [],
+  looked_at: ago(5),
+};
+
+export const db: SandboxReport = {
+  ...web,
+  name: 'db',
+  instance: 'coi-db',
+  phase: 'InProgress',
+  ready: false,
+  state: 'frozen',
+  message: 'limits.memory was changed by hand',
+  file: '/etc/coi/desired/db.toml',
+  persistent: true,
+  ipv4: '10.77.0.13',
+  conditions: [
+    {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Failed',
+      message: 'Incus did not answer within 10 s',
+      since: ago(42),
+    },
+    { type: 'Drifted', status: 'True', reason: 'Enforced', message: 'Changed by hand: /config/limits.memory', since: ago(42) },
+  ],
+  steps: [{ kind: 'update', instance: 'coi-db', why: 'limits.memory was changed by hand', risk: 'safe' }],
+  drift: ['/config/limits.memory'],
+  overrides: [{ kind: 'freeze', reason: 'lunch', by: 'ann' }],
+  failure: { code: 'incus.timeout', message: 'Incus did not answer within 10 s', hint: 'See: journalctl -u incus' },
+};
+
+export const source: SourceReport = {
+  id: 'directory:/etc/coi/desired',
+  kind: 'directory',
+  path: '/etc/coi/desired',
+  state: 'partial',
+  revision: 'abc',
+  sandboxes: 3,
+  problems: [
+    {
+      code: 'spec.unknown-key',
+      message: 'unknown key "imgae"',
+      hint: 'Did you mean "image"?',
+      file: '/etc/coi/desired/bad.toml',
+      line: 4,
+      column: 1,
+    },
+  ],
+  read_at: ago(12),
+  complete_at: ago(400),
+};
+
+export const host: HostReport = {
+  controller: 'running',
+  version: '0.1.0',
+  network: 'ready',
+  incus: 'up',
+  metrics: 'http://127.0.0.1:9477/metrics',
+  unmanaged: [{ name: 'coi-old', why: 'it carries no stamp' }],
+  orphans: ['coi0123abc'],
+  held: [],
+  problems: [],
+};
+
+export const status: StatusReport = { sandboxes: [web, db, api], sources: [source], host };
+
+export const plans: readonly PlanReport[] = [
+  {
+    name: 'web',
+    steps: [
+      { kind: 'update', instance: 'coi-web', why: 'the manifest changed', risk: 'safe' },
+      { kind: 'power', to: 'stop', instance: 'coi-web', why: 'its agent changed', risk: 'disruptive' },
+    ],
+    patch: [
+      { op: 'replace', path: '/config/limits.memory', value: '2GiB' },
+      { op: 'add', path: '/devices/data~1cache', value: { path: '/cache' } },
+      { op: 'remove', path: '/config/limits.cpu' },
+    ],
+    live: { config: { 'limits.memory': '1GiB', 'limits.cpu': '2' }, devices: {} },
+    fingerprint: 'f-web-1',
+  },
+  { name: 'api', steps: [], patch: [], fingerprint: 'f-api-1' },
+];
