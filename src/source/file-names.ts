@@ -19,8 +19,11 @@ export function isManifestName(name: string): boolean {
   return name.endsWith('.toml') && !isIgnored(name);
 }
 
-/** Whether a change of this path may change what a source says. */
+/**
+ * Whether an event for this path may mean that a manifest changed. Other names are passed over, because the temporary
+ * file of a save would only delay the hint of the save itself; folders that come and go are reported by name elsewhere.
+ */
 export function isTelling(path: string): boolean {
   const name = basename(path);
-  return name === publishedData || !isIgnored(name);
+  return name === publishedData || isManifestName(name);
 }

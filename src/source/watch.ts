@@ -95,6 +95,7 @@ class DirectoryWatch implements AsyncDisposable {
     watcher.on('raw', (_event, path) => {
       if (isTelling(path)) this.#gate.hit();
     });
+    // Folders and links come and go.
     watcher.on('all', () => this.#gate.hit());
     // What happened before the watcher stood.
     watcher.on('ready', () => this.#gate.hit());
@@ -116,13 +117,13 @@ class DirectoryWatch implements AsyncDisposable {
 
 interface Root {
   readonly real: string;
-  /** Changes when another directory is there now: a link pointed elsewhere, something mounted, a directory made anew. */
+  /** Changes when another directory is there now: a link pointed elsewhere, something mounted, other permissions. */
   readonly identity: string;
   readonly isRemote: boolean;
 }
 
 async function identify(path: string): Promise<Root> {
   const real = await realpath(path);
-  const { dev, ino } = await stat(real, { bigint: true });
-  return { real, identity: `${dev} ${ino} ${real}`, isRemote: await needsPolling(real) };
+  const { dev, ino, mode } = await stat(real, { bigint: true });
+  return { real, identity: `${dev} ${ino} ${mode} ${real}`, isRemote: await needsPolling(real) };
 }
