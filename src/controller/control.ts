@@ -35,8 +35,7 @@ export interface OverrideKeeper {
 export interface SessionKeeper {
   /** Put a manifest in place of whatever this user stored under its name. */
   put(uid: number, manifest: Manifest): Promise<void>;
-  /** @throws {Problem} when no user stored a manifest of that name */
-  writeTombstone(name: string): Promise<void>;
+  writeTombstone(name: string, source: string): Promise<void>;
   /** Id of the session source of a user. */
   sourceOf(uid: number): string;
   isSession(source: string): boolean;
@@ -175,7 +174,7 @@ export class Control implements ControlApi {
       if (manifest?.sandbox.policy.deletion === 'protect') {
         return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
       }
-      await session.writeTombstone(name);
+      await session.writeTombstone(name, source);
       controller.hintSource(source);
       await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
       await this.#settleSources();

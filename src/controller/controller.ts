@@ -10,6 +10,7 @@ import type { Bridge } from '../network/policy.ts';
 import { ImageAliases } from '../observe/images.ts';
 import { InstanceCache } from '../observe/instances.ts';
 import type { Override } from '../plan/override.ts';
+import { plan as planSandbox } from '../plan/plan.ts';
 import { desiredView, type Placement } from '../plan/render-instance.ts';
 import type { View } from '../plan/view.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -80,6 +81,7 @@ export class Controller {
   readonly #sources = new Map<string, Source>();
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
+  #deleted: (sandbox: string, source: string) => void = () => undefined;
   readonly #reconciler: SandboxReconciler;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
@@ -245,6 +247,22 @@ export class Controller {
     return [...this.#sources.keys()];
   }
 
+  /** Look at everything once without changing anything: what a command that only looks is told. */
+  async lookOnce(signal: AbortSignal): Promise<void> {
+    await this.instances.relist(this.#init.clock.now(), signal);
+    await this.network.inspect();
+    for (const source of this.#sources.values()) this.desired.accept(source, await source.read(signal));
+    for (const name of this.names()) {
+      const world = await this.worlds.fresh(name, signal);
+      this.sandboxes.record({ world, plan: planSandbox(world) });
+    }
+  }
+
+  /** Be told when nothing is left of a sandbox that a source wants deleted by command. */
+  onDeleted(listener: (sandbox: string, source: string) => void): void {
+    this.#deleted = listener;
+  }
+
   /** Resolves when no key is ready or being looked after: everything that was asked for until now has had its turn. */
   async untilLookedAt(signal: AbortSignal): Promise<void> {
     for (;;) {
@@ -339,6 +357,8 @@ export class Controller {
 
   #transition(transition: Transition): void {
     const { name, condition } = transition;
+    const tombstone = this.desired.tombstoneOf(name);
+    if (condition.reason === 'Deleted' && tombstone !== undefined) this.#deleted(name, tombstone);
     if (condition.type === 'Ready' && condition.status === 'True') this.#wakeDependants(name);
     this.#init.listeners.onTransition(transition);
   }

@@ -31,7 +31,7 @@ export class DesiredState {
   readonly #instances: InstanceCache;
   readonly #now: () => number;
   readonly #kept = new Map<string, Kept>();
-  #merged: ReturnType<typeof mergeReads> = { manifests: new Map(), problems: [] };
+  #merged = mergeReads([]);
   #confirmed = new Set<string>();
 
   constructor(instances: InstanceCache, now: () => number) {
@@ -95,11 +95,11 @@ export class DesiredState {
   of(name: string): Desired {
     const manifest = this.#merged.manifests.get(name);
     if (manifest) return { kind: 'declared', manifest, sourceComplete: this.#isComplete(manifest.source) };
-    if ([...this.#kept.values()].some(({ tombstones }) => tombstones.has(name))) return { kind: 'deleted' };
-    const conflict = this.#merged.problems.find((problem) => this.#isAbout(problem, name));
+    const conflict = this.#merged.conflicts.get(name);
     if (conflict) return { kind: 'unknown', message: conflict.message };
     const source = this.#sourceOf(name);
-    if (source === undefined) return { kind: 'deleted' };
+    // A tombstone speaks for its own source only: what a directory declared is not deleted by a session's.
+    if (source === undefined || this.#merged.tombstones.get(name) === source) return { kind: 'deleted' };
     const kept = this.#kept.get(source);
     if (!kept) return { kind: 'unknown', message: `Its source ${source} is not one of this controller's` };
     return { kind: 'missing', verdict: this.#verdicts(kept).get(name) ?? this.#unheard(kept) };
@@ -107,10 +107,6 @@ export class DesiredState {
 
   #isComplete(id: string): boolean {
     return this.#kept.get(id)?.read.kind === 'complete';
-  }
-
-  #isAbout(problem: Problem, name: string): boolean {
-    return problem.message.includes(`sandbox "${name}"`);
   }
 
   #sourceOf(name: string): string | undefined {
@@ -163,6 +159,11 @@ export class DesiredState {
     return this.#merged.manifests;
   }
 
+  /** Source that wants a name deleted by command. */
+  tombstoneOf(name: string): string | undefined {
+    return this.#merged.tombstones.get(name);
+  }
+
   /** Problems between sources: one name in two of them. */
   conflicts(): readonly Problem[] {
     return this.#merged.problems;
@@ -188,14 +189,12 @@ function changes(
   fresh: ReadonlyMap<string, Manifest>,
   states: readonly (Kept | undefined)[],
 ): Set<string> {
-  const names = new Set<string>();
-  for (const name of new Set([...old.keys(), ...fresh.keys()])) {
-    if (old.get(name)?.hash !== fresh.get(name)?.hash || old.get(name)?.source !== fresh.get(name)?.source)
-      names.add(name);
-  }
-  for (const state of states) {
-    for (const name of state?.tombstones ?? []) names.add(name);
-    for (const name of state?.missing.keys() ?? []) names.add(name);
-  }
-  return names;
+  const changed = [...new Set([...old.keys(), ...fresh.keys()])].filter((name) => {
+    const [before, after] = [old.get(name), fresh.get(name)];
+    return before?.hash !== after?.hash || before?.source !== after?.source;
+  });
+  return new Set([
+    ...changed,
+    ...states.flatMap((state) => (state ? [...state.tombstones, ...state.missing.keys()] : [])),
+  ]);
 }

@@ -11,7 +11,11 @@ import type { Bridge } from '../network/policy.ts';
  *
  * @throws {Problem} `bridge.missing`, `bridge.unsuitable` with the command that makes it right
  */
-export async function findBridge({ networks }: Pick<Incus, 'networks'>, name: string, signal: AbortSignal): Promise<Bridge> {
+export async function findBridge(
+  { networks }: Pick<Incus, 'networks'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<Bridge> {
   const { type, config } = await getNetwork(networks, name, signal);
   const ipv4 = config['ipv4.address'];
   if (type !== 'bridge' || !ipv4 || ipv4 === 'none') {

@@ -30,7 +30,9 @@ export class ManifestReader {
     files: readonly ManifestText[],
     { source, home }: { source: string; home: string },
   ): { manifests: readonly Manifest[]; problems: readonly Problem[] } {
-    const parsed = files.map(({ file, text }) => parseManifestFile({ file, text, source, home, settings: this.#settings }));
+    const parsed = files.map(({ file, text }) =>
+      parseManifestFile({ file, text, source, home, settings: this.#settings }),
+    );
     const { manifests, problems } = mergeFiles(parsed);
     return { manifests, problems };
   }

@@ -2,8 +2,10 @@ import type { Clock } from '../base/clock.ts';
 import { convergeSettings, bridgeSettings } from '../host/link/settings.ts';
 import { deleteLink, listLinks, orphanCandidates } from '../host/link/links.ts';
 import type { Converged, Firewall } from '../host/nft/firewall.ts';
-import { convergeBlockPolicies } from '../host/xfrm/xfrm.ts';
+import { convergeBlockPolicies, observeBlockPolicies } from '../host/xfrm/xfrm.ts';
+import { diffRuleset } from '../network/compare.ts';
 import { renderRuleset } from '../network/ruleset.ts';
+import type { BlockPolicy } from '../network/xfrm-policies.ts';
 import { allPolicies, type PolicyInputs } from './policies.ts';
 
 /** A link of ours without an owner must be that old, in milliseconds: a new one has its link before it is listed. */
@@ -15,6 +17,8 @@ export interface NetworkRepair {
   /** Block policies put back or removed. */
   readonly policies: number;
   readonly settings: number;
+  /** Layers that somebody else had changed: not what the first load, or the bridge coming up, adds. */
+  readonly drifted: readonly ('nft' | 'xfrm')[];
 }
 
 export interface NetworkInit extends PolicyInputs {
@@ -29,7 +33,10 @@ export interface NetworkInit extends PolicyInputs {
 export class NetworkReconciler {
   readonly #init: NetworkInit;
   readonly #orphansSince = new Map<string, number>();
+  /** Block policies that were in place once: missing again, somebody removed them. */
+  readonly #placed = new Set<string>();
   #isReady = false;
+  #wasLoaded = false;
 
   constructor(init: NetworkInit) {
     this.#init = init;
@@ -45,6 +52,15 @@ export class NetworkReconciler {
     return [...this.#orphansSince.keys()];
   }
 
+  /** Look without changing anything. */
+  async inspect(): Promise<void> {
+    const { bridge, firewall } = this.#init;
+    const ruleset = renderRuleset({ bridge, policies: allPolicies(this.#init) });
+    const { reload } = diffRuleset(await firewall.expect(ruleset), await firewall.observe());
+    const { missing, stale } = await observeBlockPolicies({ bridge });
+    this.#isReady = !reload && missing.length + stale.length === 0;
+  }
+
   /** @throws {Problem} when the host's network cannot be brought in line; nothing is started until it can */
   async reconcile(signal: AbortSignal): Promise<NetworkRepair> {
     const { bridge, firewall } = this.#init;
@@ -56,11 +72,20 @@ export class NetworkReconciler {
       });
       const settings = await convergeSettings(bridgeSettings(bridge), { signal });
       this.#isReady = true;
-      return { rules, policies: missing.length + stale.length, settings: settings.length };
+      const drifted = this.#drifted(rules, missing);
+      return { rules, policies: missing.length + stale.length, settings: settings.length, drifted };
     } catch (error) {
       this.#isReady = false;
       throw error;
     }
+  }
+
+  #drifted({ reloaded, added, removed }: Converged, missing: readonly BlockPolicy[]): NetworkRepair['drifted'] {
+    const wasRemoved = missing.some((policy) => this.#placed.has(JSON.stringify(policy)));
+    for (const policy of missing) this.#placed.add(JSON.stringify(policy));
+    const isChanged = this.#wasLoaded && (reloaded || added + removed > 0);
+    this.#wasLoaded = true;
+    return [...(isChanged ? (['nft'] as const) : []), ...(wasRemoved ? (['xfrm'] as const) : [])];
   }
 
   /** Delete links of ours that have had no owner for a minute. @returns their names */

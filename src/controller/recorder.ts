@@ -92,11 +92,10 @@ export class Recorder implements Journal, Listeners {
     metrics.queue.done(workedMs / 1_000);
   }
 
-  onNetwork({ rules, policies, settings }: Parameters<Listeners['onNetwork']>[0]): void {
+  onNetwork({ rules, policies, settings, drifted }: Parameters<Listeners['onNetwork']>[0]): void {
     const { metrics, log } = this.#init;
     const changed = rules.reloaded || rules.added + rules.removed > 0;
-    if (changed) metrics.network.drifted('nft');
-    if (policies > 0) metrics.network.drifted('xfrm');
+    for (const layer of drifted) metrics.network.drifted(layer);
     if (!changed && policies + settings === 0) return;
     log.info({ rules: { ...rules, reasons: rules.reasons.slice(0, 5) }, policies, settings }, 'Network put right');
   }

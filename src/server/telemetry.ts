@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { messageOf, Problem } from '../base/problem.ts';
 
 /** Whether something is as it should be, and what it is like, in words. */
-interface Verdict {
+export interface Verdict {
   readonly ok: boolean;
   readonly message: string;
 }

@@ -22,6 +22,8 @@ export interface WatchInit {
   readonly clock: Clock;
   /** Something may have changed. Called at once for the first of several events, then at most every 200 ms. */
   readonly onHint: () => void;
+  /** Whether changes have to be looked for; by default asked of the file system. */
+  readonly needsPolling?: (path: string) => Promise<boolean>;
 }
 
 /** Give hints of changes below a directory, until disposed of. A hint never says what changed: read it all. */
@@ -65,7 +67,7 @@ class DirectoryWatch implements AsyncDisposable {
 
   async #lookUp(): Promise<void> {
     // Not there, or not readable: reading the source says so; here it only means that there is nothing to watch.
-    const root = await identify(this.#init.path).catch(() => undefined);
+    const root = await identify(this.#init).catch(() => undefined);
     if (root?.identity === this.#watched && !this.#hasFailed) return;
     const isFirst = this.#watched === undefined && root === undefined;
     await this.#watcher?.close();
@@ -122,8 +124,8 @@ interface Root {
   readonly isRemote: boolean;
 }
 
-async function identify(path: string): Promise<Root> {
+async function identify({ path, needsPolling: isRemote = needsPolling }: WatchInit): Promise<Root> {
   const real = await realpath(path);
   const { dev, ino, mode } = await stat(real, { bigint: true });
-  return { real, identity: `${dev} ${ino} ${mode} ${real}`, isRemote: await needsPolling(real) };
+  return { real, identity: `${dev} ${ino} ${mode} ${real}`, isRemote: await isRemote(real) };
 }

@@ -95,7 +95,7 @@ function withoutKey(data: unknown, [key, ...below]: KeyPath): unknown {
 }
 
 /** Host and port of `127.0.0.1:9477`, `[::1]:9477` or `localhost:9477`. */
-function splitAddress(address: string): Settings['controller']['metricsListen'] {
+export function splitAddress(address: string): Settings['controller']['metricsListen'] {
   if (address === '') return undefined;
   const colon = address.lastIndexOf(':');
   return { host: address.slice(0, colon).replaceAll(/[[\]]/g, ''), port: Number(address.slice(colon + 1)) };

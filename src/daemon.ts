@@ -1,0 +1,233 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock as clock } from './base/clock.ts';
+import { Problem } from './base/problem.ts';
+import type { Io } from './cli/io.ts';
+import type { ControlApi } from './controller/control-api.ts';
+import { phaseOf } from './controller/report.ts';
+import { openEngine, type Engine } from './engine.ts';
+import { groupId } from './host/process/group-id.ts';
+import { openNotify, watchdogMs } from './host/process/systemd-notify.ts';
+import { logLevelFrom, openLog, type Log, type LogLevel } from './log/open-log.ts';
+import { serveAdmin } from './server/admin.ts';
+import { serveTelemetry, type Verdict } from './server/telemetry.ts';
+import type { Settings } from './spec/settings.ts';
+import { acquireLock, type ControllerLock } from './state/controller-lock.ts';
+
+/** A key that is looked after for longer than this, in milliseconds, or no complete look for as long: the loop is stuck. */
+const stuckMs = 16 * 60_000;
+const staleMs = 3 * 60_000;
+
+/** Between tries to reach Incus at the start, in milliseconds. */
+const retryMs = 2_000;
+
+/** What a controller in the foreground is started with. */
+export interface DaemonInit {
+  readonly settings: Settings;
+  readonly io: Io;
+  readonly logLevel?: LogLevel | undefined;
+}
+
+/**
+ * Be the host's controller until the signal aborts. On the way out nothing is undone: rules and sandboxes stay.
+ *
+ * @returns the exit code
+ * @throws {Problem} when another controller runs, or this host cannot run one
+ */
+export async function runDaemon({ settings, io, logLevel }: DaemonInit): Promise<number> {
+  requireRoot('run the controller');
+  await using stack = new AsyncDisposableStack();
+  const log = openLog({ level: logLevelFrom(io.env, logLevel), stream: process.stderr });
+  const { runDir, metricsListen } = settings.controller;
+  const lock = stack.use(await lockHost(settings));
+  const signal = io.signal;
+  const notify = openNotify(io.env);
+  const engine = stack.use(await openWhenReady(settings, io, log));
+  followAll(engine, { lock, settings });
+  stack.use(
+    await serveAdmin({
+      api: engine.control,
+      path: join(runDir, 'coi.sock'),
+      gid: await groupId(settings.incus.group),
+      onBug: (error) => log.error({ err: error }, 'A defect of coi'),
+    }),
+  );
+  if (metricsListen) {
+    const telemetry = await serveTelemetry({
+      ...metricsListen,
+      metrics: engine.metrics,
+      health: () => health(engine),
+      readiness: () => readiness(engine),
+      onError: (error) => log.error({ err: error }, 'A defect of coi'),
+    });
+    stack.use(telemetry);
+    log.info({ url: `${telemetry.url}/metrics` }, 'Metrics are served');
+  }
+  const running = engine.run();
+  const watching = keepNotifying(engine, { notify, env: io.env, signal });
+  log.info({ sources: settings.controller.sources, runDir }, 'Controller runs');
+  await running;
+  await watching;
+  log.info('Controller ends; sandboxes and rules stay as they are');
+  return 0;
+}
+
+function requireRoot(what: string): void {
+  if (process.getuid?.() === 0) return;
+  throw new Problem({ code: 'daemon.not-root', message: `Only root can ${what}`, hint: 'Run it with sudo' });
+}
+
+async function lockHost({ controller: { runDir, stateDir } }: Settings): Promise<ControllerLock> {
+  await mkdir(runDir, { recursive: true, mode: 0o755 });
+  // Who may talk to the controller is up to its socket; the directory only has to let them through.
+  await chmod(runDir, 0o755);
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  return acquireLock(join(runDir, 'controller.lock'));
+}
+
+/** A service that starts before Incus waits for it; anything else that is wrong ends it at once. */
+async function openWhenReady(settings: Settings, io: Io, log: Log): Promise<Engine> {
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await openEngine({ settings, env: io.env, log, signal: io.signal, mode: 'running' });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.retry !== 'backoff') throw error;
+      if (isFirst) log.warn({ problem: error }, 'Waiting for Incus');
+      await clock.sleep(retryMs, io.signal);
+    }
+  }
+}
+
+function followAll(
+  { controller, metrics, incus }: Engine,
+  { lock, settings }: { lock: ControllerLock; settings: Settings },
+): void {
+  metrics.queue.follow(controller.queue, { workers: settings.controller.workers });
+  metrics.sandboxes.follow(() =>
+    [...controller.sandboxes.all()].map((record) => ({
+      name: record.name,
+      source: record.world.instance?.stamp.source ?? '',
+      revision: record.world.instance?.stamp.hash.slice(0, 12) ?? '',
+      phase: phaseOf(record),
+      conditions: record.conditions,
+    })),
+  );
+  metrics.sources.follow(() =>
+    controller.desired.sources().map(({ source, read, completeAt }) => ({
+      id: source.id,
+      complete: read.kind === 'complete',
+      lastSuccessMs: completeAt,
+      manifests: read.kind === 'failed' ? 0 : read.manifests.size,
+    })),
+  );
+  metrics.drift.followHeat(() => controller.fights.max(clock.monotonic()));
+  metrics.prune.followOrphans(() => ({ link: controller.network.orphanLinks().length }));
+  metrics.prune.followUnmanaged(() => ({
+    instance: [...controller.instances.all()].filter(({ owner }) => owner.kind === 'unmanaged').length,
+  }));
+  metrics.observing.followAge(() => (clock.now() - (controller.instances.listedAt ?? clock.now())) / 1_000);
+  metrics.observing.followLeader(() => lock.isHeld());
+  metrics.observing.followStream('incus', () => incus.events.up);
+  metrics.observing.followStream('nft', () => controller.network.isReady());
+  metrics.observing.followStream('link', () => true);
+  metrics.network.followReady(() => controller.network.isReady());
+}
+
+function health({ controller }: Engine): Verdict {
+  const longest = Math.max(0, ...controller.queue.snapshot().active.map(({ forMs }) => forMs));
+  if (longest > stuckMs)
+    return { ok: false, message: `a key has been looked after for ${Math.round(longest / 1_000)} s` };
+  return { ok: true, message: 'the loop is alive' };
+}
+
+function readiness({ controller, incus }: Engine): Verdict {
+  const age = clock.now() - (controller.instances.listedAt ?? 0);
+  if (!controller.isObserved()) return { ok: false, message: 'Incus or the sources have not been read yet' };
+  if (!incus.events.up || age > staleMs) return { ok: false, message: 'Incus has not answered for a while' };
+  return { ok: true, message: 'everything has been looked at' };
+}
+
+interface Notifying {
+  readonly notify: ReturnType<typeof openNotify>;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+/** Tell the service manager once the first complete look is done, and from then on that the loop is alive. */
+async function keepNotifying(engine: Engine, { notify, env, signal }: Notifying): Promise<void> {
+  const everyMs = Math.min(watchdogMs(env) ?? 20_000, 20_000);
+  let isReady = false;
+  while (!signal.aborted) {
+    if (!isReady && readiness(engine).ok) {
+      isReady = true;
+      await notify('READY=1');
+    }
+    if (health(engine).ok) await notify('WATCHDOG=1');
+    // Rejects only because the signal aborts, which ends the loop.
+    await clock.sleep(isReady ? everyMs : 200, signal).catch(() => undefined);
+  }
+  await notify('STOPPING=1');
+}
+
+/** What a command without a controller is given. */
+export interface InProcessInit {
+  readonly settings: Settings;
+  readonly io: Io;
+}
+
+/**
+ * Answer commands in this process. Looking changes nothing; the first command that changes something takes the controller's
+ * lock and does its work here.
+ */
+export async function openInProcess({ settings, io }: InProcessInit): Promise<ControlApi & AsyncDisposable> {
+  requireRoot('do this without a running controller');
+  const stack = new AsyncDisposableStack();
+  const ending = new AbortController();
+  const signal = AbortSignal.any([io.signal, ending.signal]);
+  const log = openLog({ level: logLevelFrom(io.env, 'silent'), stream: process.stderr });
+  const lock = stack.use(await lockHost(settings));
+  const engine = stack.use(await openEngine({ settings, env: io.env, log, signal, mode: 'in-process' }));
+  await engine.controller.lookOnce(signal);
+  let running: Promise<void> | undefined;
+  const act = async () => {
+    if (!lock.isHeld())
+      throw new Problem({ code: 'daemon.lock-lost', message: 'The lock of the controller was taken away' });
+    running ??= engine.run();
+    await engine.controller.untilLookedAt(signal);
+  };
+  return {
+    ...delegate(engine.control, act),
+    [Symbol.asyncDispose]: async () => {
+      ending.abort();
+      await running;
+      await stack.disposeAsync();
+    },
+  };
+}
+
+/** The same methods, with those that change something waiting for the loop to run. */
+function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
+  const acting =
+    <Options, Result>(method: (options: Options) => Promise<Result>) =>
+    async (options: Options): Promise<Result> => {
+      await act();
+      return method.call(api, options);
+    };
+  return {
+    status: () => api.status(),
+    plan: (options) => api.plan(options),
+    events: (options) => api.events(options),
+    store: acting(api.store),
+    reconcile: async () => {
+      await act();
+      await api.reconcile();
+    },
+    delete: acting(api.delete),
+    freeze: acting(api.freeze),
+    resume: acting(api.resume),
+    suspend: acting(api.suspend),
+    unsuspend: acting(api.unsuspend),
+    confirmDeletes: acting(api.confirmDeletes),
+    adopt: acting(api.adopt),
+  };
+}
