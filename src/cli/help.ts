@@ -1,14 +1,18 @@
 import { helpFlag, rootFlags } from './parse-argv.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
-/** Help on `coi` itself. */
-export function renderHelp(verbs: readonly VerbSpec[]): string {
+/** Help on `coi` itself, or on the commands below one word of it. */
+export function renderHelp(all: readonly VerbSpec[], below?: string): string {
+  const verbs = below === undefined ? all : all.filter(({ name }) => name.startsWith(`${below} `));
   return sections(
     'Runs AI coding agents in isolated Incus containers that files declare.',
-    block('Usage:', ['coi COMMAND [FLAGS]']),
+    block('Usage:', [`coi ${below === undefined ? '' : `${below} `}COMMAND [FLAGS]`]),
     block('Available Commands:', columns(verbs.map(({ name, about }) => [name, about]))),
     block('Flags:', flagLines(rootFlags)),
-    block('Example:', ['coi apply -f web.toml --wait', 'coi status']),
+    block(
+      'Example:',
+      below === undefined ? ['coi apply -f web.toml --wait', 'coi status'] : verbs.map(({ example }) => example),
+    ),
     '"coi COMMAND --help" says more about a command.',
   );
 }

@@ -5,7 +5,7 @@ import type { Call, FlagSpec, VerbSpec } from './verb.ts';
 
 /** What a command line asks for. */
 export type Invocation =
-  | { readonly kind: 'help'; readonly verb?: VerbSpec }
+  | { readonly kind: 'help'; readonly verb?: VerbSpec; readonly below?: string }
   | { readonly kind: 'version' }
   | ({ readonly kind: 'call'; readonly verb: VerbSpec } & Pick<Call, 'args' | 'options'>);
 
@@ -28,9 +28,9 @@ export function formatFlag(...choices: string[]): FlagSpec {
 export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpec[]): Promise<Invocation> {
   const { verb: name, args } = normaliseArgv(argv, { globals: [...rootFlags, formatFlag('text', 'json')], verbs });
   if (name === undefined) return rootInvocation(args);
-  const verb = findVerb(name, verbs);
   const flagArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
-  if (flagArgs.includes('--help')) return { kind: 'help', verb };
+  if (flagArgs.includes('--help')) return helpOn([name], verbs);
+  const verb = findVerb(name, verbs);
   if (verb.name === 'help') return helpOn(args, verbs);
   const commander = await import('commander');
   const command = new commander.Command(verb.name).exitOverride().helpOption(false).showSuggestionAfterError(false);
@@ -54,7 +54,9 @@ function rootInvocation(args: readonly string[]): Invocation {
 
 function helpOn(args: readonly string[], verbs: readonly VerbSpec[]): Invocation {
   const name = args.join(' ');
-  return name === '' ? { kind: 'help' } : { kind: 'help', verb: findVerb(name, verbs) };
+  if (name === '') return { kind: 'help' };
+  if (verbs.some((each) => each.name.startsWith(`${name} `))) return { kind: 'help', below: name };
+  return { kind: 'help', verb: findVerb(name, verbs) };
 }
 
 function findVerb(name: string, verbs: readonly VerbSpec[]): VerbSpec {

@@ -25,7 +25,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 async function carryOut(invocation: Invocation, io: Io): Promise<number> {
   switch (invocation.kind) {
     case 'help':
-      io.stdout.write(invocation.verb ? renderVerbHelp(invocation.verb) : renderHelp(verbs));
+      io.stdout.write(invocation.verb ? renderVerbHelp(invocation.verb) : renderHelp(verbs, invocation.below));
       return 0;
     case 'version':
       io.stdout.write(versionText);

@@ -16,8 +16,7 @@ const timeout: FlagSpec = {
 };
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const plansFail = () => 2;
-const planCodes =
-  'Exit codes: 0 nothing to do, 1 changes, 2 error, 3 the saved plan is out of date, 4 held by the guard.';
+const planCodes = 'Exit codes: 0 nothing to do, 1 changes, 2 error, 3 saved plan out of date, 4 held by the guard.';
 
 /** All commands, in the order of help. Loaded one by one: a command pays only for what it uses. */
 export const verbs: readonly VerbSpec[] = [
@@ -26,7 +25,7 @@ export const verbs: readonly VerbSpec[] = [
     args: '',
     about: 'Make what runs be as declared',
     detail:
-      'With -f: store the manifests and carry them out. Without: one pass over everything that is declared.\n' +
+      'With -f: store the manifests and carry them out. Without: one pass over all that is declared.\n' +
       'With --dry-run or -p, exit codes are those of "coi diff".',
     example: 'coi apply -f web.toml --wait',
     flags: [
@@ -139,7 +138,8 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'adopt',
     args: '<name>',
-    about: 'Take over a stopped container that coi did not make, for the sandbox declared by this name',
+    about: 'Take over a stopped container that coi did not make',
+    detail: 'It becomes the one of the sandbox that is declared by this name.',
     example: 'coi adopt web',
     flags: [format],
     load: async () => (await import('./adopt.ts')).adopt,
@@ -163,7 +163,7 @@ export const verbs: readonly VerbSpec[] = [
     name: 'validate',
     args: '[path...]',
     about: 'Check manifest files and show everything that is wrong with them',
-    detail: 'Without a path: the directories that the controller reads. Needs neither a controller nor Incus.',
+    detail: 'Without a path: the directories that the controller reads. Needs no controller and no Incus.',
     example: 'coi validate ./desired-state',
     flags: [format],
     load: async () => (await import('./validate.ts')).validate,

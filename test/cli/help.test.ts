@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseArgv } from '../../src/cli/parse-argv.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+import { version } from '../../src/cli/version.ts';
+import { coi } from './peer.ts';
+
+const names = verbs.map(({ name }) => name);
+
+describe('coi --help', () => {
+  it('names every command', async () => {
+    const { code, stdout, stderr } = await coi(['--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatchInlineSnapshot(`
+      "Runs AI coding agents in isolated Incus containers that files declare.
+
+      Usage:
+        coi COMMAND [FLAGS]
+
+      Available Commands:
+        apply         Make what runs be as declared
+        diff          Show what would be done, and why
+        plan          Save what would be done, to be carried out later exactly so
+        list          List the containers
+        status        Show sandboxes, sources and host, or everything about one sandbox
+        why           Say what holds a sandbox, since when, and what to do about it
+        events        Show what was done, oldest first
+        delete        Delete sandboxes that "coi apply -f" or a session made
+        freeze        Hold sandboxes still until "coi resume"
+        resume        Let frozen and quarantined sandboxes run again; without names all of them
+        suspend       Leave sandboxes as they are: nothing but security steps until "--off"
+        adopt         Take over a stopped container that coi did not make
+        controller    Be the controller: keep everything as declared, until interrupted
+        validate      Check manifest files and show everything that is wrong with them
+        schema        Print the JSON Schema of manifest files, for editors
+        audit verify  Check that nobody changed the audit log
+        version       Show the version
+        help          Show help on coi or on one of its commands
+
+      Flags:
+        -h, --help     Show help
+        -v, --version  Show the version
+
+      Example:
+        coi apply -f web.toml --wait
+        coi status
+
+      "coi COMMAND --help" says more about a command.
+      "
+    `);
+  });
+
+  it.each([[[]], [['-h']], [['help']], [['--format=json', '--help']]])('is also what %j shows', async (argv) => {
+    expect(await coi(argv)).toEqual(await coi(['--help']));
+  });
+
+  it('knows the same of one command before, behind and as help', async () => {
+    const one = await coi(['apply', '--help']);
+    expect(one.stdout).toMatchInlineSnapshot(`
+      "Make what runs be as declared.
+
+      With -f: store the manifests and carry them out. Without: one pass over all that is declared.
+      With --dry-run or -p, exit codes are those of "coi diff".
+
+      Usage:
+        coi apply [FLAGS]
+
+      Flags:
+        -f, --file PATH          Manifest file, or directory of *.toml files; may be repeated
+        -p, --plan FILE          Carry out a plan saved by "coi plan", unless it is out of date
+            --dry-run            Only show what would be done
+            --wait               Wait until it is done
+            --timeout DURATION   How long to wait at most (default 5m)
+            --confirm-deletes N  Let exactly N deletions pass that the guard holds back
+            --format FORMAT      How to print: text, json (default text)
+        -h, --help               Show help
+
+      Example:
+        coi apply -f web.toml --wait
+      "
+    `);
+    expect(await coi(['help', 'apply'])).toEqual(one);
+    expect(await coi(['-h', 'apply'])).toEqual(one);
+    expect(await coi(['apply', '--nonsense', '-h'])).toEqual(one);
+  });
+
+  it('shows what is below a word that is no command by itself', async () => {
+    const { code, stdout } = await coi(['audit', '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Usage:\n  coi audit COMMAND [FLAGS]');
+    expect(stdout).toContain('Available Commands:\n  audit verify  ');
+    expect(await coi(['help', 'audit'])).toEqual({ code, stdout, stderr: '' });
+  });
+
+  it.each(names)('%s has usage, flags and an example that can be read', async (name) => {
+    const { code, stdout } = await coi(['help', ...name.split(' ')]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`\nUsage:\n  coi ${name}`);
+    expect(stdout).toContain('\nFlags:\n');
+    const [, example] = /\nExample:\n {2}(.+)\n/.exec(stdout)!;
+    const words = [...example!.matchAll(/"([^"]*)"|[^\s"]+/g)].map((match) => match[1] ?? match[0]);
+    const [, ...argv] = words[0] === 'sudo' ? words.slice(1) : words;
+    const upTo = argv.indexOf('>');
+    const invocation = await parseArgv(upTo === -1 ? argv : argv.slice(0, upTo), verbs);
+    expect(invocation).toMatchObject(name === 'help' ? { kind: 'help' } : { kind: 'call', verb: { name } });
+  });
+
+  it('fits into 100 columns', async () => {
+    for (const name of ['', ...names]) {
+      const { stdout } = await coi(['help', ...name.split(' ').filter(Boolean)]);
+      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+    }
+  });
+});
+
+describe('coi version', () => {
+  it.each([[['version']], [['--version']], [['-v']], [['version', 'whatever', 'follows']]])(
+    '%j prints two lines',
+    async (argv) => {
+      expect(await coi(argv)).toEqual({
+        code: 0,
+        stdout: `code-on-incus (coi) v${version}\nhttps://github.com/mensfeld/code-on-incus\n`,
+        stderr: '',
+      });
+    },
+  );
+
+  it('is the version of the package', () => {
+    const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    expect(version).toBe((JSON.parse(text) as { version: string }).version);
+  });
+});
+
+describe('a command line that makes no sense', () => {
+  it.each([
+    { argv: ['lst'], says: ['unknown command "lst"', 'Did you mean list?', 'coi --help'] },
+    { argv: ['frobnicate'], says: ['unknown command "frobnicate"', 'coi --help'] },
+    { argv: ['help', 'aply'], says: ['unknown command "aply"', 'Did you mean apply?'] },
+    { argv: ['list', '--fromat=json'], says: ['unknown flag: --fromat', 'Did you mean --format?', 'coi --help'] },
+    { argv: ['list', '-z'], says: ['unknown flag: -z', 'coi --help'] },
+    { argv: ['--frmat', 'list'], says: ['unknown flag: --frmat', 'coi --help'] },
+    { argv: ['list', 'x'], says: ['list takes no words', 'coi list --help'] },
+    { argv: ['why'], says: ['why needs NAME', 'Example: coi why web'] },
+    { argv: ['apply', '-f'], says: ['flag needs a value: --file', 'Example: '] },
+    { argv: ['list', '--format', 'xml'], says: ['xml', 'text, json', 'coi list --help'] },
+    { argv: ['apply', '--wait', '--timeout', 'soon'], says: ['"soon" is no duration', '90s'] },
+    { argv: ['apply', '--timeout', '1s'], says: ['--timeout', '--wait'] },
+    { argv: ['apply', '-f', 'x', '-p', 'y'], says: ['--file', '--plan'] },
+    { argv: ['apply', '--confirm-deletes', '-1'], says: ['"-1" is no count'] },
+    { argv: ['controller', '--workers', '0'], says: ['"0" is too small'] },
+    { argv: ['plan'], says: ['plan needs the file', 'coi plan -o plan.json'] },
+    { argv: ['delete'], says: ['either names or --all'] },
+    { argv: ['delete', 'x', '--all'], says: ['either names or --all'] },
+    { argv: ['suspend', 'x'], says: ['needs a reason', '--reason'] },
+    { argv: ['suspend', 'x', '--off', '--until', '1h'], says: ['--off takes neither'] },
+    { argv: ['audit'], says: ['audit verify'] },
+    { argv: ['list', '--all=perhaps'], says: ['"perhaps" is no value for --all', 'true or false'] },
+    { argv: ['\u001B[31mx'], says: ['unknown command "\\x1b[31mx"'] },
+  ])('$argv exits with 2 and says why', async ({ argv, says }) => {
+    const { code, stdout, stderr } = await coi(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^coi: /);
+    for (const text of says) expect(stderr).toContain(text);
+  });
+});
+
+describe('src/cli/README.md', () => {
+  const text = readFileSync(new URL('../../src/cli/README.md', import.meta.url), 'utf8');
+  const silent = ['controller', 'help', 'schema'];
+
+  it.each(names.filter((name) => !silent.includes(name)))('documents the JSON of %s', (name) => {
+    expect(text).toContain(`**${name}**`);
+  });
+});
