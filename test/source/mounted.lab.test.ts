@@ -34,3 +34,14 @@ it('a mount over a watched directory is noticed', async () => {
   await using directory = await Directory.create();
   expect(await inNamespace(directory, 'watch')).toEqual({ hintsAfterMount: true, hintsAfterSave: true });
 });
+
+it('a directory is still followed when the kernel grants no more watches', async () => {
+  await using directory = await Directory.create();
+  await directory.write('a.toml', declares('one'));
+  // Limits of inotify(7) belong to the user namespace: see user_namespaces(7) and namespaces(7), /proc/sys/user.
+  const script = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"';
+  const reading = [process.execPath, reader, directory.path, 'change'];
+  const args = ['--user', '--map-root-user', 'sh', '-c', script, 'sh', ...reading];
+  const { stdout } = await run('unshare', args, { timeout: 30_000 });
+  expect(JSON.parse(stdout)).toEqual({ hints: true });
+});
