@@ -207,27 +207,22 @@ export async function openInProcess({ settings, io }: InProcessInit): Promise<Co
 
 /** The same methods, with those that change something waiting for the loop to run. */
 function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
-  const acting =
-    <Options, Result>(method: (options: Options) => Promise<Result>) =>
-    async (options: Options): Promise<Result> => {
-      await act();
-      return method.call(api, options);
-    };
+  const acting = async <Result>(call: () => Promise<Result>): Promise<Result> => {
+    await act();
+    return call();
+  };
   return {
     status: () => api.status(),
     plan: (options) => api.plan(options),
     events: (options) => api.events(options),
-    store: acting(api.store),
-    reconcile: async () => {
-      await act();
-      await api.reconcile();
-    },
-    delete: acting(api.delete),
-    freeze: acting(api.freeze),
-    resume: acting(api.resume),
-    suspend: acting(api.suspend),
-    unsuspend: acting(api.unsuspend),
-    confirmDeletes: acting(api.confirmDeletes),
-    adopt: acting(api.adopt),
+    store: (options) => acting(() => api.store(options)),
+    reconcile: () => acting(() => api.reconcile()),
+    delete: (options) => acting(() => api.delete(options)),
+    freeze: (options) => acting(() => api.freeze(options)),
+    resume: (options) => acting(() => api.resume(options)),
+    suspend: (options) => acting(() => api.suspend(options)),
+    unsuspend: (options) => acting(() => api.unsuspend(options)),
+    confirmDeletes: (options) => acting(() => api.confirmDeletes(options)),
+    adopt: (options) => acting(() => api.adopt(options)),
   };
 }

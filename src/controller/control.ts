@@ -26,9 +26,9 @@ export interface OverrideKeeper {
   of(sandbox: string): readonly Override[];
   set(sandbox: string, override: Override): Promise<void>;
   /** @returns whether there was one */
-  lift(sandbox: string, kind: Override['kind']): Promise<boolean>;
+  remove(sandbox: string, kind: Override['kind']): Promise<boolean>;
   /** Sandboxes that have any. */
-  names(): readonly string[];
+  sandboxes(): readonly string[];
 }
 
 /** The manifests that commands store. */
@@ -188,9 +188,9 @@ export class Control implements ControlApi {
 
   async resume({ names }: Parameters<ControlApi['resume']>[0]): Promise<readonly VerbReport[]> {
     const { overrides } = this.#init;
-    const wanted = names.length > 0 ? names : overrides.names().filter((name) => overrides.of(name).some(isHold));
+    const wanted = names.length > 0 ? names : overrides.sandboxes().filter((name) => overrides.of(name).some(isHold));
     return this.#each(wanted, async (name) => {
-      const lifted = [await overrides.lift(name, 'freeze'), await overrides.lift(name, 'quarantine')];
+      const lifted = [await overrides.remove(name, 'freeze'), await overrides.remove(name, 'quarantine')];
       if (!lifted.includes(true)) return { name, done: false, message: this.#whyNotHeld(name) };
       return this.#applied(name, { kind: 'resume', why: 'resumed by command', message: 'It goes on' });
     });
@@ -210,7 +210,7 @@ export class Control implements ControlApi {
 
   unsuspend({ names }: Parameters<ControlApi['unsuspend']>[0]): Promise<readonly VerbReport[]> {
     return this.#each(names, async (name) => {
-      if (!(await this.#init.overrides.lift(name, 'suspend')))
+      if (!(await this.#init.overrides.remove(name, 'suspend')))
         return { name, done: false, message: 'It is not suspended' };
       return this.#applied(name, {
         kind: 'unsuspend',

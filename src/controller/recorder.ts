@@ -12,8 +12,6 @@ export interface RecorderInit {
   readonly audit: Audit;
   readonly metrics: Metrics;
   readonly log: Log;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
   readonly recordOf: (sandbox: string) => SandboxRecord | undefined;
 }
 

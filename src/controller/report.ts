@@ -81,7 +81,7 @@ export function reportStep({ action, instance, why, risk }: Step): StepReport {
 
 /** A sandbox for JSON output. */
 export function reportSandbox(record: SandboxRecord): SandboxReport {
-  const { world, plan, failure } = record;
+  const { world, plan } = record;
   const ready = record.conditions.find(({ type }) => type === 'Ready');
   const instance = world.instance ?? world.tombstone;
   return {
@@ -93,15 +93,25 @@ export function reportSandbox(record: SandboxRecord): SandboxReport {
     message: ready?.message ?? '',
     ...declaredPart(record),
     ...instancePart(record),
-    agent: { state: world.agent.kind, ...(world.agent.kind === 'ended' && { exit_code: world.agent.exitCode }) },
+    agent: agentPart(record),
     conditions: record.conditions.map(({ since, ...rest }) => ({ ...rest, since: timeText(since) })),
     steps: plan.steps.map(reportStep),
     drift: plan.drift,
     overrides: world.overrides.map(({ kind, reason, by }) => ({ kind, reason, by })),
+    ...lookPart(record),
+  };
+}
+
+function lookPart({ failure, plan, lookedAt }: SandboxRecord): Pick<SandboxReport, 'looked_at'> {
+  return {
     ...(failure && { failure: reportProblem(failure) }),
-    looked_at: timeText(record.lookedAt),
+    looked_at: timeText(lookedAt),
     ...(plan.nextLookAt !== undefined && { next_look_at: timeText(plan.nextLookAt) }),
   };
+}
+
+function agentPart({ world: { agent } }: SandboxRecord): SandboxReport['agent'] {
+  return agent.kind === 'ended' ? { state: agent.kind, exit_code: agent.exitCode } : { state: agent.kind };
 }
 
 function declaredInstance({ world }: SandboxRecord): string | undefined {
@@ -143,8 +153,9 @@ function addresses({ ipv4, ipv6 }: NetworkPolicy['endpoint']): Partial<SandboxRe
 /** The one word for a sandbox's conditions. */
 export function phaseOf({ conditions, world, failure }: SandboxRecord): Phase {
   const isTrue = (type: string) => conditions.some((each) => each.type === type && each.status === 'True');
-  if (failure || isTrue('Stalled')) return 'Failed';
+  if (failure) return 'Failed';
   if (world.desired.kind === 'missing' || world.desired.kind === 'deleted') return 'Terminating';
+  if (isTrue('Stalled')) return 'Failed';
   if (isTrue('Ready')) return 'Current';
   return isTrue('Reconciling') ? 'InProgress' : 'Unknown';
 }

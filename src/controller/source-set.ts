@@ -1,0 +1,102 @@
+import { systemClock as clock } from '../base/clock.ts';
+import type { SessionKeeper } from './control.ts';
+import type { Controller } from './controller.ts';
+import { ManifestReader } from './manifest-reader.ts';
+import { openDirectorySource } from '../source/directory.ts';
+import { homeOf } from '../source/homes.ts';
+import { sessionSource, sessionSourceId } from '../source/session-source.ts';
+import { SessionStore } from '../source/session-store.ts';
+import type { Source } from '../source/source.ts';
+import { renderManifest } from '../spec/render-manifest.ts';
+import type { Settings } from '../spec/settings.ts';
+
+/** What a set of sources needs. */
+export interface SourceSetInit {
+  readonly settings: Settings;
+  readonly controller: Controller;
+  /** Watches end with it. */
+  readonly stack: AsyncDisposableStack;
+}
+
+/** The directories of the settings, and a session source for every user who ever stored something. */
+export class SourceSet implements SessionKeeper {
+  readonly reader: ManifestReader;
+  readonly #init: SourceSetInit;
+  readonly #store: SessionStore;
+  readonly #homes = new Map<number, string>();
+  readonly #opened: Source[] = [];
+  #isWatching = false;
+
+  constructor(init: SourceSetInit) {
+    this.#init = init;
+    this.reader = new ManifestReader(init.settings);
+    this.#store = new SessionStore(init.settings.controller.stateDir);
+  }
+
+  /** Open all of them and hand them to the controller. */
+  async open(): Promise<void> {
+    const { settings, controller } = this.#init;
+    const ownsSomething = (id: string) => controller.desired.ownsSomething(id);
+    for (const path of settings.controller.sources) {
+      const parse = this.reader.declared.bind(this.reader);
+      this.#add(await openDirectorySource({ path, parse, homeOf, ownsSomething, clock }));
+    }
+    for (const uid of new Set([0, ...(await this.#store.listUsers())])) await this.#addUser(uid);
+  }
+
+  async #addUser(uid: number): Promise<void> {
+    const { settings, controller } = this.#init;
+    this.#homes.set(uid, await homeOf(uid));
+    const parse = this.reader.session.bind(this.reader);
+    const ownsSomething = (id: string) => controller.desired.ownsSomething(id);
+    this.#add(sessionSource({ stateDir: settings.controller.stateDir, uid, parse, homeOf, ownsSomething, clock }));
+  }
+
+  #add(source: Source): void {
+    this.#init.controller.addSource(source);
+    this.#opened.push(source);
+    if (this.#isWatching) this.#watchOne(source);
+  }
+
+  /** Hint at changes from now on. */
+  watch(): void {
+    this.#isWatching = true;
+    for (const source of this.#opened) this.#watchOne(source);
+  }
+
+  #watchOne(source: Source): void {
+    this.#init.stack.use(source.watch(() => this.#init.controller.hintSource(source.id)));
+  }
+
+  /** Home of a user who stored something; `~` of others leads nowhere. */
+  homeOf(uid: number): string {
+    return this.#homes.get(uid) ?? '/nonexistent';
+  }
+
+  sourceOf(uid: number): string {
+    return sessionSourceId(uid);
+  }
+
+  isSession(source: string): boolean {
+    return source.startsWith(sessionSourceId(0).slice(0, -1));
+  }
+
+  async put(uid: number, manifest: Parameters<typeof renderManifest>[0]): Promise<void> {
+    if (!this.#homes.has(uid)) await this.#addUser(uid);
+    await this.#store.replaceManifest({ uid, name: manifest.name }, renderManifest(manifest));
+  }
+
+  async writeTombstone(name: string, source: string): Promise<void> {
+    await this.#store.writeTombstone({ uid: uidOf(source), name });
+  }
+
+  /** A sandbox is gone: its name is free again. */
+  async forget(name: string, source: string): Promise<void> {
+    if (this.isSession(source)) await this.#store.removeTombstone({ uid: uidOf(source), name });
+    this.#init.controller.hintSource(source);
+  }
+}
+
+function uidOf(source: string): number {
+  return Number(source.slice(source.indexOf('/') + 1));
+}
