@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import type { ControlApi, ManifestText } from '../controller/control-api.ts';
 import type { Scope } from './apply-settle.ts';
 import { problemText } from './find-sandbox.ts';
+import { printable } from './printable.ts';
 import type { Call } from './verb.ts';
 import { whoCalls } from './who.ts';
 
@@ -15,6 +16,6 @@ export async function storeFiles(api: ControlApi, { io }: Call, files: readonly 
   if (problems.length === 0) return { kind: 'names', names };
   throw new Problem({
     code: 'cli.not-stored',
-    message: `Nothing was applied:\n${problems.map((problem) => `  ${problemText(problem)}`).join('\n')}`,
+    message: `Nothing was applied:\n${problems.map((problem) => `  ${printable(problemText(problem))}`).join('\n')}`,
   });
 }

@@ -6,7 +6,7 @@ import { storeFiles } from './apply-store.ts';
 import { connect } from './connect.ts';
 import { askForPlans, planCode, renderAs } from './diff.ts';
 import { showProgress } from './progress.ts';
-import { readManifests } from './read-manifests.ts';
+import { requireManifests } from './read-manifests.ts';
 import { UsageProblem } from './usage.ts';
 import type { Call, Verb } from './verb.ts';
 
@@ -25,7 +25,7 @@ export interface ApplyOptions {
 export const apply: Verb = async (call) => {
   const options = call.options as ApplyOptions;
   refuseNonsense(options);
-  const files = await readManifests(options.file ?? [], call.io.cwd);
+  const files = await requireManifests(options.file ?? [], call.io.cwd);
   if (options.dryRun) return dryRun(call, files);
   await using api = await connect(call.io, 'write');
   const plan = options.plan === undefined ? undefined : resolve(call.io.cwd, options.plan);

@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import { renderDuration } from '../base/units.ts';
 import type { ControlApi, StatusReport } from '../controller/control-api.ts';
 import type { Io } from './io.ts';
+import { printable } from './printable.ts';
 import { showProgress } from './progress.ts';
 
 /** What is waited for. */
@@ -45,7 +46,7 @@ export async function awaitStatus(api: ControlApi, io: Io, goal: Goal): Promise<
 function stopped(code: string, what: string, texts: readonly string[]): Problem {
   return new Problem({
     code,
-    message: [`${what}:`, ...texts.map((text) => `  ${text}`)].join('\n'),
+    message: [`${what}:`, ...texts.map((text) => `  ${printable(text)}`)].join('\n'),
     hint: 'More about one of them: coi why NAME',
   });
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { runController, type ControllerOverrides } from './daemon.ts';
+import type { LogLevel } from '../log/open-log.ts';
+import { runController } from './daemon.ts';
 import type { Verb } from './verb.ts';
 
 /** Flags of `coi controller`. */
@@ -9,19 +10,19 @@ interface ControllerOptions {
   readonly metrics?: string;
   readonly stateDir?: string;
   readonly runDir?: string;
-  readonly logLevel?: string;
+  readonly logLevel?: LogLevel;
 }
 
 /** `coi controller` */
 export const controller: Verb = async ({ io, options }) => {
   const { source, workers, metrics, stateDir, runDir, logLevel } = options as ControllerOptions;
-  const overrides: ControllerOverrides = {
-    ...(source && { sources: source.map((path) => resolve(io.cwd, path)) }),
-    ...(workers !== undefined && { workers }),
-    ...(metrics !== undefined && { metricsListen: metrics }),
-    ...(stateDir !== undefined && { stateDir: resolve(io.cwd, stateDir) }),
-    ...(runDir !== undefined && { runDir: resolve(io.cwd, runDir) }),
-    ...(logLevel !== undefined && { logLevel }),
+  const full = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
+  const flags = {
+    sources: source?.map((path) => resolve(io.cwd, path)),
+    workers,
+    metrics_listen: metrics,
+    state_dir: full(stateDir),
+    run_dir: full(runDir),
   };
-  return runController(io, overrides);
+  return runController(io, flags, logLevel);
 };

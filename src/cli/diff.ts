@@ -4,7 +4,7 @@ import { planExitCodes } from './failure.ts';
 import type { Io } from './io.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { showProgress } from './progress.ts';
-import { readManifests } from './read-manifests.ts';
+import { requireManifests } from './read-manifests.ts';
 import { hasChanges, renderPlans } from './render-plan.ts';
 import { compare } from './sort-status.ts';
 import { painter } from './style.ts';
@@ -12,7 +12,7 @@ import type { Verb } from './verb.ts';
 
 /** `coi diff` */
 export const diff: Verb = async ({ io, args, options }) => {
-  const files = await readManifests((options['file'] as string[] | undefined) ?? [], io.cwd);
+  const files = await requireManifests((options['file'] as string[] | undefined) ?? [], io.cwd);
   const plans = await askForPlans(io, { names: args, files });
   io.stdout.write(renderAs(plans, options['format'], io));
   return planCode(plans);

@@ -2,6 +2,7 @@ import { Problem, renderPosition } from '../base/problem.ts';
 import type { StatusReport } from '../controller/control-api.ts';
 import type { ProblemReport, SandboxReport } from '../controller/report.ts';
 import { nearest } from '../spec/nearest.ts';
+import { printable } from './printable.ts';
 
 /**
  * The sandbox of a name, or of its instance's name.
@@ -16,11 +17,11 @@ export function requireSandbox({ sandboxes, sources }: StatusReport, name: strin
     name,
     sandboxes.map((each) => each.name),
   );
-  const unread = problems.map((problem) => `\n  Not read: ${problemText(problem)}`).join('');
+  const unread = problems.map((problem) => `\n  Not read: ${printable(problemText(problem))}`).join('');
   throw new Problem({
     code: 'cli.unknown-sandbox',
-    message: `There is no sandbox "${name}"`,
-    hint: `${meant ? `Did you mean "${meant}"? ` : ''}All of them: coi status${unread}`,
+    message: `There is no sandbox "${printable(name)}"`,
+    hint: `${meant ? `Did you mean "${printable(meant)}"? ` : ''}All of them: coi status${unread}`,
   });
 }
 

@@ -1,62 +1,89 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { messageOf, Problem } from '../base/problem.ts';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { messageOf, Problem, ProblemList } from '../base/problem.ts';
 import type { ManifestText } from '../controller/control-api.ts';
+import { listManifests, type ListedFile } from '../source/listing.ts';
+import { maxFileBytes, readTrustedFile } from '../source/trusted-file.ts';
 
-/** Larger than any manifest; what sources refuse as well. */
-const largestFile = 2 ** 20;
+/** A manifest file and the numeric id of its owner. */
+export interface OwnedText extends ManifestText {
+  readonly uid: number;
+}
+
+/** What paths on a command line lead to. */
+export interface Manifests {
+  readonly texts: readonly OwnedText[];
+  /** Files that cannot be read; in directories also those that the controller would not read either. */
+  readonly problems: readonly Problem[];
+}
 
 /**
- * Manifest files that a command names: files as they are, and of directories the `*.toml` directly inside. Paths stay as
- * they were given, so that messages can be clicked.
- *
- * @throws {Problem} `cli.unreadable` for what is not there, not readable or too large; `cli.no-manifests` for a directory
- *   without any
+ * Manifest files that a command names: files as they are, directories as the controller reads them. Paths stay as they were
+ * given, so that messages can be clicked.
  */
-export async function readManifests(paths: readonly string[], cwd: string): Promise<ManifestText[]> {
-  const texts: ManifestText[] = [];
+export async function readManifests(paths: readonly string[], cwd: string): Promise<Manifests> {
+  const texts: OwnedText[] = [];
+  const problems: Problem[] = [];
   for (const path of paths) {
-    for (const file of await filesOf(path, cwd)) texts.push(await readManifest(file, cwd));
+    try {
+      const found = await readPath(path, cwd);
+      texts.push(...found.texts);
+      problems.push(...found.problems);
+    } catch (error) {
+      problems.push(error instanceof Problem ? error : unreadable(path, error));
+    }
   }
-  return texts;
+  return { texts, problems };
 }
 
-async function filesOf(path: string, cwd: string): Promise<string[]> {
+/** The same where all of them are needed. @throws {ProblemList} when any of them cannot be read */
+export async function requireManifests(paths: readonly string[], cwd: string): Promise<ManifestText[]> {
+  const { texts, problems } = await readManifests(paths, cwd);
+  if (problems.length > 0) throw new ProblemList(problems);
+  return texts.map(({ file, text }) => ({ file, text }));
+}
+
+async function readPath(path: string, cwd: string): Promise<Manifests> {
   const full = resolve(cwd, path);
-  const info = await stat(full).catch((cause: unknown) => {
-    throw unreadable(path, cause);
-  });
-  if (!info.isDirectory()) return [path];
-  const names = (await readdir(full)).filter((name) => name.endsWith('.toml') && !name.startsWith('.')).sort();
-  if (names.length > 0) return names.map((name) => join(path, name));
-  throw new Problem({
-    code: 'cli.no-manifests',
-    message: `"${path}" has no *.toml files`,
-    hint: 'Name a file, or another directory',
-  });
+  const info = await stat(full);
+  if (info.isDirectory()) return readDirectory(path, await realpath(full));
+  // Pipes too: `-f <(generate)`. Not devices, some of which never end.
+  if (!info.isFile() && !info.isFIFO()) throw problem(`"${path}" is neither a file nor a directory`, 'Check the path');
+  const text = info.size > maxFileBytes ? undefined : await readFile(full, 'utf8');
+  if (text === undefined || Buffer.byteLength(text) > maxFileBytes) {
+    throw problem(`"${path}" is larger than 1 MiB`, 'Split it into several files');
+  }
+  return { texts: [{ file: path, text, uid: info.uid }], problems: [] };
 }
 
-async function readManifest(file: string, cwd: string): Promise<ManifestText> {
-  const full = resolve(cwd, file);
-  try {
-    const { size } = await stat(full);
-    if (size <= largestFile) return { file, text: await readFile(full, 'utf8') };
-  } catch (cause) {
-    throw unreadable(file, cause);
+async function readDirectory(shown: string, real: string): Promise<Manifests> {
+  const { files, problems } = await listManifests({ shown, real });
+  if (files.length + problems.length === 0) {
+    throw problem(`"${shown}" has no *.toml files`, 'Name a file, or another directory');
   }
-  throw new Problem({
-    code: 'cli.unreadable',
-    message: `"${file}" is larger than 1 MiB`,
-    hint: 'Split it into several files',
-  });
+  const read = await Promise.all(files.map((file) => readListed(file, real)));
+  return {
+    texts: read.filter((each): each is OwnedText => !(each instanceof Problem)),
+    problems: [...problems, ...read.filter((each) => each instanceof Problem)],
+  };
+}
+
+async function readListed({ path, real, fault }: ListedFile, root: string): Promise<OwnedText | Problem> {
+  if (fault) return fault;
+  try {
+    return { file: path, ...(await readTrustedFile({ shown: path, real, root })) };
+  } catch (error) {
+    return error instanceof Problem ? error : unreadable(path, error);
+  }
 }
 
 function unreadable(path: string, cause: unknown): Problem {
   const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-  return new Problem({
-    code: 'cli.unreadable',
-    message: isMissing ? `There is no "${path}"` : `Cannot read "${path}": ${messageOf(cause)}`,
-    hint: isMissing ? 'Check the path' : 'Check the permissions of the file and the directories above it',
-    cause,
-  });
+  if (isMissing) return problem(`There is no "${path}"`, 'Check the path', cause);
+  const hint = 'Check the permissions of the file and the directories above it';
+  return problem(`Cannot read "${path}": ${messageOf(cause)}`, hint, cause);
+}
+
+function problem(message: string, hint: string, cause?: unknown): Problem {
+  return new Problem({ code: 'cli.unreadable', message, hint, cause });
 }

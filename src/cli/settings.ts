@@ -1,20 +1,37 @@
+import { stringify } from 'smol-toml';
 import { ProblemList, renderProblem } from '../base/problem.ts';
 import { parseSettings, type Settings } from '../spec/settings.ts';
 import type { Io } from './io.ts';
 import { printableLines } from './printable.ts';
 import { readSettingsFiles } from './settings-files.ts';
 
+/** What a command line says about the controller, by the keys of the settings file; what it does not say is undefined. */
+export interface ControllerFlags {
+  readonly sources?: readonly string[] | undefined;
+  readonly workers?: number | undefined;
+  readonly metrics_listen?: string | undefined;
+  readonly state_dir?: string | undefined;
+  readonly run_dir?: string | undefined;
+}
+
 /**
- * Settings as this command sees them: files, then `COI_STATE_DIR` and `COI_RUN_DIR`. Keys that nobody knows are
- * mentioned on stderr.
+ * Settings as this command sees them: files, then `COI_STATE_DIR` and `COI_RUN_DIR`, then flags; all held to the same rules.
+ * Keys that nobody knows are mentioned on stderr.
  *
- * @throws {ProblemList} when a settings file cannot be used
+ * @throws {ProblemList} when any of them cannot be used
  */
-export async function readSettings(io: Io): Promise<Settings> {
-  const { settings, warnings, problems } = parseSettings(await readSettingsFiles(io));
+export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise<Settings> {
+  const { COI_STATE_DIR: stateDir, COI_RUN_DIR: runDir } = io.env;
+  const { settings, warnings, problems } = parseSettings([
+    ...(await readSettingsFiles(io)),
+    { file: 'environment', text: layerText({ state_dir: stateDir || undefined, run_dir: runDir || undefined }) },
+    { file: 'command line', text: layerText(flags) },
+  ]);
   for (const warning of warnings) io.stderr.write(`coi: warning: ${printableLines(renderProblem(warning))}\n`);
   if (problems.length > 0) throw new ProblemList(problems);
-  const { COI_STATE_DIR: stateDir, COI_RUN_DIR: runDir } = io.env;
-  const controller = { ...settings.controller, ...(stateDir && { stateDir }), ...(runDir && { runDir }) };
-  return { ...settings, controller };
+  return settings;
+}
+
+function layerText(controller: ControllerFlags): string {
+  return stringify({ controller });
 }

@@ -1,29 +1,30 @@
-import { homedir } from 'node:os';
-import { renderProblem } from '../base/problem.ts';
+import { renderProblem, type Problem } from '../base/problem.ts';
 import { reportProblem } from '../controller/report.ts';
+import { homeOf } from '../source/homes.ts';
 import { checkReferences } from '../spec/check-references.ts';
 import { mergeFiles } from '../spec/merge-files.ts';
-import { parseManifestFile } from '../spec/parse-manifests.ts';
+import { parseManifestFile, type ParsedFile } from '../spec/parse-manifests.ts';
+import type { SettingsLayer } from '../spec/schema/files.ts';
 import { exitCodes } from './failure.ts';
 import { plural } from './plural.ts';
 import { jsonText, printableLines } from './printable.ts';
-import { readManifests } from './read-manifests.ts';
+import { readManifests, type OwnedText } from './read-manifests.ts';
 import { readSettings } from './settings.ts';
+import { compare } from './sort-status.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi validate` */
 export const validate: Verb = async ({ io, args, options }) => {
   const { layer, controller } = await readSettings(io);
-  const texts = await readManifests(args.length > 0 ? args : controller.sources, io.cwd);
-  const home = homedir();
-  const files = texts.map((file) => parseManifestFile({ ...file, source: file.file, home, settings: layer }));
+  const { texts, problems: unread } = await readManifests(args.length > 0 ? args : controller.sources, io.cwd);
+  const files = await Promise.all(texts.map((text) => parse(text, layer)));
   const merged = mergeFiles(files);
-  const problems = [...merged.problems, ...checkReferences(merged.manifests).map(({ problem }) => problem)];
-  const sandboxes = files.flatMap(({ names }) => names).toSorted();
+  const lost = checkReferences(merged.manifests).map(({ problem }) => problem);
+  const problems = [...unread, ...merged.problems, ...lost].toSorted(byPlace);
+  const sandboxes = files.flatMap(({ names }) => names).toSorted(compare);
+  const counts = { files: texts.length, sandboxes };
   if (options['format'] === 'json') {
-    io.stdout.write(
-      jsonText({ valid: problems.length === 0, files: texts.length, sandboxes, problems: problems.map(reportProblem) }),
-    );
+    io.stdout.write(jsonText({ valid: problems.length === 0, ...counts, problems: problems.map(reportProblem) }));
   } else {
     for (const problem of problems) io.stdout.write(`${printableLines(renderProblem(problem))}\n`);
     const found = problems.length === 0 ? 'no problems' : plural(problems.length, 'problem');
@@ -31,3 +32,12 @@ export const validate: Verb = async ({ io, args, options }) => {
   }
   return problems.length === 0 ? exitCodes.done : exitCodes.failed;
 };
+
+async function parse({ file, text, uid }: OwnedText, settings: SettingsLayer): Promise<ParsedFile> {
+  return parseManifestFile({ file, text, source: 'validate', home: await homeOf(uid), settings });
+}
+
+/** By file, then line; the order within a line stays. */
+function byPlace(a: Problem, b: Problem): number {
+  return compare(a.position?.file ?? '', b.position?.file ?? '') || (a.position?.line ?? 0) - (b.position?.line ?? 0);
+}

@@ -2,8 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jsonLine, jsonText, printable, printableLines, printableReport } from '../../src/cli/printable.ts';
 
-/** Everything that steers terminals: C0, DEL, C1, and signs that turn or break lines. */
-const steering = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/;
+/** Everything that steers terminals: C0 but the newline, DEL, C1, and signs that turn or break lines. */
+const steering = new RegExp(
+  String.raw`[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]`,
+);
 const hostile = fc.string({
   unit: fc.oneof(fc.constantFrom('\u001B', '\u009B', '\u202E', '\n', '\r', '"', '\\', 'a'), fc.string()),
 });
