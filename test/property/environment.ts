@@ -108,7 +108,22 @@ const inSource: Record<string, Event> = {
   'declare it absent': declare({ state: 'absent' }),
 };
 
+function both(first: Event, second: Event): Event {
+  return (state) => {
+    const between = first(state);
+    return between && second(between);
+  };
+}
+
 const overriding: Record<string, Event> = {
+  'suspend, edit isolation and limits': both(
+    set(override.suspend),
+    config({ 'security.privileged': 'true', 'boot.autostart': 'true', 'limits.memory': '3GiB' }),
+  ),
+  'declare a limit, suspend, edit isolation': both(
+    both(declare({ limits: { memory: { limit: '2GiB' } } }), set(override.suspend)),
+    config({ 'security.privileged': 'true' }),
+  ),
   quarantine: set(override.quarantine),
   kill: set(override.kill),
   suspend: set(override.suspend),

@@ -189,6 +189,7 @@ export function apply(state: State, step: Step, name: string): Outcome {
     return runners[action.kind](state, action as never, { step, name });
   const target = state.instances.find((each) => each.name === step.instance);
   if (!target || stampOf(target)?.uid !== precondition.uid) return { state, refused: 'another instance' };
+  if (target.pending && action.kind !== 'rules') return { state, refused: 'Instance is busy' };
   return runners[action.kind](state, action as never, { step, name, target });
 }
 
@@ -242,14 +243,10 @@ const runners: Runners = {
   delete: (state, _action, { target }) => {
     if (target!.config['security.protection.delete'] === 'true') return { state, refused: 'it is protected' };
     if (target!.power === 'running' || target!.power === 'frozen') return { state, refused: 'Instance is running' };
-    return { state: { ...state, instances: state.instances.filter((each) => each !== target) } };
+    const instances = state.instances.filter((each) => each !== target);
+    return { state: letGo({ ...state, instances }, stampOf(target!)!.uid) };
   },
-  release: (state, { uid }) => {
-    const rules = lacking(state.rules, uid);
-    const kept = Object.entries(state.memory.reservations).filter(([, reserved]) => reserved.uid !== uid);
-    const memory = { ...without(state.memory, uid), reservations: Object.fromEntries(kept) };
-    return { state: { ...state, rules, memory } };
-  },
+  release: (state, { uid }) => ({ state: letGo(state, uid) }),
   agent: (state, _action, { target }) => {
     if (target?.power !== 'running') return { state, refused: 'Instance is not running' };
     const agents = [...new Set([...state.memory.agents, stampOf(target)!.uid])].sort();
@@ -262,6 +259,12 @@ const runners: Runners = {
     };
   },
 };
+
+function letGo(state: State, uid: string): State {
+  const kept = Object.entries(state.memory.reservations).filter(([, reserved]) => reserved.uid !== uid);
+  const memory = { ...without(state.memory, uid), reservations: Object.fromEntries(kept) };
+  return { ...state, rules: lacking(state.rules, uid), memory };
+}
 
 function loaded(state: State, uid: string, mode: NetworkMode): Outcome {
   return { state: { ...state, rules: sorted({ ...state.rules, [uid]: mode }) } };
