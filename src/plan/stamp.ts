@@ -95,8 +95,3 @@ function parseJson<T>(text: string, schema: z.ZodType<T>): T | undefined | 'brok
     return 'broken';
   }
 }
-
-/** Whether a config key belongs to the stamp, and so is never drift. */
-export function isStampKey(key: string): boolean {
-  return key.startsWith(prefix);
-}
