@@ -37,8 +37,7 @@ export function differences(live: LiveInstance, desired: View, applied: View | u
   const before = applied ? normaliseView(applied) : undefined;
   const updated = before ? new Set(jsonpatch.compare(before, want).map(({ path }) => path)) : undefined;
   const isUpdate = (path: string) => updated === undefined || [...updated].some((changed) => overlaps(changed, path));
-  return jsonpatch
-    .compare(have, want)
+  return operationsBetween(have, want)
     .toSorted((a, b) => a.path.localeCompare(b.path))
     .map((operation) => ({
       operation,
@@ -47,6 +46,13 @@ export function differences(live: LiveInstance, desired: View, applied: View | u
       origin: isUpdate(operation.path) ? 'update' : 'drift',
       security: securityPrefixes.some((prefix) => operation.path.startsWith(prefix)),
     }));
+}
+
+/** Profiles count by their place in a list, so their operations would depend on each other: they are replaced as a whole. */
+function operationsBetween(have: View, want: View): Operation[] {
+  const others = jsonpatch.compare({ ...have, profiles: [] }, { ...want, profiles: [] });
+  const isSame = have.profiles.join('\n') === want.profiles.join('\n');
+  return isSame ? others : [...others, { op: 'replace', path: '/profiles', value: want.profiles }];
 }
 
 function overlaps(a: string, b: string): boolean {
