@@ -4,7 +4,7 @@ import type { Manifest } from '../spec/sandbox.ts';
 import type { ReadFile } from './file-cache.ts';
 
 /** A manifest and the file it stands in, as a path below the root. */
-export interface Known {
+interface Known {
   readonly manifest: Manifest;
   readonly file: string;
 }

@@ -112,7 +112,7 @@ export class FileSource implements Source {
   }
 
   async #conclude(root: Root, { listing, files, problems }: Snapshot): Promise<SourceRead> {
-    const sentinel = await readSentinel(root);
+    const sentinel = await readSentinel(root, this.id);
     if (sentinel.kind === 'id' && sentinel.id !== this.id) {
       return { kind: 'failed', problem: sentinelOther(this.path, { found: sentinel.id, expected: this.id }) };
     }

@@ -19,13 +19,21 @@ export function derivedId(path: string): string {
   return `dir-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
 }
 
-/** Read the sentinel of a directory. @param real the directory without links */
-export async function readSentinel(root: { readonly shown: string; readonly real: string }): Promise<Sentinel> {
+/**
+ * Read the sentinel of a directory.
+ *
+ * @param root the directory as configured (`shown`) and without links (`real`)
+ * @param own the id that is expected, which need not look like a directory's
+ */
+export async function readSentinel(
+  root: { readonly shown: string; readonly real: string },
+  own?: string,
+): Promise<Sentinel> {
   const shown = join(root.shown, sentinelName);
   try {
     const { text } = await readTrustedFile({ shown, real: join(root.real, sentinelName), root: root.real });
     const id = text.split('\n', 1)[0]!.trim();
-    return idPattern.test(id) ? { kind: 'id', id } : { kind: 'invalid', problem: notAnId(shown) };
+    return id === own || idPattern.test(id) ? { kind: 'id', id } : { kind: 'invalid', problem: notAnId(shown) };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (codeOf(error.cause) === 'ENOENT') return { kind: 'absent' };

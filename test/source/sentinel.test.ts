@@ -1,6 +1,8 @@
-import { readFile, rename, rm, writeFile, mkdir, symlink } from 'node:fs/promises';
+import { cp, readFile, rename, rm, writeFile, mkdir, symlink } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { codesOf, declares, Directory, namesOf, never } from './fixtures/directory.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { openDirectorySources } from '../../src/source/directory-sources.ts';
+import { codesOf, declares, Directory, namesOf, never, parse } from './fixtures/directory.ts';
 
 describe('the sentinel', () => {
   it('is written at the first complete read and keeps the id when the directory moves', async () => {
@@ -77,6 +79,29 @@ describe('the sentinel', () => {
     await writeFile(directory.beside('secret'), 'dir-stolen\n');
     await symlink('../secret', directory.at('.coi-source'));
     expect((await directory.open()).id).not.toBe('dir-stolen');
+  });
+});
+
+describe('several directories', () => {
+  const init = { parse, homeOf: async () => '/root', ownsSomething: () => false, clock: systemClock };
+
+  it('are sources of their own', async () => {
+    await using directory = await Directory.create();
+    await mkdir(directory.beside('other'));
+    const paths = [directory.path, directory.beside('other'), directory.path];
+    const sources = await openDirectorySources(paths, init);
+    expect(sources.map(({ path }) => path)).toEqual(paths.slice(0, 2));
+    expect(new Set(sources.map(({ id }) => id)).size).toBe(2);
+  });
+
+  it('are refused when one is a copy of the other, mark included', async () => {
+    await using directory = await Directory.create();
+    await (await directory.open()).read(never);
+    await cp(directory.path, directory.beside('copy'), { recursive: true });
+    const opening = openDirectorySources([directory.path, directory.beside('copy')], init);
+    await expect(opening).rejects.toMatchObject({ code: 'source.same-id' });
+    await rm(directory.beside('copy/.coi-source'));
+    expect(await openDirectorySources([directory.path, directory.beside('copy')], init)).toHaveLength(2);
   });
 });
 

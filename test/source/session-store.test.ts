@@ -46,6 +46,8 @@ describe('the session source', () => {
     await session.store.writeTombstone(place('0a1b2c3d-1'));
     const after = await session.source.read(never);
     expect([after.kind, namesOf(after)]).toEqual(['complete', ['one']]);
+    expect(after).toMatchObject({ sentinel: true });
+    expect(after).not.toHaveProperty('warnings');
     expect(after.kind === 'complete' && [...after.tombstones]).toEqual(['0a1b2c3d-1']);
   });
 });
