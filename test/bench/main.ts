@@ -1,0 +1,23 @@
+import { fleet } from './fleet.ts';
+import { healInstance } from './heal-instance.ts';
+import { healRule } from './heal-rule.ts';
+import { progress } from './report.ts';
+import { spawn } from './spawn.ts';
+
+const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
+  spawn,
+  fleet,
+  'heal-rule': healRule,
+  'heal-instance': healInstance,
+};
+
+const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);
+const unknown = names.filter((name) => !Object.hasOwn(benchmarks, name));
+if (unknown.length > 0) {
+  progress(`There is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}`);
+  process.exit(2);
+}
+for (const name of names) {
+  progress(`${name} …`);
+  await benchmarks[name]!();
+}
