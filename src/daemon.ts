@@ -169,6 +169,26 @@ async function keepNotifying(engine: Engine, { notify, env, signal }: Notifying)
   await notify('STOPPING=1');
 }
 
+/**
+ * Take everything of coi off this host's Incus and kernel. Manifests and state stay.
+ *
+ * @throws {Problem} `controller.already-running` while a controller runs: it would make everything anew
+ */
+export async function runUninstall(
+  { settings, io }: InProcessInit,
+  onRemoved: (sandbox: string) => void,
+): Promise<void> {
+  requireRoot('uninstall coi');
+  await using stack = new AsyncDisposableStack();
+  const log = openLog({ level: logLevelFrom(io.env, 'silent'), stream: process.stderr });
+  stack.use(await lockHost(settings));
+  const ending = new AbortController();
+  stack.defer(() => ending.abort());
+  const signal = AbortSignal.any([io.signal, ending.signal]);
+  const engine = stack.use(await openEngine({ settings, env: io.env, log, signal, mode: 'in-process' }));
+  await engine.controller.uninstall(onRemoved, signal);
+}
+
 /** What a command without a controller is given. */
 export interface InProcessInit {
   readonly settings: Settings;

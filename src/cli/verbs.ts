@@ -160,6 +160,15 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./controller.ts')).controller,
   },
   {
+    name: 'uninstall',
+    args: '',
+    about: 'Remove every sandbox of this host, the network rules and the block policies',
+    detail: 'Stop the controller first. Manifests and state stay; what is not of coi is not touched.',
+    example: 'sudo coi uninstall --yes',
+    flags: [{ flags: '--yes', about: 'Do not ask' }, format],
+    load: async () => (await import('./uninstall.ts')).uninstall,
+  },
+  {
     name: 'validate',
     args: '[path...]',
     about: 'Check manifest files and show everything that is wrong with them',

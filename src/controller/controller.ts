@@ -24,6 +24,7 @@ import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './qu
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
 import { SandboxReconciler } from './reconcile-sandbox.ts';
 import { Sandboxes, type Transition } from './sandboxes.ts';
+import { uninstall } from './uninstall.ts';
 import { runWorkers } from './workers.ts';
 import { WorldBuilder } from './world-builder.ts';
 
@@ -78,6 +79,7 @@ export class Controller {
   readonly worlds: WorldBuilder;
   readonly network: NetworkReconciler;
   readonly #init: ControllerInit;
+  readonly #firewall: Firewall;
   readonly #sources = new Map<string, Source>();
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
@@ -87,6 +89,7 @@ export class Controller {
 
   constructor(init: ControllerInit, firewall: Firewall) {
     this.#init = init;
+    this.#firewall = firewall;
     const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
     this.instances = new InstanceCache(incus.instances);
@@ -256,6 +259,15 @@ export class Controller {
       const world = await this.worlds.fresh(name, signal);
       this.sandboxes.record({ world, plan: planSandbox(world) });
     }
+  }
+
+  /** Remove every sandbox of this host and the rules of all. Only while nothing else runs here. */
+  async uninstall(onRemoved: (sandbox: string) => void, signal: AbortSignal): Promise<void> {
+    await this.instances.relist(this.#init.clock.now(), signal);
+    const names = () =>
+      new Set([...this.instances.all()].flatMap(({ owner }) => (owner.kind === 'owned' ? [owner.stamp.name] : [])));
+    const look = (name: string, lookSignal: AbortSignal) => this.worlds.fresh(name, lookSignal);
+    await uninstall({ hands: this.#hands(this.#firewall), names, look, onRemoved }, signal);
   }
 
   /** Be told when nothing is left of a sandbox that a source wants deleted by command. */
