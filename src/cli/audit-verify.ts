@@ -44,5 +44,5 @@ async function verify(dir: string): Promise<Verified> {
 function textOf(dir: string, { ok, records, files, firstBad }: Verified): string {
   if (ok) return `The audit log is whole: ${plural(records, 'record')} in ${plural(files, 'file')}\n`;
   const where = firstBad ? `${join(dir, firstBad.file)}:${firstBad.line}: ${firstBad.reason}` : dir;
-  return `${printable(where)}\nThe audit log was changed after it was written; ${plural(records, 'record')} before that are good\n`;
+  return `${printable(where)}\nThe audit log was changed after it was written. Good before that: ${plural(records, 'record')}\n`;
 }

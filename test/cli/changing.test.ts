@@ -126,6 +126,9 @@ describe('coi apply', () => {
     expect(stderr).toBe('coi: the guard holds back 2 deletions: a, b\n  If meant: coi apply --confirm-deletes 2\n');
     await fileIn(peer);
     expect((await coi(['apply', '-f', 'web.toml'], { env: peer.env, cwd: peer.directory })).code).toBe(0);
+    const stalled = { ...clean, sandboxes: [{ ...api, name: 'a' }], host: { ...host, held: ['a'] } };
+    await using both = await openPeer({ status: async () => stalled });
+    expect((await coi(['apply'], { env: both.env })).code).toBe(4);
   });
 
   it('confirms deletions first, and exits with 4 when their number is another', async () => {

@@ -13,6 +13,8 @@ export interface Peer extends AsyncDisposable {
   readonly env: { readonly COI_RUN_DIR: string; readonly COI_ETC: string; readonly HOME: string };
   readonly directory: string;
   readonly asked: (readonly [method: string, options: unknown])[];
+  /** What the server took for a defect. */
+  readonly bugs: readonly unknown[];
 }
 
 /** Serve fixed answers; `answers` replaces some of them. */
@@ -45,14 +47,14 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
       },
     ]),
   ) as unknown as ControlApi;
-  const onBug = (error: unknown) => {
-    throw error;
-  };
+  const bugs: unknown[] = [];
+  const onBug = (error: unknown) => void bugs.push(error);
   const server = await serveAdmin({ api, path: join(directory, 'coi.sock'), gid: undefined, onBug });
   return {
     env: { COI_RUN_DIR: directory, COI_ETC: directory, HOME: directory },
     directory,
     asked,
+    bugs,
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
       await rm(directory, { recursive: true });
