@@ -15,9 +15,10 @@ export async function healInstance(): Promise<void> {
     const body = await raw.bodyLike(instance, 40_000 + run);
     const tookBare = await raw.create(body);
     await raw.destroy(body.name);
-    const started = raw.next('instance-started', instance);
     const deleted = raw.next('instance-deleted', instance);
-    await raw.destroy(instance);
+    // Starts before the deletion are answers to the stop that comes before it.
+    const started = deleted.then(() => raw.next('instance-started', instance));
+    await raw.destroyAgainst(instance);
     const took = (await started) - (await deleted);
     await stage.settled(['heal']);
     // The first of each finds cold caches.

@@ -98,6 +98,21 @@ export class RawIncus implements AsyncDisposable {
     await this.call('DELETE', path);
   }
 
+  /** The same against somebody who puts protection and power back: as often as it takes. @returns how often */
+  async destroyAgainst(name: string): Promise<number> {
+    let cause: unknown;
+    for (let tries = 1; tries <= 50; tries += 1) {
+      try {
+        await this.destroy(name);
+        return tries;
+      } catch (error) {
+        // The other one was quicker.
+        cause = error;
+      }
+    }
+    throw new Error(`Could not delete ${name}`, { cause });
+  }
+
   /** Body that creates another instance just like one of the product's, on addresses of its own. */
   async bodyLike(name: string, number: number): Promise<Body> {
     const { config, devices } = (await this.call('GET', `/1.0/instances/${name}`)) as {
