@@ -14,6 +14,12 @@ session=$1 dir=$2 again=$3 HOME=$4; shift 4
 export HOME TERM=xterm-256color LANG=C.UTF-8 IS_SANDBOX=1
 status=\${XDG_RUNTIME_DIR:-/tmp}/$session.status
 [ -d "$dir" ] || dir=$HOME
+# Until a booting system has set up /tmp and its users, what is put there is swept away again.
+tries=300
+while [ -d /run/systemd/system ] && [ $((tries -= 1)) -gt 0 ]; do
+  case $(systemctl is-system-running 2>/dev/null) in running | degraded) break ;; esac
+  sleep 0.2
+done
 if [ "$again" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
 if ! tmux has-session -t "=$session" 2>/dev/null; then
   rm -f "$status"
