@@ -21,11 +21,13 @@ export function stampSteps({ instance, manifest, desired, changing }: Carried): 
   const { stamp } = instance;
   const isFirst = stamp.intent?.kind === 'create';
   const isUpdate = stamp.hash !== manifest.hash && !isFirst;
-  if (!changing && !isUpdate && isCurrent(instance, desired)) return [];
+  const isMoved = stamp.source !== manifest.source;
+  if (!changing && !isUpdate && !isMoved && isCurrent(instance, desired)) return [];
   const generation = isUpdate ? stamp.generation + 1 : stamp.generation;
   const halted = isHalted(instance, manifest);
-  const next: Partial<Stamp> = { hash: manifest.hash, generation, applied: desired, intent: undefined, halted };
-  const why = isFirst ? completeText : 'it is as declared now';
+  const { hash, source } = manifest;
+  const next: Partial<Stamp> = { source, hash, generation, applied: desired, intent: undefined, halted };
+  const why = isFirst ? completeText : isMoved ? 'another source declares it now' : 'it is as declared now';
   return [stepOn(instance, { kind: 'stamp', stamp: next }, { why })];
 }
 
