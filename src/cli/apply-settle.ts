@@ -80,7 +80,9 @@ function show({ io, options }: Call, report: StatusReport, scope: Scope): number
     for (const problem of problems) io.stderr.write(`coi: ${printable(problemText(problem))}\n`);
     if (held.length > 0) io.stderr.write(`coi: ${heldText(held)}\n`);
   }
-  if (problems.length > 0 || sandboxes.some(({ phase }) => phase === 'Failed')) return exitCodes.failed;
+  // What the guard holds is stalled as well, and has an exit code of its own.
+  const isFailed = ({ name, phase }: SandboxReport) => phase === 'Failed' && !held.includes(name);
+  if (problems.length > 0 || sandboxes.some(isFailed)) return exitCodes.failed;
   return scope.kind === 'all' && held.length > 0 ? planExitCodes.guard : exitCodes.done;
 }
 
