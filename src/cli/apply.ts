@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
-import type { ControlApi, ManifestText } from '../controller/control-api.ts';
+import type { ManifestText } from '../controller/control-api.ts';
 import { settle, type Scope } from './apply-settle.ts';
 import { checkPlan } from './apply-check.ts';
 import { storeFiles } from './apply-store.ts';
 import { connect } from './connect.ts';
 import { askForPlans, planCode, renderAs } from './diff.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { requireManifests } from './read-manifests.ts';
 import { UsageProblem } from './usage.ts';
 import type { Call, Verb } from './verb.ts';
@@ -32,7 +32,7 @@ export const apply: Verb = async (call) => {
   if (plan !== undefined) await checkPlan(api, call, plan);
   if (options.confirmDeletes !== undefined) await api.confirmDeletes({ count: options.confirmDeletes });
   const scope: Scope = files.length > 0 ? await storeFiles(api, call, files) : { kind: 'all' };
-  await reconcile(api, call);
+  await withProgress(call.io, 'Looking at every source and sandbox', () => api.reconcile());
   return settle(api, call, scope);
 };
 
@@ -55,9 +55,4 @@ async function dryRun({ io, options }: Call, files: readonly ManifestText[]): Pr
   const plans = await askForPlans(io, { names: [], files });
   io.stdout.write(renderAs(plans, options['format'], io));
   return planCode(plans);
-}
-
-async function reconcile(api: ControlApi, { io }: Call): Promise<void> {
-  using _ = showProgress(io, 'Looking at every source and sandbox');
-  await api.reconcile();
 }

@@ -3,7 +3,7 @@ import { renderDuration } from '../base/units.ts';
 import type { ControlApi, StatusReport } from '../controller/control-api.ts';
 import type { Io } from './io.ts';
 import { printable } from './printable.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 
 /** What is waited for. */
 export interface Goal {
@@ -27,8 +27,11 @@ export const usualTimeoutMs = 300_000;
  * @throws {Problem} `cli.hopeless` when somebody has to change something first
  * @throws {Problem} `cli.timeout` when the time is up; what was begun goes on
  */
-export async function awaitStatus(api: ControlApi, io: Io, goal: Goal): Promise<StatusReport> {
-  using _ = showProgress(io, goal.what);
+export function awaitStatus(api: ControlApi, io: Io, goal: Goal): Promise<StatusReport> {
+  return withProgress(io, goal.what, () => askUntil(api, io, goal));
+}
+
+async function askUntil(api: ControlApi, io: Io, goal: Goal): Promise<StatusReport> {
   const deadline = io.clock.monotonic() + goal.timeoutMs;
   for (;;) {
     const report = await api.status();

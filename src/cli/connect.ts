@@ -4,6 +4,7 @@ import type { ControlApi } from '../controller/control-api.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { openClient, probeSocket } from './client.ts';
 import type { Io } from './io.ts';
+import { withProgress } from './progress.ts';
 import { adminSocket } from './run-directory.ts';
 
 /** Whether a command only looks or also changes something. */
@@ -26,7 +27,11 @@ export async function connect(io: Io, purpose: Access): Promise<ControlApi & Asy
   const isRoot = process.getuid?.() === 0;
   if (isRoot || (purpose === 'read' && (await mayUseIncus(io.env)))) {
     const { openHere } = await import('./daemon.ts');
-    return openHere(io);
+    return withProgress(io, 'No controller runs; looking at everything from here', () => openHere(io)).catch(
+      (error: unknown) => {
+        throw error instanceof Problem && error.code === 'daemon.not-root' ? noController(path) : error;
+      },
+    );
   }
   throw noController(path);
 }

@@ -3,7 +3,7 @@ import { connect } from './connect.ts';
 import { planExitCodes } from './failure.ts';
 import type { Io } from './io.ts';
 import { jsonText, printableReport } from './printable.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { requireManifests } from './read-manifests.ts';
 import { hasChanges, renderPlans } from './render-plan.ts';
 import { compare } from './sort-status.ts';
@@ -24,8 +24,8 @@ export async function askForPlans(
   { names, files }: { readonly names: readonly string[]; readonly files: readonly { file: string; text: string }[] },
 ): Promise<readonly PlanReport[]> {
   await using api = await connect(io, 'read');
-  using _ = showProgress(io, 'Comparing what is declared with what is there');
-  const plans = await api.plan({ ...(names.length > 0 && { names }), ...(files.length > 0 && { files }) });
+  const options = { ...(names.length > 0 && { names }), ...(files.length > 0 && { files }) };
+  const plans = await withProgress(io, 'Comparing what is declared with what is there', () => api.plan(options));
   return plans.toSorted((a, b) => compare(a.name, b.name));
 }
 

@@ -1,14 +1,13 @@
 import type { SandboxReport } from '../controller/report.ts';
 import { connect } from './connect.ts';
 import { jsonText, printableReport } from './printable.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi list` */
 export const list: Verb = async ({ io, options }) => {
   await using api = await connect(io, 'read');
-  using _ = showProgress(io, 'Asking for the sandboxes');
-  const { sandboxes } = await api.status();
+  const { sandboxes } = await withProgress(io, 'Asking for the sandboxes', () => api.status());
   const containers = sandboxes
     .filter(({ state }) => state !== 'absent')
     .map(containerOf)

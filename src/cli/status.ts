@@ -3,11 +3,11 @@ import { connect } from './connect.ts';
 import { requireSandbox } from './find-sandbox.ts';
 import type { Io } from './io.ts';
 import { jsonLine, jsonText, printableReport } from './printable.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { renderSandbox } from './render-sandbox.ts';
 import { renderStatus, type View } from './render-status.ts';
 import { sortStatus } from './sort-status.ts';
-import { painter } from './style.ts';
+import { isAnimated, painter } from './style.ts';
 import type { Verb } from './verb.ts';
 
 const watchEveryMs = 1_000;
@@ -27,8 +27,7 @@ interface Wanted {
 }
 
 async function ask(api: ControlApi, io: Io): Promise<StatusReport> {
-  using _ = showProgress(io, 'Asking for the state of everything');
-  return sortStatus(await api.status());
+  return sortStatus(await withProgress(io, 'Asking for the state of everything', () => api.status()));
 }
 
 /** Goes on until the signal aborts: on a terminal one picture that changes, elsewhere a new one whenever something did. */
@@ -37,7 +36,7 @@ async function watch(api: ControlApi, io: Io, wanted: Wanted): Promise<number> {
   for (;;) {
     const report = await ask(api, io);
     const news = JSON.stringify(wanted.name === undefined ? withoutTimes(report) : requireSandbox(report, wanted.name));
-    if (io.stdout.isTTY && !wanted.isJson) io.stdout.write(`\u001B[H\u001B[J${render(report, io, wanted)}`);
+    if (isAnimated(io.stdout, io) && !wanted.isJson) io.stdout.write(`\u001B[H\u001B[J${render(report, io, wanted)}`);
     else if (news !== before)
       io.stdout.write(wanted.isJson ? jsonLine(subject(report, wanted)) : `${render(report, io, wanted)}\n`);
     before = news;

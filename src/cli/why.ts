@@ -4,15 +4,14 @@ import { ageOf, untilText } from './ages.ts';
 import { connect } from './connect.ts';
 import { problemText, requireSandbox } from './find-sandbox.ts';
 import { jsonText, printableReport } from './printable.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { stepText } from './render-sandbox.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi why` */
 export const why: Verb = async ({ io, args: [name], options }) => {
   await using api = await connect(io, 'read');
-  using _ = showProgress(io, 'Asking what holds it');
-  const report = await api.status();
+  const report = await withProgress(io, 'Asking what holds it', () => api.status());
   const answer = answerOf(report, requireSandbox(report, name!));
   io.stdout.write(options['format'] === 'json' ? jsonText(answer) : render(printableReport(answer), io.clock.now()));
   return 0;

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -110,6 +110,15 @@ describe('without a controller', () => {
       `coi: No controller answers at ${none.directory}/coi.sock\n` +
         '  Start it: sudo systemctl start coi, or without systemd: sudo coi controller\n',
     );
+  });
+
+  it('a user who may use Incus is told the same: its state alone is not the whole answer', async () => {
+    await using none = await emptyDirectory();
+    await writeFile(none.env.INCUS_SOCKET, '');
+    await chmod(none.env.INCUS_SOCKET, 0o666);
+    const { code, stderr } = await ended(start(['list'], { env: none.env, uid: nobody }));
+    expect(code).toBe(1);
+    expect(stderr).toContain('No controller answers at');
   });
 
   it('a user outside the group is told which one it is', async () => {
