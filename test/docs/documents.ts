@@ -41,7 +41,16 @@ export function commandsIn(block: string): string[] {
 }
 
 /** Short code in running text: what stands between single backticks outside of blocks. */
-export function inlineCode(file: string): string[] {
-  const prose = textOf(file).replaceAll(/^```[\s\S]*?^```$/gm, '');
+export function inlineCode(markdown: string): string[] {
+  const prose = markdown.replaceAll(/^```[\s\S]*?^```$/gm, '');
   return [...prose.matchAll(/`([^`\n]+)`/g)].map(([, text]) => text!);
+}
+
+/** A section of a document, from its heading to the next of the same level. */
+export function sectionOf(file: string, heading: string): string {
+  const text = textOf(file);
+  const start = text.indexOf(`${heading}\n`);
+  if (start < 0) throw new Error(`${file} has no section "${heading}"`);
+  const end = text.indexOf('\n## ', start + heading.length);
+  return text.slice(start, end < 0 ? undefined : end);
 }
