@@ -16,10 +16,12 @@ status=\${XDG_RUNTIME_DIR:-/tmp}/$session.status
 [ -d "$dir" ] || dir=$HOME
 # Until a booting system has set up /tmp and its users, what is put there is swept away again.
 tries=300
-while [ -d /run/systemd/system ] && [ $((tries -= 1)) -gt 0 ]; do
-  case $(systemctl is-system-running 2>/dev/null) in running | degraded) break ;; esac
-  sleep 0.2
-done
+case $(readlink -f /sbin/init) in
+  */systemd)
+    until systemctl is-system-running 2>/dev/null | grep -Eqx 'running|degraded' || [ $((tries -= 1)) -le 0 ]; do
+      sleep 0.2
+    done ;;
+esac
 if [ "$again" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
 if ! tmux has-session -t "=$session" 2>/dev/null; then
   rm -f "$status"
@@ -30,7 +32,7 @@ if ! tmux has-session -t "=$session" 2>/dev/null; then
     echo "$code" >"$status.new"; mv "$status.new" "$status"
     tmux wait-for -S "$session-ended"
     printf "\\nThe agent ended with exit code %s.\\n" "$code"
-    exec "\${SHELL:-sh}"
+    exec "$(command -v bash || echo sh)"
   ' sh "$status" "$session" "$@" || exit 125
 fi
 until [ -e "$status" ]; do
