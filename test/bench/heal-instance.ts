@@ -13,8 +13,11 @@ export async function healInstance(): Promise<void> {
   const [ours, bare]: [number[], number[]] = [[], []];
   for (let run = 0; run <= runs; run += 1) {
     const body = await raw.bodyLike(instance, 40_000 + run);
-    const tookBare = await raw.create(body);
-    await raw.destroy(body.name);
+    const tookBare = await stage.alone(async () => {
+      const ms = await raw.create(body);
+      await raw.destroy(body.name);
+      return ms;
+    });
     const deleted = raw.next('instance-deleted', instance);
     // Starts before the deletion are answers to the stop that comes before it.
     const started = deleted.then(() => raw.next('instance-started', instance));

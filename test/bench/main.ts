@@ -1,14 +1,21 @@
+import { cli } from './cli.ts';
 import { fleet } from './fleet.ts';
 import { healInstance } from './heal-instance.ts';
 import { healRule } from './heal-rule.ts';
+import { idle } from './idle.ts';
+import { endLargeFleet } from './large-fleet.ts';
+import { noop } from './noop.ts';
 import { progress } from './report.ts';
 import { spawn } from './spawn.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   spawn,
   fleet,
+  noop,
+  idle,
   'heal-rule': healRule,
   'heal-instance': healInstance,
+  cli,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);
@@ -17,7 +24,11 @@ if (unknown.length > 0) {
   progress(`There is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}`);
   process.exit(2);
 }
-for (const name of names) {
-  progress(`${name} …`);
-  await benchmarks[name]!();
+try {
+  for (const name of names) {
+    progress(`${name} …`);
+    await benchmarks[name]!();
+  }
+} finally {
+  await endLargeFleet();
 }

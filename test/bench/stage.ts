@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openLab, type Lab } from '../lab/lab.ts';
 import type { Running } from '../lab/running.ts';
 import { until } from '../lab/until.ts';
@@ -94,6 +95,20 @@ export class Stage implements AsyncDisposable {
       (await this.api.status()).sandboxes.filter(({ name, state }) => names.includes(name) && state !== 'absent');
     await until('the end of sandboxes', async () => (await left()).length === 0, { timeoutMs: 180_000, everyMs: 50 });
     await Promise.all(names.map((name) => rm(join(this.#source, `${name}.toml`))));
+  }
+
+  /** Does something while the controller stands still: bare calls are not to pay for its looking at what they make. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    process.kill(this.pid, 'SIGSTOP');
+    try {
+      return await work();
+    } finally {
+      process.kill(this.pid, 'SIGCONT');
+      // What it missed is behind it when it answers a second time.
+      await this.api.status();
+      await sleep(600);
+      await this.api.reconcile();
+    }
   }
 
   /** Requests that the controller has sent to Incus since its start, by method. */
