@@ -110,7 +110,7 @@ export class LabController implements AsyncDisposable {
       return last !== undefined && is(last) ? last : undefined;
     };
     try {
-      return await until(`sandbox ${name}`, look, { timeoutMs: 30_000, everyMs: 25, ...options });
+      return await until(`sandbox ${name}`, look, { timeoutMs: 30_000, everyMs: 50, ...options });
     } catch (error) {
       throw new Error(`${name} is ${JSON.stringify(last, null, 1)}\n${this.#lastWords()}`, { cause: error });
     }
@@ -132,7 +132,7 @@ export class LabController implements AsyncDisposable {
   /** Waits until nobody speaks of a sandbox any more and Incus has no instance of it. */
   async gone(name: string): Promise<void> {
     const isGone = async () => (await this.sandbox(name)) === undefined && !(await this.instances()).has(`coi-${name}`);
-    await until(`${name} to be gone`, isGone, { timeoutMs: 40_000, everyMs: 50 }).catch((error: unknown) => {
+    await until(`${name} to be gone`, isGone, { timeoutMs: 40_000, everyMs: 100 }).catch((error: unknown) => {
       throw new Error(this.#lastWords(), { cause: error });
     });
   }
