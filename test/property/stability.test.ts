@@ -23,20 +23,23 @@ const manifests: readonly (readonly [what: string, changes: Partial<Sandbox>])[]
   ['orphaned', { policy: { ...policy, deletion: 'orphan' } }],
 ];
 
-/** Explored with two events from every world where a run is whole: there are ten times as many states as with one. */
+/** Explored from every world, and where a run is whole with two events: there are ten times as many states as with one. */
 const thorough = new Set(manifests.slice(0, 3).map(([what]) => what));
 
 describe('from every world, whatever happens around it, the controller rests with everything as declared', () => {
   it.each(manifests)(
-    'one sandbox: %s',
+    `one sandbox: %s (seed ${seed})`,
     (what, changes) => {
       const explorer = new Explorer();
+      const random = seededRandom(seed);
       const budget = isFull && thorough.has(what) ? 2 : 1;
-      for (const choice of choices) explorer.explore(worldOf({ a: choice }, changes), budget, label(choice));
+      const share = isFull || thorough.has(what) ? 1 : 0.2;
+      const sample = choices.filter(() => random() < share);
+      for (const choice of sample) explorer.explore(worldOf({ a: choice }, changes), budget, label(choice));
       expect(choices.length).toBeGreaterThan(700);
-      expect(explorer.tally.states).toBeGreaterThan(5_000);
+      expect(explorer.tally.states).toBeGreaterThan(2_000);
     },
-    120_000,
+    300_000,
   );
 
   it('two sandboxes at a time, while nothing happens', () => {
@@ -46,7 +49,7 @@ describe('from every world, whatever happens around it, the controller rests wit
     for (const a of choices)
       for (const b of others) explorer.explore(worldOf({ a, b }), 0, `${label(a)} beside ${label(b)}`);
     expect(explorer.tally.states).toBeGreaterThan(600);
-  }, 120_000);
+  }, 300_000);
 
   it(`two sandboxes, random ways with up to four events (seed ${seed})`, () => {
     const random = seededRandom(seed);
@@ -58,5 +61,5 @@ describe('from every world, whatever happens around it, the controller rests wit
       explorer.walk(start, { happenings: 4, random, label: `${count}: ${what}, ${label(a)} beside ${label(b)}` });
     }
     expect(explorer.tally.moves).toBeGreaterThan(3_000);
-  }, 120_000);
+  }, 300_000);
 });
