@@ -35,6 +35,8 @@ export async function create(
     intent: { kind: 'create', at: hands.clock.now() },
     halted: false,
   } as const;
+  // What an earlier attempt with this uid achieved says nothing about this one.
+  hands.reservations.unmarkCreated(reservation.uid);
   const body = createBody(manifest, view, { stamp, start });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);

@@ -53,6 +53,11 @@ export class Reservations {
     this.#created.add(uid);
   }
 
+  /** A creation begins anew: until it succeeds, what there is may be half-made. */
+  unmarkCreated(uid: string): void {
+    this.#created.delete(uid);
+  }
+
   wasCreated(uid: string): boolean {
     return this.#created.has(uid);
   }

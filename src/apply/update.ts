@@ -1,4 +1,5 @@
 import jsonpatch, { type Operation } from 'fast-json-patch';
+import { Problem } from '../base/problem.ts';
 import { renderStamp, type Stamp } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
 import type { Task } from './hands.ts';
@@ -37,8 +38,20 @@ type Editable = Pick<
 function patched({ instance }: Target, operations: readonly Operation[]): Editable {
   const { config, devices, profiles, architecture, ephemeral, description } = instance;
   const document = { config, devices, profiles };
-  const { newDocument } = jsonpatch.applyPatch(structuredClone(document), [...operations], true, false);
-  return { ...newDocument, architecture, ephemeral, description };
+  return { ...applied(document, operations), architecture, ephemeral, description };
+}
+
+function applied<T>(document: T, operations: readonly Operation[]): T {
+  try {
+    return jsonpatch.applyPatch(structuredClone(document), [...operations], true, false).newDocument;
+  } catch (cause) {
+    throw new Problem({
+      code: 'step.stale-patch',
+      message: 'What was to be changed is not as it was a moment ago',
+      retry: 'conflict',
+      cause,
+    });
+  }
 }
 
 function withoutEmpty(config: Readonly<Record<string, string>>): Record<string, string> {

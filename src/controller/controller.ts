@@ -104,6 +104,7 @@ export class Controller {
       bridge,
       overrides,
       desired: (name: string) => this.desired.of(name),
+      now: () => clock.now(),
     };
     this.network = new NetworkReconciler({ ...policies, firewall, clock });
     this.worlds = new WorldBuilder({

@@ -3,6 +3,7 @@ import type { InstanceCache } from '../observe/instances.ts';
 import { heldNames, pruneVerdicts, type Missing } from '../plan/guard.ts';
 import type { Desired, PruneVerdict } from '../plan/world.ts';
 import type { Manifest, Policy } from '../spec/sandbox.ts';
+import { trackAbsence } from '../source/absence.ts';
 import { mergeReads } from '../source/merge.ts';
 import type { Source, SourceRead } from '../source/source.ts';
 
@@ -20,7 +21,7 @@ interface Kept extends SourceState {
   /** The newest manifests that are known, also while the source cannot be read. */
   readonly manifests: ReadonlyMap<string, Manifest>;
   readonly tombstones: ReadonlySet<string>;
-  readonly missing: ReadonlyMap<string, Omit<Missing, 'deletion'>>;
+  readonly missing: readonly Missing[];
 }
 
 /**
@@ -51,29 +52,14 @@ export class DesiredState {
       completeAt: read.kind === 'complete' ? now : before?.completeAt,
       manifests: known.manifests,
       tombstones: known.tombstones,
-      missing: read.kind === 'complete' ? this.#absent(source.id, read, before, now) : (before?.missing ?? new Map()),
+      missing: trackAbsence({ previous: before?.missing ?? [], read, owned: this.#owned(source.id), now }),
     };
     this.#kept.set(source.id, kept);
+    // A confirmation is for one deletion: a name that is declared again, or gone, starts from nothing.
+    this.#confirmed = new Set(this.missing().filter((name) => this.#confirmed.has(name)));
     const old = this.#merged.manifests;
     this.#merged = mergeReads([...this.#kept.values()]);
     return changes(old, this.#merged.manifests, [kept, before]);
-  }
-
-  #absent(
-    id: string,
-    read: Extract<SourceRead, { kind: 'complete' }>,
-    before: Kept | undefined,
-    now: number,
-  ): Kept['missing'] {
-    const absent = [...this.#owned(id).keys()].filter(
-      (name) => !read.manifests.has(name) && !read.tombstones.has(name),
-    );
-    return new Map(
-      absent.map((name) => {
-        const seen = before?.missing.get(name);
-        return [name, { name, since: seen?.since ?? now, reads: (seen?.reads ?? 0) + 1 }];
-      }),
-    );
   }
 
   /** Sandboxes whose instance carries a source's stamp, with what is to follow when they are no longer declared. */
@@ -126,12 +112,12 @@ export class DesiredState {
 
   #verdicts({ source, read, missing }: Kept): Map<string, PruneVerdict> {
     const owned = this.#owned(source.id);
-    const still = [...missing.values()].filter(({ name }) => owned.has(name));
+    const still = missing.filter(({ name }) => owned.has(name));
     return pruneVerdicts({
       read: read.kind === 'complete' ? read : { kind: read.kind, message: faultOf(read) },
       sentinel: read.kind !== 'failed' && read.sentinel,
       owned: owned.size,
-      missing: still.map((each) => ({ ...each, deletion: owned.get(each.name) ?? 'delete' })),
+      missing: still,
       confirmed: this.#confirmed,
       now: this.#now(),
     });
@@ -171,12 +157,12 @@ export class DesiredState {
 
   /** Whether a source lacked something that only a second read can confirm. */
   wantsSecondRead(id: string): boolean {
-    return [...(this.#kept.get(id)?.missing.values() ?? [])].some(({ reads }) => reads < 2);
+    return this.#kept.get(id)?.missing.some(({ reads }) => reads < 2) ?? false;
   }
 
   /** Names that some source waits to delete. */
   missing(): string[] {
-    return [...this.#kept.values()].flatMap(({ missing }) => [...missing.keys()]);
+    return [...this.#kept.values()].flatMap(({ missing }) => missing.map(({ name }) => name));
   }
 }
 
@@ -195,6 +181,6 @@ function changes(
   });
   return new Set([
     ...changed,
-    ...states.flatMap((state) => (state ? [...state.tombstones, ...state.missing.keys()] : [])),
+    ...states.flatMap((state) => (state ? [...state.tombstones, ...state.missing.map(({ name }) => name)] : [])),
   ]);
 }

@@ -2,9 +2,9 @@ import type { Reservations } from '../apply/reservations.ts';
 import type { Bridge, NetworkPolicy } from '../network/policy.ts';
 import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf } from '../observe/owned.ts';
-import type { Override } from '../plan/override.ts';
+import { activeOverrides, type Override } from '../plan/override.ts';
+import { policyMode } from '../plan/rules.ts';
 import type { Desired } from '../plan/world.ts';
-import type { NetworkMode } from '../spec/sandbox.ts';
 
 /** What decides the policy of a sandbox. */
 export interface PolicyInputs {
@@ -13,6 +13,8 @@ export interface PolicyInputs {
   readonly bridge: Bridge;
   readonly desired: (sandbox: string) => Desired;
   readonly overrides: (sandbox: string) => readonly Override[];
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 /**
@@ -24,14 +26,9 @@ export function policyOf(inputs: PolicyInputs, { owner }: SeenInstance): Network
   const { stamp } = owner;
   const endpoint = endpointOf(stamp, inputs.bridge);
   if (!endpoint || !stamp.applied) return undefined;
-  const isQuarantined = inputs.overrides(stamp.name).some(({ kind }) => kind === 'quarantine');
-  const mode = isQuarantined ? 'none' : declaredMode(inputs, stamp.name, stamp.applied.network);
+  const overrides = activeOverrides(inputs.overrides(stamp.name), undefined, inputs.now());
+  const mode = policyMode(stamp.applied.network, { desired: inputs.desired(stamp.name), overrides });
   return { uid: stamp.uid, endpoint, mode };
-}
-
-function declaredMode({ desired }: PolicyInputs, sandbox: string, applied: NetworkMode): NetworkMode {
-  const wish = desired(sandbox);
-  return wish.kind === 'declared' ? wish.manifest.sandbox.network.mode : applied;
 }
 
 /** The policies of everything that exists or is about to: all that the tables may hold. */

@@ -117,7 +117,7 @@ export class WorldBuilder {
       instance: owned.filter((seen) => !isTombstone(seen)).map(convert)[0],
       tombstone: owned.filter(isTombstone).map(convert)[0],
       nameTaken: manifest && this.#nameTaken(manifest),
-      reservation: manifest && this.#reservation(manifest),
+      reservation: manifest ? this.#reservation(manifest) : from.reservations.of(sandbox),
       networkReady: from.networkReady(),
       workspace: details.workspace,
       imageExists: details.imageExists,

@@ -64,7 +64,8 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const desired = desiredView(manifest.sandbox, instance.endpoint, world.placement);
   const all = differences(instance, desired, instance.stamp.applied);
   const enforced = all.filter((each) => isEnforced(each, manifest));
-  const wanted = enforced.filter(({ path }) => !world.fighting.includes(path));
+  // Isolation is not given up to whoever is more stubborn.
+  const wanted = enforced.filter(({ path, security }) => security || !world.fighting.includes(path));
   const rules = repairRules(world);
   const change = changeSteps(world, aim, { instance, desired, wanted });
   const seen = {

@@ -1,4 +1,5 @@
 import jsonpatch, { type Operation } from 'fast-json-patch';
+import { isOpeningKey } from './opening.ts';
 import { liveView, normaliseView, type LiveInstance, type View } from './view.ts';
 
 /** How a difference can be carried out, from least to most disruptive. */
@@ -37,6 +38,7 @@ export function differences(live: LiveInstance, desired: View, applied: View | u
   const before = applied ? normaliseView(applied) : undefined;
   const updated = before ? new Set(jsonpatch.compare(before, want).map(({ path }) => path)) : undefined;
   const isUpdate = (path: string) => updated === undefined || [...updated].some((changed) => overlaps(changed, path));
+  const isOpening = (path: string) => opens(path, [want, ...(before ? [before] : [])]);
   return operationsBetween(have, want)
     .toSorted((a, b) => a.path.localeCompare(b.path))
     .map((operation) => ({
@@ -44,8 +46,16 @@ export function differences(live: LiveInstance, desired: View, applied: View | u
       path: operation.path,
       change: classOf(operation.path),
       origin: isUpdate(operation.path) ? 'update' : 'drift',
-      security: securityPrefixes.some((prefix) => operation.path.startsWith(prefix)),
+      security: securityPrefixes.some((prefix) => operation.path.startsWith(prefix)) || isOpening(operation.path),
     }));
+}
+
+/** Whether something was added by somebody else that is only looked at because it opens the sandbox. */
+function opens(path: string, views: readonly View[]): boolean {
+  const [, kind, part = ''] = path.split('/');
+  const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+  if (kind === 'config') return isOpeningKey(name);
+  return kind === 'devices' && !views.some(({ devices }) => Object.hasOwn(devices, name));
 }
 
 /** Profiles count by their place in a list, so their operations would depend on each other: they are replaced as a whole. */

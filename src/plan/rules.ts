@@ -1,11 +1,12 @@
 import type { NetworkMode } from '../spec/sandbox.ts';
-import type { Override } from './override.ts';
+import { activeOverrides, type Override } from './override.ts';
 import type { Step } from './step.ts';
 import { stepOn } from './steps.ts';
 import type { Desired, OwnedInstance, World } from './world.ts';
 
 /** Rules of an instance are put right whatever else holds: also while nothing is known about its manifest. */
-export function repairRules({ instance, desired, overrides }: World): Step[] {
+export function repairRules({ instance, desired, overrides: all, now }: World): Step[] {
+  const overrides = activeOverrides(all, undefined, now);
   if (instance?.rules !== 'drifted' || !instance.endpoint || !instance.stamp.applied) return [];
   return [rulesStep(instance, policyMode(instance.stamp.applied.network, { desired, overrides }))];
 }

@@ -1,5 +1,6 @@
 import { parseSize } from '../base/units.ts';
 import type { NetworkMode, Policy } from '../spec/sandbox.ts';
+import { isOpeningDevice, isOpeningKey } from './opening.ts';
 
 /**
  * The part of an instance that coi manages, in one form for what is desired, what was applied and what is live.
@@ -24,8 +25,9 @@ export interface LiveInstance {
 }
 
 /**
- * The managed part of a live instance: exactly the keys that `desired` or `applied` speak of. Keys that somebody else set
- * and that coi never did are not looked at. What Incus cannot show (image alias, agent) is taken from `applied`.
+ * The managed part of a live instance: the keys that `desired` or `applied` speak of, and whatever else opens it to the
+ * host or the network. Other keys that somebody else set and that coi never did are not looked at. What Incus cannot show
+ * (image alias, agent) is taken from `applied`.
  */
 export function liveView(live: LiveInstance, desired: View, applied: View | undefined): View {
   const { image, network, agent, deletion } = applied ?? desired;
@@ -35,14 +37,18 @@ export function liveView(live: LiveInstance, desired: View, applied: View | unde
     agent,
     deletion,
     profiles: live.profiles,
-    config: pick(live.config, [desired.config, applied?.config ?? {}]),
-    devices: pick(live.devices, [desired.devices, applied?.devices ?? {}]),
+    config: pick(live.config, [desired.config, applied?.config ?? {}], isOpeningKey),
+    devices: pick(live.devices, [desired.devices, applied?.devices ?? {}], (_, device) => isOpeningDevice(device)),
   };
 }
 
-function pick<T>(from: Readonly<Record<string, T>>, keysOf: readonly object[]): Record<string, T> {
+function pick<T>(
+  from: Readonly<Record<string, T>>,
+  keysOf: readonly object[],
+  isManaged: (key: string, value: T) => boolean,
+): Record<string, T> {
   const keys = new Set(keysOf.flatMap((each) => Object.keys(each)));
-  return Object.fromEntries(Object.entries(from).filter(([key]) => keys.has(key)));
+  return Object.fromEntries(Object.entries(from).filter(([key, value]) => keys.has(key) || isManaged(key, value)));
 }
 
 /** Bring values that Incus treats as the same into one form, so that they never count as drift. */

@@ -78,7 +78,8 @@ async function answer(init: AdminInit, request: IncomingMessage, response: Serve
     if (!method) throw unknownRequest(name);
     send(response, 200, { result: (await method(init.api, options as never, response, gone.signal)) ?? null });
   } catch (error) {
-    fail(init, response, error);
+    // An answer that nobody waits for any more is no failure.
+    if (!gone.signal.aborted || response.writableFinished) fail(init, response, error);
   }
 }
 
@@ -117,9 +118,17 @@ async function streamEvents(api: ControlApi, { options, response, signal }: Even
   response.writeHead(200, { 'content-type': 'application/jsonl' });
   response.flushHeaders();
   for await (const record of api.events({ ...(options as object), signal })) {
-    if (!response.write(`${JSON.stringify(record)}\n`)) await once(response, 'drain', { signal });
+    if (!response.write(`${JSON.stringify(record)}\n`)) await drained(response, signal);
+    if (signal.aborted) return;
   }
   response.end();
+}
+
+async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  await once(response, 'drain', { signal }).catch((error: unknown) => {
+    // Whoever asked has left: there is nobody to tell.
+    if (!signal.aborted) throw error;
+  });
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -16,7 +16,7 @@ import {
 import { takeSnapshot, type Snapshot } from './snapshot.ts';
 import type { ParseManifests, Source, SourceRead } from './source.ts';
 import { isOpenToAll, unreadable, worldWritable } from './trusted-file.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import { watchDirectory } from './watch.ts';
 
 /** What a source of files needs. */

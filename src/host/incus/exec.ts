@@ -9,7 +9,7 @@ import { IncusError } from './errors.ts';
 import type { CallOptions } from './instances.ts';
 import type { StartedOperation } from './operation.ts';
 import type { Operations } from './operations.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../../base/until-aborted.ts';
 
 /** As whom and where a program runs. */
 export interface ExecPlace extends CallOptions {
