@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { plan } from '../../src/plan/plan.ts';
 import type { Stamp } from '../../src/plan/stamp.ts';
-import type { Desired, PruneVerdict } from '../../src/plan/world.ts';
+import type { Desired, OwnedInstance, PruneVerdict } from '../../src/plan/world.ts';
 import type { Policy } from '../../src/spec/sandbox.ts';
 import { endpoint, manifest, names, now, nameOf, override, owned, tombstoned, uid, world } from './given.ts';
 
@@ -273,6 +273,44 @@ describe('changes by hand', () => {
     const instance = owned(observed, { config: { ...owned(observed).config, 'security.privileged': 'true' } });
     const [step] = plan(world(observed, { instance })).steps;
     expect(step).toMatchObject({ action: { kind: 'update' }, security: true });
+  });
+
+  const added: [string, Partial<Pick<OwnedInstance, 'config' | 'devices'>>][] = [
+    ['a second interface', { devices: { eth1: { type: 'nic', network: 'other' } } }],
+    ['a proxy', { devices: { out: { type: 'proxy', listen: 'tcp:127.0.0.1:1', connect: 'tcp:127.0.0.1:22' } } }],
+    ['a directory of the host', { devices: { 'a/b': { type: 'disk', source: '/', path: '/host' } } }],
+    ['a device of the host', { devices: { mem: { type: 'unix-char', source: '/dev/mem' } } }],
+    ['settings of the container runtime', { config: { 'raw.lxc': 'lxc.mount.auto = proc:rw' } }],
+    ['nesting', { config: { 'security.nesting': 'true' } }],
+    ['system calls', { config: { 'security.syscalls.intercept.mount': 'true' } }],
+  ];
+  it.each(added)('that open it are taken back, also where drift is observed or fought over: %s', (_, more) => {
+    const observed = manifest({ policy: { ...policy, drift: 'observe' } });
+    const { config, devices } = owned(observed);
+    const opened = { config: { ...config, ...more.config }, devices: { ...devices, ...more.devices } };
+    const instance = owned(observed, opened);
+    const { drift, steps } = plan(world(observed, { instance }));
+    expect(drift).toHaveLength(1);
+    expect(steps[0]).toMatchObject({
+      action: { kind: 'update' },
+      security: true,
+      patch: [{ op: 'remove', path: drift[0] }],
+    });
+    expect(plan(world(observed, { instance, fighting: drift })).steps[0]).toEqual(steps[0]);
+    expect(plan(world(observed, { instance, overrides: [override.suspend] })).steps).toEqual([steps[0]]);
+  });
+
+  it('that open nothing are left alone: volumes, kept-out devices, further protection', () => {
+    const { config, devices } = owned(plain);
+    const instance = owned(plain, {
+      config: { ...config, 'security.protection.shift': 'true' },
+      devices: {
+        ...devices,
+        data: { type: 'disk', pool: 'default', source: 'data', path: '/data' },
+        usb: { type: 'none' },
+      },
+    });
+    expect(plan(world(plain, { instance }))).toMatchObject({ steps: [], drift: [] });
   });
 
   it('of keys that coi does not manage are left alone', () => {

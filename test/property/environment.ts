@@ -64,9 +64,13 @@ const byHand: Record<string, Event> = {
   break: power(['running', 'frozen'], 'other'),
   'set a limit': config({ 'limits.memory': '1GiB', 'limits.cpu': '7' }),
   'make it privileged': config({ 'security.privileged': 'true' }),
+  'let it nest': config({ 'security.nesting': 'true' }),
   unprotect: config({ 'security.protection.delete': '' }),
   'remove its interface': onInstance((state, target) =>
     edit(state, target, { devices: { root: target.devices['root'] ?? {} } }),
+  ),
+  'add an interface': onInstance((state, target) =>
+    edit(state, target, { devices: { ...target.devices, eth1: { type: 'nic', network: 'other' } } }),
   ),
   'add a profile': onInstance((state, target) => edit(state, target, { profiles: ['default'] })),
   delete: onInstance((state, target) => ({ ...state, instances: state.instances.filter((each) => each !== target) })),

@@ -59,6 +59,8 @@ const edits = fc.dictionary(
     'boot.autostart',
     'user.note',
     'limits.processes',
+    'raw.lxc',
+    'security.nesting',
   ),
   fc.constantFrom('1GiB', '1073741824', 'true', 'TRUE', 'on', 'false', 'no', '2', ''),
 );

@@ -46,7 +46,14 @@ function believesAbsence({ desired, tombstone }: World, { action, precondition }
   assert(verdict.kind === 'allowed', `${rule}: ${action.kind} against the guard's verdict`);
 }
 
-const isolating = ['/devices/eth0', '/config/security.', '/config/boot.autostart', '/profiles'];
+const isolating = [
+  '/devices/eth0',
+  '/devices/eth1',
+  '/config/raw.',
+  '/config/security.',
+  '/config/boot.autostart',
+  '/profiles',
+];
 
 /** S6: while suspended only what isolation needs goes on, and it takes nothing else along. */
 function respectsSuspension({ overrides }: World, { action, security }: Step): void {
