@@ -41,6 +41,9 @@ const lookPollMs = 20;
 /** Links that came or went are looked at together. */
 const linkDelayMs = 2_000;
 
+/** Rules of instances that vanished are looked for together, and after those of our own deletions are removed. */
+const vanishedDelayMs = 1_000;
+
 /** What is told to whoever wants to know: metrics, log, notifications. */
 export interface Listeners {
   readonly onTransition: (transition: Transition) => void;
@@ -92,7 +95,9 @@ export class Controller {
     this.#firewall = firewall;
     const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
-    this.instances = new InstanceCache(incus.instances);
+    this.instances = new InstanceCache(incus.instances, () => {
+      this.queue.add(networkKey, { priority: 'event', afterMs: vanishedDelayMs });
+    });
     this.desired = new DesiredState(this.instances, () => clock.now());
     this.#images = new ImageAliases(
       async (alias, signal) => (await incus.images.resolve(alias, { signal })) !== undefined,

@@ -21,13 +21,16 @@ export interface SeenInstance {
  */
 export class InstanceCache {
   readonly #reader: InstanceReader;
+  readonly #onVanished: () => void;
   #seen = new Map<string, SeenInstance>();
   #bySandbox: Map<string, SeenInstance[]> | undefined;
   readonly #doubted = new Set<string>();
   #listedAt: number | undefined;
 
-  constructor(reader: InstanceReader) {
+  /** @param onVanished called after an owned instance was found missing: what it leaves on the host is to go, too */
+  constructor(reader: InstanceReader, onVanished: () => void = () => undefined) {
     this.#reader = reader;
+    this.#onVanished = onVanished;
   }
 
   /** Wall clock of the last complete list, milliseconds; undefined before the first: absence means nothing until then. */
@@ -47,6 +50,7 @@ export class InstanceCache {
     this.#seen = new Map(list.map((instance) => [instance.name, seen(instance, undefined)]));
     this.#bySandbox = undefined;
     this.#listedAt = now;
+    if ([...before].some(([name, old]) => isOwned(old) && !this.#seen.has(name))) this.#onVanished();
     return changedNames(before, this.#seen);
   }
 
@@ -56,7 +60,9 @@ export class InstanceCache {
     const found = await this.#find(name, signal);
     this.#bySandbox = undefined;
     if (!found) {
+      const before = this.#seen.get(name);
       this.#seen.delete(name);
+      if (isOwned(before)) this.#onVanished();
       return undefined;
     }
     const fresh = seen(found.value, found.etag);
@@ -111,6 +117,10 @@ export class InstanceCache {
 
 function seen(instance: Instance, etag: string | undefined): SeenInstance {
   return { instance, owner: classify(instance), etag };
+}
+
+function isOwned(instance: SeenInstance | undefined): boolean {
+  return instance?.owner.kind === 'owned';
 }
 
 function isGone(error: unknown): boolean {
