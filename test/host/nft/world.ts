@@ -157,26 +157,9 @@ export class World implements AsyncDisposable {
   }
 
   agent(namespace: string): Agent {
-    const child = fork(fileURLToPath(new URL('agent.ts', import.meta.url)), {
-      execPath: 'nsenter',
-      execArgv: [`--net=/run/netns/${namespace}`, process.execPath],
-    });
+    const { agent, child } = startAgent(`/run/netns/${namespace}`);
     this.#children.push(child);
-    const waiting = new Map<number, PromiseWithResolvers<unknown>>();
-    child.on('message', ({ id, answer, error }: { id: number; answer?: unknown; error?: string }) => {
-      if (error === undefined) waiting.get(id)?.resolve(answer);
-      else waiting.get(id)?.reject(new Error(error));
-    });
-    child.on('exit', () => waiting.forEach(({ reject }) => reject(new Error(`the agent in ${namespace} ended`))));
-    let next = 0;
-    return {
-      order(order) {
-        const answer = Promise.withResolvers<unknown>();
-        waiting.set(next, answer);
-        child.send({ id: next++, order });
-        return answer.promise;
-      },
-    };
+    return agent;
   }
 
   async #namespace(name: string): Promise<void> {
@@ -190,6 +173,28 @@ export class World implements AsyncDisposable {
     for (const child of this.#children) child.kill('SIGKILL');
     for (const name of this.#namespaces) await execa('ip', ['netns', 'delete', name]);
   }
+}
+
+/** Starts an agent in a network namespace, given by its path. */
+export function startAgent(netns: string): { agent: Agent; child: ChildProcess } {
+  const child = fork(fileURLToPath(new URL('agent.ts', import.meta.url)), {
+    execPath: 'nsenter',
+    execArgv: [`--net=${netns}`, process.execPath],
+  });
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  child.on('message', ({ id, answer, error }: { id: number; answer?: unknown; error?: string }) => {
+    if (error === undefined) waiting.get(id)?.resolve(answer);
+    else waiting.get(id)?.reject(new Error(error));
+  });
+  child.on('exit', () => waiting.forEach(({ reject }) => reject(new Error(`the agent in ${netns} ended`))));
+  let next = 0;
+  const order = (wish: Order): Promise<unknown> => {
+    const answer = Promise.withResolvers<unknown>();
+    waiting.set(next, answer);
+    child.send({ id: next++, order: wish });
+    return answer.promise;
+  };
+  return { agent: { order }, child };
 }
 
 /** Several ip commands in one run. */
