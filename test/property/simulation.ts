@@ -89,6 +89,7 @@ function inputsOf(state: State): PolicyInputs {
     reservations: { all: () => Object.values(state.memory.reservations) },
     desired: (name: string) => state.desired[name] ?? { kind: 'deleted' },
     overrides: (name: string) => state.overrides[name] ?? [],
+    now: () => now,
   };
   return inputs as unknown as PolicyInputs;
 }
