@@ -148,7 +148,7 @@ function serveStale({ stage, plan, random, fire }: FaultContext): void {
     if (call.isWrite || !call.path.startsWith('/1.0/instances')) return answer;
     const older = history.get(call.path) ?? [];
     const others = older.filter(({ body }) => !body.equals(answer.body));
-    history.set(call.path, [...older.filter(({ body }) => body.equals(answer.body) === false), answer].slice(-6));
+    history.set(call.path, [...others, answer].slice(-6));
     const old = others.at(-between(random, 1, Math.max(1, others.length)));
     if (!isArmed || left === 0 || !old) return answer;
     left -= 1;

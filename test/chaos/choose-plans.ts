@@ -10,7 +10,7 @@ import { slowWorkloads, workloads, type Workload } from './workloads.ts';
 const slowFaults = ['overdue', 'overdue-read'];
 
 /** A plan whose index is not known yet: how far it is into the workload, from 0 to 1. */
-interface Sketch {
+export interface Sketch {
   readonly workload: Workload;
   readonly fault: Fault;
   readonly share: number;

@@ -71,10 +71,11 @@ function cut({ stage, plan, fire, beside }: FaultContext, forMs: number): void {
     if (number > at) return send();
     fire();
     tap.isCut = true;
-    beside(
-      sleep(forMs).then(() => {
-        tap.isCut = false;
-      }),
-    );
+    beside(mend(tap, forMs));
   };
+}
+
+async function mend(tap: { isCut: boolean }, afterMs: number): Promise<void> {
+  await sleep(afterMs);
+  tap.isCut = false;
 }

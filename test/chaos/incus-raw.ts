@@ -58,7 +58,7 @@ export class RawIncus implements Disposable {
         try {
           resolve(JSON.parse(text) as Envelope);
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     });
@@ -75,7 +75,7 @@ export class RawIncus implements Disposable {
       try {
         await act();
         return true;
-      } catch (error) {
+      } catch {
         // Whatever the controller does meanwhile may be in the way; a plan tells whether its edit took place.
         if (performance.now() > deadline) return false;
         await sleep(25);

@@ -30,10 +30,13 @@ export interface PlanRun {
   readonly isPatient: boolean;
 }
 
+/** So long a person waits before putting right what only a person can, in milliseconds. */
+const stuckMs = 2_000;
+
 interface Course {
   firedAt: number | undefined;
   slowestMs: number;
-  heal: (() => Promise<void>) | undefined;
+  heal: { readonly since: number; readonly act: () => Promise<void> } | undefined;
   undo: (() => Promise<void>)[];
   readonly beside: Promise<unknown>[];
   readonly problems: string[];
@@ -51,6 +54,7 @@ export async function runPlan(run: PlanRun): Promise<PlanResult> {
   if (fault.at !== 'phase') await fault.arm(context);
   await runPhases(run, course, context);
   await Promise.all(course.beside);
+  await healOnce(course);
   course.problems.push(...stage.sampler.unprotected.slice(before).map((each) => `unprotected: ${each}`));
   const foreign = await stage.foreignChanges();
   if (foreign !== '') course.problems.push(`somebody else's things were changed:\n${foreign}`);
@@ -74,7 +78,7 @@ function contextOf({ stage, plan, prefix }: PlanRun, course: Course): FaultConte
     prefix,
     random: seededRandom(plan.seed),
     fire: () => (course.firedAt ??= performance.now()),
-    onStuck: (heal) => (course.heal = heal),
+    onStuck: (act) => (course.heal = { since: performance.now(), act }),
     onPhaseEnd: (undo) => course.undo.push(undo),
     beside: (work) => course.beside.push(work),
   };
@@ -87,7 +91,7 @@ async function runPhases(run: PlanRun, course: Course, context: FaultContext): P
     const phaseBegan = performance.now();
     await declare(stage, phase, prefix);
     if (fault.at === 'phase' && plan.index === `p${number + 1}`) await fault.arm(context);
-    const onStuck = () => healOnce(course);
+    const onStuck = () => healOnce(course, stuckMs);
     const difference = await converge({ stage, expected: reference.worlds[number]!, isPatient, onStuck });
     // Only now is it certain that what goes on beside has not changed the world again.
     if (difference === '' && course.beside.length > 0) await settleBeside(run, course, number);
@@ -106,17 +110,19 @@ async function runPhases(run: PlanRun, course: Course, context: FaultContext): P
 async function settleBeside({ stage, reference, isPatient }: PlanRun, course: Course, number: number): Promise<void> {
   await Promise.all(course.beside.splice(0));
   await stage.kick();
-  const onStuck = () => healOnce(course);
+  const onStuck = () => healOnce(course, stuckMs);
   const difference = await converge({ stage, expected: reference.worlds[number]!, isPatient, onStuck });
   if (difference !== '')
     course.problems.push(`phase ${number + 1} did not stay:\n${difference}\n${stage.controller.log.slice(-5_000)}`);
 }
 
-async function healOnce(course: Course): Promise<void> {
+/** Puts right what only a person can, once it has been there for a while and the controller had time to err. */
+async function healOnce(course: Course, notBeforeMs = 0): Promise<void> {
   const { heal } = course;
+  if (!heal || performance.now() - heal.since < notBeforeMs) return;
   course.heal = undefined;
   try {
-    await heal?.();
+    await heal.act();
   } catch (error) {
     course.problems.push(String(error));
   }

@@ -54,9 +54,6 @@ export const limitMs = 96_000;
 const kickEveryMs = 1_000;
 const firstKickMs = 800;
 
-/** After that long a person puts right what only a person can. */
-const stuckMs = 2_500;
-
 export interface Convergence {
   readonly stage: Stage;
   readonly expected: readonly string[];
@@ -69,7 +66,6 @@ export interface Convergence {
 export async function converge({ stage, expected, isPatient, onStuck }: Convergence): Promise<string> {
   const began = performance.now();
   let kickAt = began + firstKickMs;
-  let healAt = began + stuckMs;
   let difference = 'the world could not be seen';
   while (performance.now() < began + limitMs) {
     if (!stage.controller.alive) await restart(stage);
@@ -78,10 +74,7 @@ export async function converge({ stage, expected, isPatient, onStuck }: Converge
     if (lines) difference = differenceOf(expected, lines);
     if (difference === '') return '';
     const now = performance.now();
-    if (now > healAt) {
-      healAt = Infinity;
-      await onStuck();
-    }
+    await onStuck();
     if (now > kickAt && !isPatient) {
       kickAt = now + kickEveryMs;
       void stage.kick();

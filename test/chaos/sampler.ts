@@ -25,6 +25,8 @@ export class Sampler implements AsyncDisposable {
   readonly unprotected: string[] = [];
   /** Looks at which the tables themselves were missing: then the second layer has to hold. */
   tablesMissing = 0;
+  /** uid of every instance that was ever seen Running. */
+  readonly seenRunning = new Set<string>();
   /** Set while a test itself takes rules away. */
   isExcused = false;
   readonly #init: SamplerInit;
@@ -60,13 +62,14 @@ export class Sampler implements AsyncDisposable {
 
   #judge(links: readonly string[], instances: readonly RawInstance[], looks: readonly Rules[]): void {
     this.samples += 1;
+    const up = instances.filter(({ status, config }) => status === 'Running' && config['user.coi.uid'] !== undefined);
+    for (const { config } of up) this.seenRunning.add(config['user.coi.uid']!);
     if (looks.some(({ isLoaded }) => !isLoaded)) {
       this.tablesMissing += 1;
       return;
     }
     if (this.isExcused) return;
     const naked = links.filter((port) => !port.startsWith('coiorphan') && !looks.some(({ ports }) => ports.has(port)));
-    const up = instances.filter(({ status, config }) => status === 'Running' && config['user.coi.uid'] !== undefined);
     const bare = up.filter(({ devices }) => !looks.some((look) => covers(look, devices['eth0'] ?? {})));
     for (const port of naked) this.unprotected.push(`link ${port}`);
     for (const { name, devices } of bare) this.unprotected.push(`instance ${name} ${JSON.stringify(devices['eth0'])}`);

@@ -49,6 +49,12 @@ export class Stage implements AsyncDisposable {
     return worldLines({ instances, ruleset, links });
   }
 
+  /** Instances, rules and links of coi that are there although nothing is declared. */
+  async leftovers(): Promise<string[]> {
+    const lines = await this.world();
+    return lines.filter((line) => !line.startsWith('skeleton ') && !line.startsWith('element inet generation '));
+  }
+
   /** Remembers how somebody else's things are. */
   async rememberForeign(): Promise<void> {
     this.#foreign = await this.foreign();

@@ -67,7 +67,7 @@ function instanceLine({ name, status, config, devices, profiles, description, ep
   return JSON.stringify({
     name,
     status,
-    config: Object.fromEntries(kept.sort()),
+    config: Object.fromEntries(kept.sort(([a], [b]) => a.localeCompare(b))),
     devices,
     profiles,
     description,

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock as clock } from '../../src/base/clock.ts';
+import { openIncus } from '../../src/host/incus/client.ts';
+import { isFull } from '../helpers/full.ts';
+import { until } from '../lab/until.ts';
+import { openStage, type Stage } from './stage.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage({ name: 'wreck' });
+});
+
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]();
+});
+
+/** Milliseconds from a request to the death of the incusd that works on it. */
+const offsets = isFull ? [0, 5, 10, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 300] : [0, 15, 40, 80, 140];
+
+interface Death {
+  readonly method: 'POST' | 'DELETE';
+  /** Pattern of the path of the call that incusd dies in. */
+  readonly path: RegExp;
+  readonly afterMs: number;
+  /** Whether the controller dies with it, and with that all it remembers. */
+  readonly withController: boolean;
+}
+
+/** Lets incusd die in the next call that fits, and starts it again. @returns uids of what is there and does not run */
+async function incusdDies({ method, path, afterMs, withController }: Death): Promise<Set<string>> {
+  const { proxy, lab, controller } = stage;
+  const died = Promise.withResolvers<void>();
+  const kill = async () => {
+    await sleep(afterMs);
+    if (withController) process.kill(controller.pid, 'SIGKILL');
+    await lab.stopIncusd('SIGKILL');
+  };
+  proxy.intercept = async (call, forward) => {
+    if (call.method !== method || !path.test(call.path)) return forward();
+    proxy.reset();
+    kill().then(died.resolve, died.reject);
+    return forward();
+  };
+  await died.promise;
+  // What is left must be seen before the controller makes something new in its place.
+  if (withController) await controller.stop('SIGKILL');
+  else process.kill(controller.pid, 'SIGSTOP');
+  await lab.startIncusd();
+  const instances = await stage.incus.instances();
+  const still = instances.filter(({ status }) => status !== 'Running');
+  const left = still.flatMap(({ config }) => config['user.coi.uid'] ?? []);
+  if (!withController) process.kill(controller.pid, 'SIGCONT');
+  return new Set(left);
+}
+
+/** What Incus did with one instance name while something else went on, in order. */
+async function lifecycleOf(instance: string, act: () => Promise<void>): Promise<string[]> {
+  await using incus = openIncus({ socketPath: stage.lab.socket, clock });
+  const actions: string[] = [];
+  using _ = incus.events.on((notice) => {
+    if (notice.kind === 'lifecycle' && notice.name === instance) actions.push(notice.action);
+  });
+  await incus.events.ready(AbortSignal.timeout(10_000));
+  await act();
+  return actions;
+}
+
+async function recover(withController: boolean): Promise<void> {
+  if (withController) await stage.controller.start();
+}
+
+test.for([true, false])(
+  'a creation that incusd died in is built anew, never started; controller dead too: %s',
+  async (withController) => {
+    let wrecks = 0;
+    for (const [number, afterMs] of offsets.entries()) {
+      const name = `c${number}${withController ? 'x' : 'y'}`;
+      await stage.controller.declare(name);
+      const left = await incusdDies({ method: 'POST', path: /^\/1\.0\/instances$/, afterMs, withController });
+      wrecks += left.size;
+      const actions = await lifecycleOf(`coi-${name}`, async () => {
+        await recover(withController);
+        const kicks = setInterval(() => void stage.kick(), 500);
+        await stage.controller.ready(name, 'running').finally(() => clearInterval(kicks));
+      });
+      // Without a controller nothing happens before it is watched, so the order of all that happens is known.
+      const isWatched = withController && left.size > 0;
+      const isDeletedFirst = actions.indexOf('instance-deleted') < actions.indexOf('instance-started');
+      expect(isDeletedFirst || !isWatched).toBe(true);
+      expect([...stage.sampler.seenRunning].filter((uid) => left.has(uid))).toEqual([]);
+      await stage.controller.declare(name, 'state = "absent"');
+      await untilNothingIsLeft();
+      await stage.controller.remove(`${name}.toml`);
+    }
+    console.log(`${offsets.length} deaths of incusd during creation left ${wrecks} half-made instances`);
+    expect(wrecks).toBeGreaterThan(0);
+    expect(stage.sampler.unprotected).toEqual([]);
+  },
+);
+
+test.for([true, false])(
+  'a deletion that incusd died in is finished, nothing started; controller dead too: %s',
+  async (withController) => {
+    for (const [number, afterMs] of offsets.entries()) {
+      const name = `d${number}${withController ? 'x' : 'y'}`;
+      await stage.controller.declare(name);
+      await stage.controller.ready(name, 'running');
+      await stage.controller.declare(name, 'state = "absent"');
+      await incusdDies({ method: 'DELETE', path: /^\/1\.0\/instances\//, afterMs, withController });
+      const actions = await lifecycleOf(`coi-${name}`, async () => {
+        await recover(withController);
+        await untilNothingIsLeft();
+      });
+      expect(actions).not.toContain('instance-started');
+      await stage.controller.remove(`${name}.toml`);
+    }
+    expect(stage.sampler.unprotected).toEqual([]);
+  },
+);
+
+async function untilNothingIsLeft(): Promise<void> {
+  const look = async () => {
+    void stage.kick();
+    const left = await stage.leftovers();
+    if (left.length > 0) throw new Error(left.join('\n'));
+    return true;
+  };
+  await until('nothing to be left', look, { timeoutMs: 30_000, everyMs: 250 });
+}
