@@ -35,11 +35,11 @@ const runners: Runners = {
   tombstone: (task) => tombstone(task, tombstoneName(task.step.precondition.uid ?? '')),
   delete: deleteInstance,
   release: ({ hands }, { uid }) => letGo(hands, uid),
-  expire: ({ hands, sandbox }, { hash }) =>
+  expire: ({ hands, sandbox }, { hash, reason }) =>
     hands.setOverride(sandbox, {
       kind: 'expired',
       state: 'absent',
-      reason: 'lifetime',
+      reason,
       by: 'controller',
       at: hands.clock.now(),
       hash,

@@ -87,6 +87,8 @@ export interface ControlApi {
   plan(options: {
     readonly names?: readonly string[];
     readonly files?: readonly ManifestText[];
+    /** Whose session source the files would go to; root's unless given. */
+    readonly uid?: number;
   }): Promise<readonly PlanReport[]>;
   /** Store files in the session source of a user, all or none of them. Names that a directory declares are refused. */
   store(options: { readonly uid: number; readonly files: readonly ManifestText[] }): Promise<StoreReport>;

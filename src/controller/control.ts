@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
-import { Problem } from '../base/problem.ts';
+import { Problem, ProblemList } from '../base/problem.ts';
 import type { Override } from '../plan/override.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import { renderStamp } from '../plan/stamp.ts';
 import type { Plan } from '../plan/step.ts';
+import type { View } from '../plan/view.ts';
 import type { World } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type {
@@ -115,17 +116,18 @@ export class Control implements ControlApi {
     };
   }
 
-  async plan({ names, files = [] }: Parameters<ControlApi['plan']>[0]): Promise<readonly PlanReport[]> {
+  async plan({ names, files = [], uid = 0 }: Parameters<ControlApi['plan']>[0]): Promise<readonly PlanReport[]> {
     const { controller, lifetime, parse } = this.#init;
-    const { manifests, problems } = parse(files, 0);
-    if (problems.length > 0) throw firstOf(problems);
+    const { manifests, problems } = parse(files, uid);
+    const taken = manifests.flatMap((manifest) => this.#takenElsewhere(manifest, uid));
+    if (problems.length + taken.length > 0) throw new ProblemList([...problems, ...taken]);
     const candidates = new Map(manifests.map((manifest) => [manifest.name, manifest]));
     const wanted = names ?? (files.length > 0 ? [...candidates.keys()] : [...controller.names()]);
     const reports: PlanReport[] = [];
     for (const name of [...wanted].sort()) {
       const world = await controller.worlds.fresh(name, lifetime, candidates.get(name));
       if (names && !isKnown(world)) throw unknownName(name);
-      reports.push(reportPlan(world, planSandbox(world)));
+      reports.push(reportPlan(world, planSandbox(world), controller.liveView(world)));
     }
     return reports;
   }
@@ -309,21 +311,18 @@ function unknownName(name: string): Problem {
   });
 }
 
-function firstOf(problems: readonly Problem[]): Problem {
-  return problems[0]!;
-}
-
 function refusal(name: string, manifest: Manifest | undefined): VerbReport {
   if (!manifest) return { name, done: false, message: 'It is no longer declared and is on its way out' };
   const where = placeText(manifest.position);
   return { name, done: false, message: `It is declared in ${where}: take it out there, or hold it with coi suspend` };
 }
 
-function reportPlan(world: World, { name, steps, patch, block }: Plan): PlanReport {
+function reportPlan(world: World, { name, steps, patch, block }: Plan, live: View | undefined): PlanReport {
   return {
     name,
     steps: steps.map(reportStep),
     patch,
+    ...(live && { live }),
     ...(block && { block: { reason: block.reason, message: block.message, ...(block.hint && { hint: block.hint }) } }),
     fingerprint: fingerprint(world, steps.map(reportStep)),
   };

@@ -12,7 +12,8 @@ import { InstanceCache } from '../observe/instances.ts';
 import type { Override } from '../plan/override.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import { desiredView, type Placement } from '../plan/render-instance.ts';
-import type { View } from '../plan/view.ts';
+import { liveView, normaliseView, type View } from '../plan/view.ts';
+import type { World } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { Source } from '../source/source.ts';
 import { DesiredState } from './desired.ts';
@@ -288,6 +289,13 @@ export class Controller {
       if (ready.length + active.length === 0 && this.isObserved()) return;
       await this.#init.clock.sleep(lookPollMs, signal);
     }
+  }
+
+  /** The managed part of a declared sandbox's instance as it is now; what a plan's patch applies to. */
+  liveView({ desired, instance }: World): View | undefined {
+    if (desired.kind !== 'declared' || !instance?.endpoint) return undefined;
+    const view = desiredView(desired.manifest.sandbox, instance.endpoint, this.#init.placement);
+    return normaliseView(liveView(instance, view, instance.stamp.applied));
   }
 
   /** A uid and the view that adopting an instance stamps on it: nothing of it was ever applied but its place. */

@@ -109,7 +109,7 @@ export class WorldBuilder {
   #build(sandbox: string, desired: Desired, details: Details): World {
     const { from, now } = { from: this.#from, now: this.#from.clock.now() };
     const owned = from.instances.ofSandbox(sandbox);
-    const convert = (seen: SeenInstance) => this.#owned(seen, details.busy);
+    const convert = (seen: SeenInstance) => this.#owned(seen, desired, details.busy);
     const manifest = desired.kind === 'declared' ? desired.manifest : undefined;
     return {
       name: sandbox,
@@ -153,7 +153,7 @@ export class WorldBuilder {
     return `An instance named "${name}" exists already, and ${why}`;
   }
 
-  #owned(seen: SeenInstance, busy: string | undefined): OwnedInstance {
+  #owned(seen: SeenInstance, desired: Desired, busy: string | undefined): OwnedInstance {
     const { instance, owner } = seen;
     if (owner.kind !== 'owned') throw new Error(`instance ${instance.name} is not owned`);
     const { stamp } = owner;
@@ -166,7 +166,7 @@ export class WorldBuilder {
       createdHere: this.#from.reservations.wasCreated(stamp.uid),
       lostPower: hasLostPower(instance),
       busy,
-      rules: rulesState(policyOf(this.#from, seen), this.#from.elements()),
+      rules: rulesState(policyOf({ ...this.#from, desired: () => desired }, seen), this.#from.elements()),
       profiles: instance.profiles,
       config: instance.config,
       devices: instance.devices,

@@ -46,8 +46,15 @@ function needsRestart({ change, origin }: Difference): boolean {
   return change === 'restart' && origin === 'update';
 }
 
+/** Keys of a manifest that fields of the managed view stand for, where they have other names there. */
+const keysOf: Readonly<Record<string, string>> = {
+  '/agent': 'tool.command or prompt',
+  '/image': 'image',
+  '/devices/workspace': 'workspace',
+};
+
 function pathsOf(wanted: readonly Difference[]): string {
-  return wanted.map(({ path }) => path).join(', ');
+  return wanted.map(({ path }) => keysOf[path] ?? path).join(', ');
 }
 
 function immutableBlock(held: readonly Difference[]): Block {
@@ -59,7 +66,7 @@ function immutableBlock(held: readonly Difference[]): Block {
 
 /** One PATCH, or two where isolation is concerned: what may go on while suspended takes nothing else along. */
 function patchSteps(change: Change, restartAt: number | undefined): Step[] {
-  const isUrgent = (each: Difference) => each.security && !needsRestart(each);
+  const isUrgent = ({ security, origin }: Difference) => security && origin === 'drift';
   const urgent = change.wanted.filter(isUrgent);
   const rest = change.wanted.filter((each) => !isUrgent(each));
   return [

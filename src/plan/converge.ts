@@ -8,7 +8,7 @@ import { powerSteps } from './power.ts';
 import { repairRules } from './rules.ts';
 import { desiredView, type Reservation } from './render-instance.ts';
 import type { Action, Draft } from './step.ts';
-import { stalled, stepWithout } from './steps.ts';
+import { stalled, stepOn, stepWithout } from './steps.ts';
 import { isWreck, removeWreck, teardown } from './teardown.ts';
 import type { OwnedInstance, World } from './world.ts';
 
@@ -62,7 +62,9 @@ type Placed = OwnedInstance & { readonly endpoint: NonNullable<OwnedInstance['en
 function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const { manifest } = aim;
   const desired = desiredView(manifest.sandbox, instance.endpoint, world.placement);
-  const all = differences(instance, desired, instance.stamp.applied);
+  // What was adopted had nothing applied to it yet but its place: all of it is the manifest's doing.
+  const applied = instance.stamp.generation === 0 ? undefined : instance.stamp.applied;
+  const all = differences(instance, desired, applied);
   const enforced = all.filter((each) => isEnforced(each, manifest));
   // Isolation is not given up to whoever is more stubborn.
   const wanted = enforced.filter(({ path, security }) => security || !world.fighting.includes(path));
@@ -80,6 +82,11 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
     return { ...seen, steps: [...rules, ...teardown(instance, { why: change.recreate, now: world.now })] };
   }
   const power = powerSteps(world, aim, instance);
+  if (power.block?.reason === 'Ended' && isSpent(manifest, instance)) {
+    const expire = { kind: 'expire', hash: manifest.hash, reason: 'it ended' } as const;
+    const why = 'it ended, and is neither persistent nor to be restarted';
+    return { ...seen, steps: [stepOn(instance, expire, { why }), ...teardown(instance, { why, now: world.now })] };
+  }
   const block = change.block ?? power.block ?? fightBlock(world);
   const before = [...rules, ...change.steps, ...power.steps];
   const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
@@ -88,6 +95,11 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   if (isHeld) return { ...seen, block, steps: [...before, ...completeSteps(instance, manifest)] };
   const last = [...stampSteps({ instance, manifest, desired, changing }), ...agentSteps(world, aim, instance)];
   return { ...seen, block, steps: [...before, ...last] };
+}
+
+/** Whether it is of no more use: it stopped by itself, is not to be started again, and nobody asked to keep what is inside. */
+function isSpent({ sandbox }: Manifest, { power }: OwnedInstance): boolean {
+  return power === 'stopped' && sandbox.restart === 'never' && !sandbox.persistent;
 }
 
 function isEnforced({ origin, security }: Difference, { sandbox }: Manifest): boolean {

@@ -30,7 +30,7 @@ export interface StateInputs {
 export function effectiveState(manifest: Manifest, inputs: StateInputs): EffectiveState {
   const votes: StateVote[] = [{ state: manifest.sandbox.state, because: 'manifest' }];
   for (const override of inputs.overrides) {
-    if (override.state) votes.push({ state: override.state, because: override.reason });
+    if (override.state) votes.push({ state: override.state, because: becauseOf(override) });
   }
   if (inputs.scheduled?.state) votes.push({ state: inputs.scheduled.state, because: 'schedule' });
   const expiresAt = expiry(manifest, inputs.createdAt);
@@ -40,6 +40,10 @@ export function effectiveState(manifest: Manifest, inputs: StateInputs): Effecti
   const lowest = votes.reduce((low, vote) => (rank(vote.state) < rank(low.state) ? vote : low));
   const changes = [inputs.scheduled?.nextChangeMs, expiresAt].filter((at) => at !== undefined && at > inputs.now);
   return changes.length === 0 ? lowest : { ...lowest, changesAt: Math.min(...(changes as number[])) };
+}
+
+function becauseOf({ kind, reason, by }: Override): string {
+  return kind === 'expired' ? reason : `${kind} by ${by} ("${reason}")`;
 }
 
 function rank(state: RunState): number {

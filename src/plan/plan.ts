@@ -83,7 +83,7 @@ function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
     };
   }
   const expire = isExpiry
-    ? [stepOn(instance, { kind: 'expire', hash: manifest.hash }, { why: 'its lifetime is over' })]
+    ? [stepOn(instance, { kind: 'expire', hash: manifest.hash, reason: 'lifetime' }, { why: 'its lifetime is over' })]
     : [];
   return { steps: [...expire, ...teardown(instance, { why: becauseText(goal), now: world.now })] };
 }

@@ -40,7 +40,7 @@ export type Action =
   | { readonly kind: 'delete' }
   | { readonly kind: 'release'; readonly uid: string }
   | { readonly kind: 'agent'; readonly manifest: Manifest; readonly restart: boolean }
-  | { readonly kind: 'expire'; readonly hash: string };
+  | { readonly kind: 'expire'; readonly hash: string; readonly reason: string };
 
 export type ActionKind = Action['kind'];
 

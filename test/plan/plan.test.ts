@@ -196,8 +196,13 @@ describe('who stopped it: restart and policy.drift', () => {
     expect(names(plan(stopped(plain)))).toEqual(['start']);
   });
 
-  it('restart "never": stopped from inside, it stays so', () => {
-    expect(plan(stopped(never))).toMatchObject({ steps: [], block: { reason: 'Ended', stalled: false } });
+  it('restart "never": stopped from inside, a persistent one stays so', () => {
+    const given = stopped(manifest({ restart: 'never', persistent: true }));
+    expect(plan(given)).toMatchObject({ steps: [], block: { reason: 'Ended', stalled: false } });
+  });
+
+  it('restart "never": stopped from inside, one that is not persistent is remembered as over and deleted', () => {
+    expect(names(plan(stopped(never)))).toEqual(['expire', 'stamp', 'tombstone', 'unprotect', 'delete']);
   });
 
   it('restart "never": stopped because the host went down, it is started again', () => {
@@ -368,7 +373,7 @@ describe('changes of the manifest', () => {
   it('of the image take it down and build it anew where policy.allow is "recreate"', () => {
     const made = plan(world(allowing('recreate', { image: 'new' }), { instance: asBefore(allowing('recreate')) }));
     expect(names(made)).toEqual(wholeTeardown);
-    expect(made.steps[0]?.why).toBe('/image can only change with a new instance');
+    expect(made.steps[0]?.why).toBe('image can only change with a new instance');
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { activeOverrides } from '../../src/plan/override.ts';
 import { effectiveState } from '../../src/plan/effective-state.ts';
 import type { Plan } from '../../src/plan/step.ts';
 import type { OwnedInstance, World } from '../../src/plan/world.ts';
@@ -40,7 +41,8 @@ function undeclaredProblem({ instance, reservation }: World, desired: Undeclared
 }
 
 function declaredProblem(world: World, manifest: Manifest, { block }: Plan): string | undefined {
-  const { instance, overrides, agent, now } = world;
+  const { instance, agent, now } = world;
+  const overrides = activeOverrides(world.overrides, manifest.hash, now);
   if (block) return blockProblem(world, block.reason);
   const inputs = { overrides, scheduled: undefined, createdAt: instance?.createdAt, mayBeExtended: false, now };
   const { state } = effectiveState(manifest, inputs);
