@@ -3,7 +3,7 @@ import type { ApplyOptions } from './apply.ts';
 import { StalePlan } from './failure.ts';
 import { Problem } from '../base/problem.ts';
 import { readPlanFile } from './plan-file.ts';
-import { hasChanges } from './render-plan.ts';
+import { hasChanges, isHeld } from './render-plan.ts';
 import type { Call } from './verb.ts';
 
 /**
@@ -23,7 +23,7 @@ export async function checkPlan(api: ControlApi, { options }: Call, path: string
   const gone = saved.plans.filter(({ name }) => !now.has(name));
   const stale = [...changed, ...gone].map(({ name }) => name).toSorted();
   if (stale.length > 0) throw stalePlan(stale);
-  const held = current.filter(({ block }) => block?.reason === 'Guarded').length;
+  const held = current.filter(isHeld).length;
   if (held > 0 && (options as ApplyOptions).confirmDeletes === undefined) throw heldBack(held);
 }
 

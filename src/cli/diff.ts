@@ -5,10 +5,11 @@ import type { Io } from './io.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { requireManifests } from './read-manifests.ts';
-import { hasChanges, renderPlans } from './render-plan.ts';
+import { hasChanges, isHeld, renderPlans } from './render-plan.ts';
 import { compare } from './sort-status.ts';
 import { painter } from './style.ts';
 import type { Verb } from './verb.ts';
+import { whoCalls } from './who.ts';
 
 /** `coi diff` */
 export const diff: Verb = async ({ io, args, options }) => {
@@ -24,14 +25,14 @@ export async function askForPlans(
   { names, files }: { readonly names: readonly string[]; readonly files: readonly { file: string; text: string }[] },
 ): Promise<readonly PlanReport[]> {
   await using api = await connect(io, 'read');
-  const options = { ...(names.length > 0 && { names }), ...(files.length > 0 && { files }) };
+  const options = { ...(names.length > 0 && { names }), ...(files.length > 0 && { files, uid: whoCalls(io).uid }) };
   const plans = await withProgress(io, 'Comparing what is declared with what is there', () => api.plan(options));
   return plans.toSorted((a, b) => compare(a.name, b.name));
 }
 
 /** Exit code that tells what plans come to. */
 export function planCode(plans: readonly PlanReport[]): number {
-  if (plans.some(({ block }) => block?.reason === 'Guarded')) return planExitCodes.guard;
+  if (plans.some(isHeld)) return planExitCodes.guard;
   return plans.some(hasChanges) ? planExitCodes.changes : planExitCodes.nothing;
 }
 

@@ -16,9 +16,12 @@ export const events: Verb = async ({ io, args: [name], options }) => {
     ...(options['follow'] === true && { follow: true }),
     signal: io.signal,
   });
+  let count = 0;
   for await (const record of records) {
+    count += 1;
     io.stdout.write(options['format'] === 'json' ? jsonLine(record) : `${eventText(record)}\n`);
   }
+  if (count === 0 && name !== undefined) io.stderr.write(`coi: Nothing is recorded about "${printable(name)}"\n`);
   return 0;
 };
 

@@ -1,4 +1,4 @@
-import { unescapePathComponent, type Operation } from 'fast-json-patch';
+import { escapePathComponent, unescapePathComponent, type Operation } from 'fast-json-patch';
 import type { PlanReport } from '../controller/control-api.ts';
 import { plural } from './plural.ts';
 import { stepText } from './render-sandbox.ts';
@@ -6,7 +6,12 @@ import type { Paint, Style } from './style.ts';
 
 /** Whether something about a sandbox is not as declared, also where nothing can or may be done about it. */
 export function hasChanges({ steps, patch, block }: PlanReport): boolean {
-  return steps.length > 0 || patch.length > 0 || block?.reason === 'Guarded';
+  return steps.length > 0 || patch.length > 0 || block !== undefined;
+}
+
+/** Whether a deletion waits for somebody to confirm it. */
+export function isHeld({ block }: PlanReport): boolean {
+  return block?.reason === 'Guarded' || block?.reason === 'NeedsConfirm';
 }
 
 /** Plans as people read them. They must be printable already. */
@@ -34,10 +39,20 @@ const signs = { add: ['+', 'green'], remove: ['-', 'red'], replace: ['~', 'yello
 function renderOperation(operation: Operation, live: unknown, paint: Paint): string[] {
   const { op, path } = operation;
   if (op !== 'add' && op !== 'remove' && op !== 'replace') return [];
+  if (op === 'add' && isTable(operation.value)) {
+    const parts = Object.entries(operation.value);
+    return parts.flatMap(([key, value]) =>
+      renderOperation({ op, path: `${path}/${escapePathComponent(key)}`, value }, live, paint),
+    );
+  }
   const [sign, style]: readonly [string, Style] = signs[op];
   const before = op === 'add' ? [] : [JSON.stringify(valueAt(live, path))];
   const after = op === 'remove' ? [] : [JSON.stringify(operation.value)];
   return [paint(style, `  ${sign} ${path}: ${[...before, ...after].join(' -> ')}`)];
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function valueAt(live: unknown, path: string): unknown {

@@ -128,7 +128,7 @@ export const catalog = {
   },
   fight_heat_max: {
     type: 'gauge',
-    help: 'Repairs per minute of the field that is put right most often; above 5 it is left alone.',
+    help: 'Repairs per minute of the field that is put right most often; above 4.5 it is left alone.',
     labels: {},
   },
 

@@ -246,7 +246,7 @@ describe('coi diff', () => {
         1. update (safe): the manifest changed
         2. stop (disruptive): its agent changed
         ~ /config/limits.memory: "1GiB" -> "2GiB"
-        + /devices/data~1cache: {"path":"/cache"}
+        + /devices/data~1cache/path: "/cache"
         - /config/limits.cpu: "2"
 
       1 of 2 sandboxes would change

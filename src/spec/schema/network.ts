@@ -8,7 +8,7 @@ export const networkSection = z.strictObject({
   mode: field(z.enum(networkModes), {
     description:
       '`restricted`: the internet, but no private or special addresses, no host services beyond DHCP and DNS, and no ' +
-      'other sandbox. `open`: everything but other sandboxes. `none`: nothing. `allowlist`: only `allowed_domains`.',
+      'other sandbox. `open`: everything but other sandboxes and the services of this host. `none`: nothing. `allowlist`: only `allowed_domains`.',
     default: builtIn.networkMode,
     unbuilt: ['allowlist'],
   }),

@@ -42,7 +42,7 @@ const lifetime = z.strictObject({
 const policy = z.strictObject({
   deletion: field(z.enum(['delete', 'orphan', 'protect', 'confirm']), {
     description:
-      'What follows when the manifest is gone. `delete`: the sandbox goes. `orphan`: it stays and is no longer managed. ' +
+      'What follows when the manifest is gone. `delete`: the sandbox goes. `orphan`: it stays as it is, with its rules. ' +
       '`protect`: it stays and is reported. `confirm`: it goes once somebody confirms.',
     default: builtIn.policy.deletion,
   }),
