@@ -21,7 +21,6 @@ import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
 import { OverrideStore } from './source/overrides.ts';
-import { sessionSourceId } from './source/session-source.ts';
 import type { Settings } from './spec/settings.ts';
 
 /** What an engine is started with. */
@@ -71,7 +70,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     controller,
     overrides,
     session: sources,
-    parse: (files, uid) => sources.reader.brought(files, { source: sessionSourceId(uid), home: sources.homeOf(uid) }),
+    parse: (files, uid) => sources.brought(files, uid),
     host: () => ({ controller: init.mode, version, ...metricsAddress(init), problems: problems.map(reportProblem) }),
     isIncusUp: () => incus.events.up,
     audit: (entry) => audit.appendDurable(entry),

@@ -50,7 +50,7 @@ export interface ControlInit {
   readonly parse: (
     files: readonly ManifestText[],
     uid: number,
-  ) => { manifests: readonly Manifest[]; problems: readonly Problem[] };
+  ) => Promise<{ manifests: readonly Manifest[]; problems: readonly Problem[] }>;
   readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems'>;
   readonly isIncusUp: () => boolean;
   readonly audit: (entry: AuditEntry) => Promise<void>;
@@ -118,7 +118,7 @@ export class Control implements ControlApi {
 
   async plan({ names, files = [], uid = 0 }: Parameters<ControlApi['plan']>[0]): Promise<readonly PlanReport[]> {
     const { controller, lifetime, parse } = this.#init;
-    const { manifests, problems } = parse(files, uid);
+    const { manifests, problems } = await parse(files, uid);
     const taken = manifests.flatMap((manifest) => this.#takenElsewhere(manifest, uid));
     if (problems.length + taken.length > 0) throw new ProblemList([...problems, ...taken]);
     const candidates = new Map(manifests.map((manifest) => [manifest.name, manifest]));
@@ -134,7 +134,7 @@ export class Control implements ControlApi {
 
   async store({ uid, files }: Parameters<ControlApi['store']>[0]): Promise<StoreReport> {
     const { controller, parse, session } = this.#init;
-    const { manifests, problems } = parse(files, uid);
+    const { manifests, problems } = await parse(files, uid);
     const taken = manifests.flatMap((manifest) => this.#takenElsewhere(manifest, uid));
     if (problems.length + taken.length > 0) return { names: [], problems: [...problems, ...taken].map(reportProblem) };
     for (const manifest of manifests) await session.put(uid, manifest);

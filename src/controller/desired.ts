@@ -2,6 +2,7 @@ import type { Problem } from '../base/problem.ts';
 import type { InstanceCache } from '../observe/instances.ts';
 import { heldNames, pruneVerdicts, type Missing } from '../plan/guard.ts';
 import type { Desired, PruneVerdict } from '../plan/world.ts';
+import { checkReferences } from '../spec/check-references.ts';
 import type { Manifest, Policy } from '../spec/sandbox.ts';
 import { trackAbsence } from '../source/absence.ts';
 import { mergeReads } from '../source/merge.ts';
@@ -150,9 +151,10 @@ export class DesiredState {
     return this.#merged.tombstones.get(name);
   }
 
-  /** Problems between sources: one name in two of them. */
+  /** Problems between manifests: one name in two sources, dependencies that nobody declares or that go in a circle. */
   conflicts(): readonly Problem[] {
-    return this.#merged.problems;
+    const references = checkReferences([...this.#merged.manifests.values()]);
+    return [...this.#merged.problems, ...references.map(({ problem }) => problem)];
   }
 
   /** Whether a source lacked something that only a second read can confirm. */

@@ -1,6 +1,5 @@
 import type { Problem } from '../base/problem.ts';
 import type { ParsedManifests, SourceFile } from '../source/source.ts';
-import { checkReferences } from '../spec/check-references.ts';
 import { mergeFiles } from '../spec/merge-files.ts';
 import { parseManifestFile } from '../spec/parse-manifests.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -35,10 +34,5 @@ export class ManifestReader {
     );
     const { manifests, problems } = mergeFiles(parsed);
     return { manifests, problems };
-  }
-
-  /** What is wrong with `depends_on` among these. */
-  references(manifests: readonly Manifest[]): readonly Problem[] {
-    return checkReferences(manifests).map(({ problem }) => problem);
   }
 }

@@ -1,5 +1,6 @@
 import { systemClock as clock } from '../base/clock.ts';
 import type { SessionKeeper } from './control.ts';
+import type { ManifestText } from './control-api.ts';
 import type { Controller } from './controller.ts';
 import { ManifestReader } from './manifest-reader.ts';
 import { openDirectorySource } from '../source/directory.ts';
@@ -23,7 +24,7 @@ export class SourceSet implements SessionKeeper {
   readonly reader: ManifestReader;
   readonly #init: SourceSetInit;
   readonly #store: SessionStore;
-  readonly #homes = new Map<number, string>();
+  readonly #users = new Set<number>();
   readonly #opened: Source[] = [];
   #isWatching = false;
 
@@ -41,12 +42,12 @@ export class SourceSet implements SessionKeeper {
       const parse = this.reader.declared.bind(this.reader);
       this.#add(await openDirectorySource({ path, parse, homeOf, ownsSomething, clock }));
     }
-    for (const uid of new Set([0, ...(await this.#store.listUsers())])) await this.#addUser(uid);
+    for (const uid of new Set([0, ...(await this.#store.listUsers())])) this.#addUser(uid);
   }
 
-  async #addUser(uid: number): Promise<void> {
+  #addUser(uid: number): void {
     const { settings, controller } = this.#init;
-    this.#homes.set(uid, await homeOf(uid));
+    this.#users.add(uid);
     const parse = this.reader.session.bind(this.reader);
     const ownsSomething = (id: string) => controller.desired.ownsSomething(id);
     this.#add(sessionSource({ stateDir: settings.controller.stateDir, uid, parse, homeOf, ownsSomething, clock }));
@@ -68,9 +69,9 @@ export class SourceSet implements SessionKeeper {
     this.#init.stack.use(source.watch(() => this.#init.controller.hintSource(source.id)));
   }
 
-  /** Home of a user who stored something; `~` of others leads nowhere. */
-  homeOf(uid: number): string {
-    return this.#homes.get(uid) ?? '/nonexistent';
+  /** Read manifest files that a user brings along. */
+  async brought(files: readonly ManifestText[], uid: number) {
+    return this.reader.brought(files, { source: sessionSourceId(uid), home: await homeOf(uid) });
   }
 
   sourceOf(uid: number): string {
@@ -82,7 +83,7 @@ export class SourceSet implements SessionKeeper {
   }
 
   async put(uid: number, manifest: Parameters<typeof renderManifest>[0]): Promise<void> {
-    if (!this.#homes.has(uid)) await this.#addUser(uid);
+    if (!this.#users.has(uid)) this.#addUser(uid);
     await this.#store.replaceManifest({ uid, name: manifest.name }, renderManifest(manifest));
   }
 

@@ -8,7 +8,7 @@ import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf, hasLostPower, powerOf } from '../observe/owned.ts';
 import { inspectWorkspace, type WorkspaceFault } from '../observe/workspace.ts';
 import type { Placement } from '../plan/render-instance.ts';
-import { scheduledState } from '../plan/schedule.ts';
+import { scheduledState, type ScheduleCache } from '../plan/schedule.ts';
 import { tombstoneName } from '../plan/stamp.ts';
 import type { Desired, OwnedInstance, World } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -45,6 +45,7 @@ const noDetails: Details = { workspace: undefined, imageExists: undefined, busy:
 /** Puts everything that planning looks at together, for one sandbox at one moment. */
 export class WorldBuilder {
   readonly #from: WorldSources;
+  readonly #schedules: ScheduleCache = new Map();
 
   constructor(from: WorldSources) {
     this.#from = from;
@@ -123,7 +124,7 @@ export class WorldBuilder {
       imageExists: details.imageExists,
       overrides: from.overrides(sandbox),
       dependencies: (manifest?.sandbox.dependsOn ?? []).map((name) => ({ name, ready: from.isReady(name) })),
-      scheduled: manifest?.sandbox.schedule && scheduledState(manifest.sandbox.schedule, now),
+      scheduled: manifest?.sandbox.schedule && scheduledState(manifest.sandbox.schedule, now, this.#schedules),
       agent: this.#agent(owned),
       placement: from.placement,
       mayExpire: from.mayExpire(),
