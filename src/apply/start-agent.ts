@@ -2,7 +2,7 @@ import { isIncusError } from '../host/incus/errors.ts';
 import type { StartedOperation } from '../host/incus/operation.ts';
 import { workspacePath } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
-import type { Task } from './hands.ts';
+import type { Hands, Task } from './hands.ts';
 
 /**
  * Runs inside, as the code user: starts the agent in a tmux session of its own unless it is there, and waits for its end,
@@ -73,16 +73,29 @@ function asTexts(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** Before an agent that was lost sight of is looked for again, in milliseconds: what cannot be seen must not be asked for ever. */
+const lostMs = 1_000;
+
 /** Notes how an agent ended. Losing sight of it (incusd restarted) is no end: it is looked for again. */
 async function watchEnd({ hands, sandbox }: Task, uid: string, operation: StartedOperation): Promise<void> {
+  const { agents, clock, lifetime } = hands;
+  const exitCode = await exitCodeOf(hands, operation);
+  if (exitCode === undefined) {
+    agents.lost(uid);
+    // Rejects only because the controller ends.
+    await clock.sleep(lostMs, lifetime).catch(() => undefined);
+  } else agents.ended(uid, exitCode);
+  if (!lifetime.aborted) hands.lookAgain(sandbox);
+}
+
+/** Undefined when nobody can tell. A program that cannot be run is a failed operation, and has its exit code all the same. */
+async function exitCodeOf({ incus, lifetime }: Hands, operation: StartedOperation): Promise<number | undefined> {
   try {
-    const outcome = await hands.incus.operations.wait(operation, { timeoutMs: Infinity, signal: hands.lifetime });
-    if (outcome.kind === 'success') hands.agents.ended(uid, Number(outcome.metadata['return'] ?? 255));
-    else hands.agents.lost(uid);
+    const outcome = await incus.operations.wait(operation, { timeoutMs: Infinity, signal: lifetime });
+    const code = outcome.kind === 'unknown' ? undefined : outcome.metadata['return'];
+    return typeof code === 'number' ? code : undefined;
   } catch (error) {
-    if (hands.lifetime.aborted) return;
-    if (!isIncusError(error, 'transient', 'unknown-outcome', 'gone')) throw error;
-    hands.agents.lost(uid);
+    if (lifetime.aborted || isIncusError(error, 'transient', 'unknown-outcome', 'gone')) return undefined;
+    throw error;
   }
-  hands.lookAgain(sandbox);
 }

@@ -14,7 +14,7 @@ import { parseOperation, type Operation, type StartedOperation } from './operati
  */
 export type Outcome =
   | { readonly kind: 'success'; readonly metadata: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'failure'; readonly error: IncusError }
+  | { readonly kind: 'failure'; readonly error: IncusError; readonly metadata: Readonly<Record<string, unknown>> }
   | { readonly kind: 'unknown' };
 
 /** How long to wait for an operation. */
@@ -150,5 +150,6 @@ export class Operations implements Disposable {
 function outcomeOf({ what }: StartedOperation, operation: Operation | undefined): Outcome {
   if (operation === undefined) return { kind: 'unknown' };
   if (operation.phase === 'success') return { kind: 'success', metadata: operation.metadata };
-  return { kind: 'failure', error: refusalError({ what, text: operation.err || operation.phase }) };
+  const { err, phase, metadata } = operation;
+  return { kind: 'failure', error: refusalError({ what, text: err || phase }), metadata };
 }
