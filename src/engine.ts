@@ -72,7 +72,8 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
     host: () => ({ controller: init.mode, version, ...metricsAddress(init), problems: problems.map(reportProblem) }),
-    isIncusUp: () => incus.events.up,
+    // A command that only looks listens to no events: it has just asked.
+    isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
     events: (query) => events(auditDir, query),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),

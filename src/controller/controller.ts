@@ -121,7 +121,7 @@ export class Controller {
       placement,
       clock,
       elements: () => firewall.loaded()?.elements,
-      networkReady: () => this.network.isReady(),
+      networkReady: () => this.network.isGiven(),
       isReady: (name) => this.sandboxes.isReady(name),
       mayExpire: () => this.#expiries.hasRoom(clock.monotonic()),
       busy: (name, signal) => this.#busy(name, signal),

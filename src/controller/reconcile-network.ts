@@ -37,6 +37,7 @@ export class NetworkReconciler {
   readonly #placed = new Set<string>();
   #isReady = false;
   #wasLoaded = false;
+  #isLookedAtOnly = false;
 
   constructor(init: NetworkInit) {
     this.#init = init;
@@ -47,13 +48,19 @@ export class NetworkReconciler {
     return this.#isReady && this.#init.firewall.loaded() !== undefined;
   }
 
+  /** Whether planning may take the rules for granted: they are there, or whoever only looks would put them there first. */
+  isGiven(): boolean {
+    return this.#isLookedAtOnly || this.isReady();
+  }
+
   /** Ports of links that nobody owns, as of the last look. */
   orphanLinks(): readonly string[] {
     return [...this.#orphansSince.keys()];
   }
 
-  /** Look without changing anything. */
+  /** Look without changing anything. Plans then take for granted what carrying them out would begin with. */
   async inspect(): Promise<void> {
+    this.#isLookedAtOnly = true;
     const { bridge, firewall } = this.#init;
     const ruleset = renderRuleset({ bridge, policies: allPolicies(this.#init) });
     const { reload } = diffRuleset(await firewall.expect(ruleset), await firewall.observe());
@@ -63,6 +70,7 @@ export class NetworkReconciler {
 
   /** @throws {Problem} when the host's network cannot be brought in line; nothing is started until it can */
   async reconcile(signal: AbortSignal): Promise<NetworkRepair> {
+    this.#isLookedAtOnly = false;
     const { bridge, firewall } = this.#init;
     const call = { bridge, signal };
     try {
