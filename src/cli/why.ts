@@ -55,7 +55,9 @@ function answerOf(report: StatusReport, sandbox: SandboxReport): Answer {
     ...(steps[0] && { step: steps[0] }),
     ...(next_look_at !== undefined && { next_look_at }),
     also: conditions.filter((each) => each !== main && isOdd(each)),
-    problems: [...report.host.problems, ...sourceProblems(report, sandbox)].map(problemText),
+    problems: [...report.host.problems.filter(isAbout(sandbox.name)), ...sourceProblems(report, sandbox)].map(
+      problemText,
+    ),
     ...placeOf(sandbox),
   };
 }
@@ -66,6 +68,11 @@ function isOdd({ type, status }: ConditionReport): boolean {
 
 function placeOf({ file, line }: SandboxReport): Pick<Answer, 'file' | 'line'> {
   return { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
+}
+
+/** Problems of the host that name no sandbox, or this one. */
+function isAbout(name: string): (problem: StatusReport['host']['problems'][number]) => boolean {
+  return ({ message }) => !/sandbox "/.test(message) || message.includes(`sandbox "${name}"`);
 }
 
 function sourceProblems({ sources }: StatusReport, { source }: SandboxReport): StatusReport['host']['problems'] {
