@@ -16,22 +16,6 @@ let flooder: Guest;
  */
 const knownGap = /^\S+ outside6$|^host link6$/;
 
-beforeAll, describe, expect, it } from 'vitest';
-import { sized } from '../helpers/full.ts';
-import { until } from '../lab/until.ts';
-import { addFlooder, Catcher } from './flooder.ts';
-import { Place, type Guest } from './place.ts';
-
-let place: Place;
-let catcher: Catcher;
-let flooder: Guest;
-
-/**
- * One-way packets with an IPv6 source outside of the bridge's prefix are known to by no policy, and IPv6 has no check of
- * the way back: nobody can answer them. No other kind may pass while the ruleset is gone.
- */
-const knownGap = /^\S+ outside6$/;
-
 beforeAll(async () => {
   place = await Place.open({ name: 'flush', prepare: addFlooder });
   catcher = new Catcher({

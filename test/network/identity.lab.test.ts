@@ -122,6 +122,8 @@ describe('frames that root makes by hand', () => {
       put(frame($hisMac, 0x86dd, over6($link6, ip6('ff02::1'), 58, 255, $d, 2)))`;
     const found = await guardedAndBare(async () => {
       await victim.order({ do: 'connect', host: public4, port });
+      // What it has just been told holds for a second.
+      await sleep(1_100);
       await send(`${arp};\n${router}`);
       await sleep(100);
       const neighbours = (await ip(victim, 'neigh show 10.90.0.1')).stdout;

@@ -117,8 +117,8 @@ describe('what somebody changes by hand', () => {
       async () => !(await device('eth1')),
     ],
     [
-      'a second interface on our bridge',
-      ['config', 'device', 'add', at, 'eth1', 'nic', 'nictype=bridged', 'parent=coibr0', 'name=eth1'],
+      'a second interface on a link of the host',
+      ['config', 'device', 'add', at, 'eth1', 'nic', 'nictype=macvlan', 'parent=lab-internet', 'name=eth1'],
       async () => !(await device('eth1')),
     ],
     [
