@@ -120,6 +120,9 @@ export class SandboxReconciler {
 
   #asProblem(name: string, error: unknown): Problem {
     if (error instanceof Problem) return error;
+    if (this.#init.hands.lifetime.aborted) {
+      return new Problem({ code: 'controller.ending', message: 'The controller ends', retry: 'backoff', cause: error });
+    }
     if (error instanceof DOMException && error.name === 'TimeoutError') {
       return new Problem({ code: 'step.deadline', message: 'The step took too long', retry: 'backoff', cause: error });
     }
