@@ -7,6 +7,7 @@ import type { Hands, Task } from './hands.ts';
 import { power, tombstone } from './power.ts';
 import { loadPolicy } from './rules.ts';
 import { findTarget, finish } from './target.ts';
+import { removeUnmadeVolume } from './unmade-volume.ts';
 import { stamp, unprotect, update } from './update.ts';
 
 /**
@@ -50,7 +51,7 @@ async function deleteInstance(task: Task): Promise<void> {
   const { hands, step, signal } = task;
   try {
     await findTarget(task);
-    await finish(task, () => hands.incus.instances.delete(step.instance, { signal }));
+    await deleteWithVolume(task);
   } catch (error) {
     // Somebody was quicker: what was wanted is so.
     if (!(error instanceof IncusError) || error.class !== 'gone') throw error;
@@ -59,6 +60,17 @@ async function deleteInstance(task: Task): Promise<void> {
   // With the instance goes the last that tells whose the rules are. A crash before this line leaves rules without an owner,
   // which the host's network pass removes.
   await letGo(task.hands, step.precondition.uid ?? '');
+}
+
+async function deleteWithVolume(task: Task): Promise<void> {
+  const { hands, step, signal } = task;
+  const remove = () => finish(task, () => hands.incus.instances.delete(step.instance, { signal }));
+  try {
+    await remove();
+  } catch (error) {
+    if (!(await removeUnmadeVolume(error, step.instance))) throw error;
+    await remove();
+  }
 }
 
 async function letGo(hands: Hands, uid: string): Promise<void> {

@@ -69,6 +69,12 @@ const rules: readonly Rule[] = [
     code: 'incus.link-taken',
     hint: 'A network link of that name is left over on the host: `ip link` shows it.',
   },
+  {
+    pattern: /Not a Btrfs subvolume/,
+    class: 'transient',
+    code: 'incus.volume-unmade',
+    hint: 'incusd was killed before it had made the volume: remove the directory that the message names.',
+  },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

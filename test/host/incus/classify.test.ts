@@ -37,6 +37,12 @@ const seen = [
     'incus.link-taken',
   ],
   [412, `ETag doesn't match: c0a78b vs bogus`, 'conflict', 'incus.conflict'],
+  [
+    undefined,
+    'Error deleting storage volume: Failed deleting subvolume "/p": Failed to run: btrfs subvolume delete /p: exit status 1 (ERROR: Not a Btrfs subvolume: Invalid argument)',
+    'transient',
+    'incus.volume-unmade',
+  ],
   [400, 'The network is currently in use', 'conflict', 'incus.in-use'],
   [500, 'sftp: "remove /etc: directory not empty" (SSH_FX_FAILURE)', 'conflict', 'incus.not-empty'],
   [undefined, 'Image not provided for instance creation', 'gone', 'incus.image-missing'],
