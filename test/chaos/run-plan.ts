@@ -2,7 +2,7 @@ import { seededRandom } from '../helpers/random.ts';
 import { faultNamed } from './faults.ts';
 import type { FaultContext } from './fault.ts';
 import { planText, type ChaosPlan } from './plan.ts';
-import { converge, declare, type Reference } from './run-workload.ts';
+import { converge, declare, revive, type Reference } from './run-workload.ts';
 import { untilQuiet, type Stage } from './stage.ts';
 import { workloadNamed } from './workloads.ts';
 
@@ -50,6 +50,7 @@ export async function runPlan(run: PlanRun): Promise<PlanResult> {
   const course: Course = { firedAt: undefined, slowestMs: 0, heal: undefined, undo: [], beside: [], problems: [] };
   const context = contextOf(run, course);
   const before = stage.sampler.unprotected.length;
+  await revive(stage);
   stage.proxy.reset();
   if (fault.at !== 'phase') await fault.arm(context);
   await runPhases(run, course, context);

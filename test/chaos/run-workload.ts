@@ -21,6 +21,7 @@ export async function declare(stage: Stage, phase: Phase, prefix: string): Promi
 
 /** Runs a workload undisturbed. The world counts as settled when the controller says so and has been quiet for a while. */
 export async function recordReference(stage: Stage, workload: Workload, prefix: string): Promise<Reference> {
+  await revive(stage);
   stage.proxy.reset();
   const worlds: (readonly string[])[] = [];
   for (const phase of workload.phases) {
@@ -68,7 +69,7 @@ export async function converge({ stage, expected, isPatient, onStuck }: Converge
   let kickAt = began + firstKickMs;
   let difference = 'the world could not be seen';
   while (performance.now() < began + limitMs) {
-    if (!stage.controller.alive) await restart(stage);
+    if (!stage.controller.alive) await revive(stage);
     // While incusd is away nothing can be seen of it.
     const lines = await stage.world().catch(() => undefined);
     if (lines) difference = differenceOf(expected, lines);
@@ -85,9 +86,9 @@ export async function converge({ stage, expected, isPatient, onStuck }: Converge
 }
 
 /** A controller that was killed is started again, as its service manager does, as often as that takes. */
-async function restart(stage: Stage): Promise<void> {
+export async function revive(stage: Stage): Promise<void> {
   const deadline = performance.now() + 40_000;
-  for (;;) {
+  while (!stage.controller.alive) {
     try {
       return await stage.controller.start();
     } catch (error) {

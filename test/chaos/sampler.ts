@@ -69,7 +69,9 @@ export class Sampler implements AsyncDisposable {
       return;
     }
     if (this.isExcused) return;
-    const naked = links.filter((port) => !port.startsWith('coiorphan') && !looks.some(({ ports }) => ports.has(port)));
+    // A link that no instance speaks of has nobody behind it: that is an orphan, which others judge.
+    const known = new Set(instances.map(({ devices }) => devices['eth0']?.['host_name']));
+    const naked = links.filter((port) => known.has(port) && !looks.some(({ ports }) => ports.has(port)));
     const bare = up.filter(({ devices }) => !looks.some((look) => covers(look, devices['eth0'] ?? {})));
     for (const port of naked) this.unprotected.push(`link ${port}`);
     for (const { name, devices } of bare) this.unprotected.push(`instance ${name} ${JSON.stringify(devices['eth0'])}`);

@@ -27,9 +27,9 @@ export const workloads: readonly Workload[] = [
   {
     name: 'config',
     phases: [
-      one('limits.memory.limit = "64MiB"'),
-      one('limits.memory.limit = "96MiB"'),
-      one('limits.memory.limit = "64MiB"'),
+      one('limits.runtime.max_processes = 64'),
+      one('limits.runtime.max_processes = 96'),
+      one('limits.runtime.max_processes = 64'),
       absent,
     ],
   },

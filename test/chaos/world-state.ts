@@ -116,11 +116,17 @@ function skeletonHash(ruleset: readonly NftObject[]): string {
     return body?.['table'] === 'coi' || ('table' in object && body?.['name'] === 'coi');
   });
   if (own.length === 0) return 'missing';
-  const text = JSON.stringify(own, (key, value: unknown) => {
+  // Tables are listed in the order of their making, which a repair may change; inside of one, order is meaning.
+  const byFamily = own.toSorted((a, b) => familyOf(a).localeCompare(familyOf(b)));
+  const text = JSON.stringify(byFamily, (key, value: unknown) => {
     if (['handle', 'elem', 'packets', 'bytes'].includes(key)) return undefined;
     return value;
   });
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+function familyOf(object: NftObject): string {
+  return String(Object.values(object)[0]?.['family']);
 }
 
 /** Differences for people: lines that are missing and lines that are too many. */
