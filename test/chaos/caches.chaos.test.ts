@@ -1,24 +1,26 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { manifest } from '../lab/controller.ts';
 import { until } from '../lab/until.ts';
 import { openStage, untilQuiet, type Stage } from './stage.ts';
+import { nextPrefix } from './workloads.ts';
 import { differenceOf } from './world-state.ts';
 
 let stage: Stage;
+const [one, two, stored] = ['one', 'two', 'stored'].map((name) => `${nextPrefix()}${name}`) as [string, string, string];
 let before: readonly string[];
 let identities: readonly string[];
 
 beforeAll(async () => {
   stage = await openStage({ name: 'caches' });
   const { controller } = stage;
-  await controller.declare('one', 'network.mode = "open"');
-  await controller.declare('two', 'state = "stopped"');
+  await controller.declare(one, 'network.mode = "open"');
+  await controller.declare(two, 'state = "stopped"');
   await controller.coiWith({ input: '' }, 'apply', '-f', await storedManifest());
-  for (const name of ['one', 'two', 'stored']) await controller.ready(name);
-  await controller.api.freeze({ names: ['one'], by: 'test', reason: 'to see whether it outlives the caches' });
-  await controller.ready('one', 'frozen');
+  for (const name of [one, two, stored]) await controller.ready(name);
+  await controller.api.freeze({ names: [one], by: 'test', reason: 'to see whether it outlives the caches' });
+  await controller.ready(one, 'frozen');
   await untilQuiet(stage);
   before = await stage.world();
   identities = await uids();
@@ -30,8 +32,7 @@ afterAll(async () => {
 
 async function storedManifest(): Promise<string> {
   const file = join(stage.lab.dir, 'stored.toml');
-  const { writeFile } = await import('node:fs/promises');
-  await writeFile(file, manifest('stored'));
+  await writeFile(file, manifest(stored));
   return file;
 }
 
@@ -42,7 +43,7 @@ async function uids(): Promise<string[]> {
 /** Everything the controller keeps but what it cannot know otherwise: stored manifests and overrides. */
 async function deleteCaches(): Promise<string[]> {
   const { stateDir } = stage.lab;
-  const caches = (await readdir(stateDir)).filter((name) => name !== 'desired' && name !== 'overrides');
+  const caches = (await readdir(stateDir)).filter((name) => name !== 'desired');
   for (const name of caches) await rm(join(stateDir, name), { recursive: true });
   return caches;
 }

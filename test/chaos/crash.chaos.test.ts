@@ -3,10 +3,9 @@ import { isFull } from '../helpers/full.ts';
 import { runPlan, type PlanResult } from './run-plan.ts';
 import { recordReference, type Reference } from './run-workload.ts';
 import { openStage, type Stage } from './stage.ts';
-import { workloadNamed } from './workloads.ts';
+import { nextPrefix, workloadNamed } from './workloads.ts';
 
 let stage: Stage;
-let count = 0;
 
 beforeAll(async () => {
   stage = await openStage({ name: 'crash' });
@@ -23,9 +22,9 @@ function moments(letter: 'w' | 'r' | 'p', many: number): string[] {
 
 async function crashAt(workload: string, reference: Reference, places: readonly (readonly [string, string])[]) {
   const results: PlanResult[] = [];
-  for (const [fault, index] of places) {
-    const plan = { workload, index, fault, seed: count };
-    const result = await runPlan({ stage, plan, reference, prefix: `p${(count += 1)}-`, isPatient: false });
+  for (const [number, [fault, index]] of places.entries()) {
+    const plan = { workload, index, fault, seed: number };
+    const result = await runPlan({ stage, plan, reference, prefix: nextPrefix(), isPatient: false });
     for (const problem of result.problems) console.log(`COI_CHAOS_PLAN=${result.plan}\n${problem}`);
     results.push(result);
   }
@@ -38,7 +37,7 @@ async function crashAt(workload: string, reference: Reference, places: readonly 
 const workloads = isFull ? ['life', 'config', 'power', 'recreate', 'network', 'lifetime'] : ['life'];
 
 test.for(workloads)('a controller killed around any call of %s takes up where it was', async (workload) => {
-  const reference = await recordReference(stage, workloadNamed(workload), `p${(count += 1)}-`);
+  const reference = await recordReference(stage, workloadNamed(workload), nextPrefix());
   const around = (letter: 'w' | 'r', many: number, suffix: string) =>
     moments(letter, many).flatMap((index) => [
       [`crash-before${suffix}`, index] as const,
@@ -51,7 +50,7 @@ test.for(workloads)('a controller killed around any call of %s takes up where it
 });
 
 test('a controller killed around any write of rules takes up where it was', async () => {
-  const reference = await recordReference(stage, workloadNamed('network'), `p${(count += 1)}-`);
+  const reference = await recordReference(stage, workloadNamed('network'), nextPrefix());
   const places = moments('p', reference.worlds.length).flatMap((index) => [
     ['crash-before-nft', index] as const,
     ['crash-after-nft', index] as const,

@@ -5,9 +5,11 @@ import { isFull } from '../helpers/full.ts';
 import { controllerArgv, labEnvironment } from '../lab/controller.ts';
 import { until } from '../lab/until.ts';
 import { openStage, untilQuiet, type Stage } from './stage.ts';
+import { nextPrefix } from './workloads.ts';
 import { differenceOf } from './world-state.ts';
 
 let stage: Stage;
+const [one, two, both] = ['one', 'two', 'both'].map((name) => `${nextPrefix()}${name}`) as [string, string, string];
 
 beforeAll(async () => {
   stage = await openStage({ name: 'rivals' });
@@ -30,42 +32,42 @@ async function startRival(env: Readonly<Record<string, string>> = {}) {
 
 test('a second controller refuses to start, also while the first stands still', async () => {
   const { controller } = stage;
-  await controller.declare('one');
-  await controller.ready('one');
+  await controller.declare(one);
+  await controller.ready(one);
   const before = await settledWorld();
   process.kill(controller.pid, 'SIGSTOP');
   try {
     const rival = await startRival();
     expect((await rival.ended).exitCode).toBe(1);
     expect(rival.output).toContain('Cannot reconcile');
-    await controller.declare('one', 'state = "frozen"');
+    await controller.declare(one, 'state = "frozen"');
     await sleep(isFull ? 60_000 : 3_000);
     expect(differenceOf(before, await stage.world())).toBe('');
   } finally {
     process.kill(controller.pid, 'SIGCONT');
   }
-  await controller.ready('one', 'frozen');
-  await controller.declare('one');
-  await controller.ready('one', 'running');
+  await controller.ready(one, 'frozen');
+  await controller.declare(one);
+  await controller.ready(one, 'running');
 });
 
 test('two controllers whose lock was taken away agree on one world', async () => {
   const { controller, lab } = stage;
-  await controller.declare('two');
-  await controller.ready('two');
+  await controller.declare(two);
+  await controller.ready(two);
   await rm(`${lab.runDir}/controller.lock`);
   const rival = await startRival({ COI_RUN_DIR: `${lab.dir}/run2`, COI_STATE_DIR: `${lab.dir}/state2` });
   await rival.printed(/Controller runs/);
   for (let round = 0; round < 3; round += 1) {
-    await controller.declare('both', 'network.mode = "open"');
-    await until('both to agree', async () => (await controller.instances()).get('coi-both') === 'Running');
-    await controller.declare('both', 'state = "absent"');
-    await until('both to agree', async () => !(await controller.instances()).has('coi-both'));
+    await controller.declare(both, 'network.mode = "open"');
+    await until('both to agree', async () => (await controller.instances()).get(`coi-${both}`) === 'Running');
+    await controller.declare(both, 'state = "absent"');
+    await until('both to agree', async () => !(await controller.instances()).has(`coi-${both}`));
   }
   await rival.stop();
   await stage.kick();
   const names = (await stage.incus.instances()).flatMap(({ config }) => config['user.coi.name'] ?? []);
-  expect(names.toSorted()).toEqual(['one', 'two']);
+  expect(names.toSorted()).toEqual([one, two]);
   expect((await settledWorld()).filter((line) => line.includes('both'))).toEqual([]);
   expect(stage.sampler.unprotected).toEqual([]);
   expect(await stage.foreignChanges()).toBe('');
@@ -77,22 +79,22 @@ const calmMs = isFull ? 60_000 : 15_000;
 test('a field that somebody rewrites again and again is left alone before long', async () => {
   const { controller, incus, proxy } = stage;
   // Not one of isolation: those are put right whoever fights for them.
-  await controller.declare('two', 'limits.runtime.max_processes = 64');
-  await controller.ready('two');
+  await controller.declare(two, 'limits.runtime.max_processes = 64');
+  await controller.ready(two);
   const ending = new AbortController();
   const fight = async () => {
     while (!ending.signal.aborted) {
       const change = { config: { 'limits.processes': '65' } };
-      await incus.insist(() => incus.call('PATCH', '/1.0/instances/coi-two', change), 200);
+      await incus.insist(() => incus.call('PATCH', `/1.0/instances/coi-${two}`, change), 200);
       await sleep(150);
     }
   };
   const fighting = fight();
   try {
-    await controller.condition('two', 'Stalled(Fighting)', { timeoutMs: 20_000 });
+    await controller.condition(two, 'Stalled(Fighting)', { timeoutMs: 20_000 });
     proxy.reset();
     await sleep(calmMs);
-    const writes = proxy.calls.filter(({ isWrite, path }) => isWrite && path.endsWith('/coi-two')).length;
+    const writes = proxy.calls.filter(({ isWrite, path }) => isWrite && path.endsWith(two)).length;
     console.log(`${writes} writes in ${calmMs} ms of a fight`);
     expect(writes).toBeLessThanOrEqual(Math.ceil((5 * calmMs) / 60_000));
   } finally {
@@ -103,31 +105,31 @@ test('a field that somebody rewrites again and again is left alone before long',
 
 test('more events than a controller that stands still can read cost it nothing but a list', async () => {
   const { controller, incus } = stage;
-  await controller.declare('one');
-  await controller.ready('one', 'running');
+  await controller.declare(one);
+  await controller.ready(one, 'running');
   process.kill(controller.pid, 'SIGSTOP');
   try {
     const patch = (value: number) =>
       incus.call('PATCH', '/1.0/instances/others', { config: { 'user.noise': String(value) } });
     for (let number = 0; number < 120; number += 1) await Promise.all(Array.from({ length: 10 }, () => patch(number)));
     await incus.call('PATCH', '/1.0/instances/others', { config: { 'user.noise': '' } });
-    await incus.call('PUT', '/1.0/instances/coi-one/state', { action: 'stop', force: true, timeout: -1 });
+    await incus.call('PUT', `/1.0/instances/coi-${one}/state`, { action: 'stop', force: true, timeout: -1 });
   } finally {
     process.kill(controller.pid, 'SIGCONT');
   }
-  await controller.ready('one', 'running');
-  const isBack = async () => (await controller.instances()).get('coi-one') === 'Running';
+  await controller.ready(one, 'running');
+  const isBack = async () => (await controller.instances()).get(`coi-${one}`) === 'Running';
   expect(await until('it to run again', isBack)).toBe(true);
 });
 
 test('a write that always fails is tried ever more rarely', async () => {
   const { controller, proxy } = stage;
-  await controller.declare('one');
-  await controller.ready('one', 'running');
+  await controller.declare(one);
+  await controller.ready(one, 'running');
   await untilQuiet(stage);
   proxy.reset();
-  proxy.intercept = async (call, forward) => (call.isWrite && call.path.includes('coi-one') ? 'lost' : forward());
-  await controller.declare('one', 'limits.runtime.max_processes = 77');
+  proxy.intercept = async (call, forward) => (call.isWrite && call.path.includes(one) ? 'lost' : forward());
+  await controller.declare(one, 'limits.runtime.max_processes = 77');
   await sleep(20_000);
   const tries = proxy.calls.filter(({ isWrite }) => isWrite).length;
   const { length } = proxy.calls;
@@ -135,7 +137,7 @@ test('a write that always fails is tried ever more rarely', async () => {
   expect(tries).toBeLessThanOrEqual(48);
   proxy.reset();
   await stage.kick();
-  await controller.ready('one');
+  await controller.ready(one);
 });
 
 test("a link of ours without an owner goes, somebody else's stays", async () => {

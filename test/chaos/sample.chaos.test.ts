@@ -7,19 +7,18 @@ import { figuresOf } from './figures.ts';
 import { callsWhenSettled, runPlan, type PlanResult } from './run-plan.ts';
 import { recordReference, type Reference } from './run-workload.ts';
 import { openStage, type Stage } from './stage.ts';
-import { workloadNamed } from './workloads.ts';
+import { nextPrefix, workloadNamed } from './workloads.ts';
 
 /** Runs plans one after the other; a stage on which one went wrong is not used again. */
 class Runner implements AsyncDisposable {
   readonly results: PlanResult[] = [];
   readonly #references = new Map<string, Reference>();
   #stage: Stage | undefined;
-  #count = 0;
 
   async run(workload: string, planOf: (reference: Reference) => ChaosPlan, isPatient = false): Promise<PlanResult> {
     this.#stage ??= await openStage();
     const reference = await this.#reference(workload);
-    const prefix = `p${(this.#count += 1)}-`;
+    const prefix = nextPrefix();
     const plan = planOf(reference);
     const result = await runPlan({ stage: this.#stage, plan, reference, prefix, isPatient });
     const checked = result.problems.length > 0 ? result : await this.#checkBudget(result);
@@ -31,7 +30,7 @@ class Runner implements AsyncDisposable {
   async #reference(name: string): Promise<Reference> {
     const known = this.#references.get(name);
     if (known) return known;
-    const reference = await recordReference(this.#stage!, workloadNamed(name), `p${(this.#count += 1)}-`);
+    const reference = await recordReference(this.#stage!, workloadNamed(name), nextPrefix());
     this.#references.set(name, reference);
     return reference;
   }

@@ -74,3 +74,13 @@ export function manifestText(phase: Phase, prefix: string): string {
   });
   return ['apiVersion = "coi/v1"', ...tables, ''].join('\n');
 }
+
+let count = 0;
+
+/**
+ * A prefix for the sandboxes of one run that no other run on this machine has: labs share their control groups, so two
+ * containers of one name get in each other's way.
+ */
+export function nextPrefix(): string {
+  return `p${process.pid}${String((count += 1)).padStart(4, '0')}-`;
+}

@@ -6,6 +6,7 @@ import { openIncus } from '../../src/host/incus/client.ts';
 import { isFull } from '../helpers/full.ts';
 import { until } from '../lab/until.ts';
 import { openStage, type Stage } from './stage.ts';
+import { nextPrefix } from './workloads.ts';
 
 let stage: Stage;
 
@@ -76,8 +77,8 @@ test.for([true, false])(
   'a creation that incusd died in is built anew, never started; controller dead too: %s',
   async (withController) => {
     let wrecks = 0;
-    for (const [number, afterMs] of offsets.entries()) {
-      const name = `c${number}${withController ? 'x' : 'y'}`;
+    for (const afterMs of offsets) {
+      const name = `${nextPrefix()}made`;
       await stage.controller.declare(name);
       const left = await incusdDies({ method: 'POST', path: /^\/1\.0\/instances$/, afterMs, withController });
       wrecks += left.size;
@@ -104,8 +105,8 @@ test.for([true, false])(
 test.for([true, false])(
   'a deletion that incusd died in is finished, nothing started; controller dead too: %s',
   async (withController) => {
-    for (const [number, afterMs] of offsets.entries()) {
-      const name = `d${number}${withController ? 'x' : 'y'}`;
+    for (const afterMs of offsets) {
+      const name = `${nextPrefix()}going`;
       await stage.controller.declare(name);
       await stage.controller.ready(name, 'running');
       await stage.controller.declare(name, 'state = "absent"');
@@ -131,19 +132,20 @@ test('links of what was never finished go in time', async () => {
 
 test('a wreck whose volume was never made goes all the same', async () => {
   const { controller, lab, incus } = stage;
-  await controller.declare('hollow');
-  const { uid } = await controller.ready('hollow', 'running');
+  const hollow = `${nextPrefix()}hollow`;
+  await controller.declare(hollow);
+  const { uid } = await controller.ready(hollow, 'running');
   await controller.stop('SIGKILL');
-  await incus.call('PUT', '/1.0/instances/coi-hollow/state', { action: 'stop', force: true, timeout: -1 });
-  const volume = join(lab.incusDir, 'storage-pools/default/containers/coi-hollow');
+  await incus.call('PUT', `/1.0/instances/coi-${hollow}/state`, { action: 'stop', force: true, timeout: -1 });
+  const volume = join(lab.incusDir, `storage-pools/default/containers/coi-${hollow}`);
   await lab.inside.output(['btrfs', 'subvolume', 'delete', volume]);
   await lab.inside.output(['mkdir', volume]);
   const intent = JSON.stringify({ kind: 'create', at: Date.now() });
-  await incus.call('PATCH', '/1.0/instances/coi-hollow', { config: { 'user.coi.intent': intent } });
+  await incus.call('PATCH', `/1.0/instances/coi-${hollow}`, { config: { 'user.coi.intent': intent } });
   await controller.start();
-  const rebuilt = await controller.when('hollow', (each) => each.ready && each.uid !== uid);
+  const rebuilt = await controller.when(hollow, (each) => each.ready && each.uid !== uid);
   expect(rebuilt.state).toBe('running');
-  await controller.declare('hollow', 'state = "absent"');
+  await controller.declare(hollow, 'state = "absent"');
   await untilNothingIsLeft();
 });
 
