@@ -95,13 +95,13 @@ describe('a controller that ends under a flood', () => {
       await sleep(200);
       expect(await isLoaded()).toBe(true);
       let missing = 0;
-      let isOver = false;
+      const over = new AbortController();
       const sampling = (async () => {
-        while (!isOver) if (!(await isLoaded())) missing += 1;
+        while (!over.signal.aborted) if (!(await isLoaded())) missing += 1;
       })();
       await place.controller.start();
       await sleep(300);
-      isOver = true;
+      over.abort();
       await sampling;
       expect(missing).toBe(0);
     }

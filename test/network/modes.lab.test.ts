@@ -102,7 +102,9 @@ async function routeSiblings(verb: 'add' | 'del'): Promise<void> {
 
 async function resolves(guest: Guest): Promise<boolean> {
   const argv =
-    guest === system ? ['getent', 'hosts', 'coi-sibling.incus'] : ['nslookup', 'coi-sibling.incus', '10.90.0.1'];
+    guest === system
+      ? ['timeout', '3', 'getent', 'hosts', 'coi-sibling.incus']
+      : ['timeout', '3', 'nslookup', 'coi-sibling.incus', '10.90.0.1'];
   const { stdout } = await place.inside(guest, ...argv);
   return [sibling.ipv4, sibling.ipv6].some((address) => stdout.includes(address));
 }
@@ -115,7 +117,8 @@ describe.each(['busybox', 'systemd'] as const)('root in a container of %s', (kin
     const direct = await tryFrom(guest());
     await routeSiblings('add');
     await place.isolated('on', [small, system, sibling]);
-    const routed = await tryFrom(guest());
+    // Twice: the gateway has to find the way back first, which takes longer than a try.
+    const routed = [...new Set([...(await tryFrom(guest())), ...(await tryFrom(guest()))])].toSorted();
     await routeSiblings('del');
     await place.restored(small, system, sibling);
     const all = targetsFor(guest())
