@@ -14,11 +14,13 @@ const everywhere = [public4, public6, private4, private6];
 let place: Place;
 let guest: Guest;
 let host: Agent;
+let inner: Agent;
 
 beforeAll(async () => {
   place = await Place.open({ name: 'tighten' });
   host = place.host();
-  for (const name of ['internet', 'private'] as const) await (await place.neighbour(name)).order({ do: 'serve', port });
+  inner = await place.neighbour('private');
+  for (const agent of [inner, await place.neighbour('internet')]) await agent.order({ do: 'serve', port });
   guest = await place.guest('busy', 'network.mode = "open"');
   await guest.order({ do: 'serve', port });
   for (const address of everywhere) await openTo(address);
@@ -52,6 +54,10 @@ describe('a mode that is changed while a sandbox runs', () => {
     await place.controller.declare('busy', 'network.mode = "restricted"');
     const cut = await Promise.all([private4, private6].map((address) => untilCut(flows.get(address)!)));
     await place.applied('busy', 'restricted');
+    // Not only the answers stay away.
+    const arrived = await inner.order({ do: 'received', port });
+    for (const address of [private4, private6]) expect(await talk(address)).toBe('shut');
+    expect(await inner.order({ do: 'received', port })).toBe(arrived);
     expect([await talk(public4), await talk(public6)]).toEqual(['open', 'open']);
     expect(await guest.order({ do: 'connect', host: private4, port })).toBe('shut');
 
