@@ -1,10 +1,12 @@
 import type { ControlApi } from '../controller/control-api.ts';
 import type { LogLevel } from '../log/open-log.ts';
 import type { Io } from './io.ts';
+import { saveMemory } from './save-memory.ts';
 import { readSettings, type ControllerFlags } from './settings.ts';
 
 /** Be the controller until `io.signal` aborts. @returns the exit code */
 export async function runController(io: Io, flags: ControllerFlags, logLevel: LogLevel | undefined): Promise<number> {
+  saveMemory();
   const settings = await readSettings(io, flags);
   const { runDaemon } = await import('../daemon.ts');
   return runDaemon({ settings, io, logLevel });

@@ -47,7 +47,8 @@ export class InstanceCache {
       for (const name of doubted) this.#doubted.add(name);
       throw error;
     });
-    this.#seen = new Map(list.map((instance) => [instance.name, seen(instance, undefined)]));
+    // What is as it was stays the very same object: its stamp need not be read again, and the new copy is gone at once.
+    this.#seen = new Map(list.map((instance) => [instance.name, keep(before.get(instance.name), instance)]));
     this.#bySandbox = undefined;
     this.#listedAt = now;
     if ([...before].some(([name, old]) => isOwned(old) && !this.#seen.has(name))) this.#onVanished();
@@ -127,18 +128,22 @@ function isGone(error: unknown): boolean {
   return error instanceof Error && 'class' in error && error.class === 'gone';
 }
 
+function keep(before: SeenInstance | undefined, instance: Instance): SeenInstance {
+  return before && isSame(before.instance, instance) ? before : seen(instance, undefined);
+}
+
 function changedNames(
   before: ReadonlyMap<string, SeenInstance>,
   after: ReadonlyMap<string, SeenInstance>,
 ): Set<string> {
-  const names = new Set([...before.keys(), ...after.keys()]);
-  for (const name of names) {
-    const [old, fresh] = [before.get(name), after.get(name)];
-    if (old && fresh && isSame(old.instance, fresh.instance)) names.delete(name);
-  }
-  return names;
+  return new Set([...before.keys(), ...after.keys()].filter((name) => before.get(name) !== after.get(name)));
 }
 
-function isSame(a: Instance, b: Instance): boolean {
-  return a.status === b.status && JSON.stringify([a.config, a.devices]) === JSON.stringify([b.config, b.devices]);
+/** Whether two values as they come out of JSON are alike. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length && keys.every((key) => isSame(left[key], right[key]));
 }
