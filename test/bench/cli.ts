@@ -11,7 +11,7 @@ export async function cli(): Promise<void> {
   const coi = await installedCoi();
   const names = Array.from({ length: sandboxes }, (_, index) => `cli${index}`);
   await stage.dropAll(names, (index) => (index < 20 ? '' : 'state = "stopped"'));
-  await stage.settled(names, 120_000);
+  await stage.settled(names, { timeoutMs: 120_000 });
   const help = await compare(stage, [coi, '--help'], [process.execPath, '-e', '0']);
   const more = help.ours - help.theirs;
   report({ name: 'cli.help', value: more, unit: 'ms more than node', limit: 60, better: 'lower' }, { runs, ...help });

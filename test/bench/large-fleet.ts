@@ -22,6 +22,6 @@ async function build(): Promise<Stage> {
   const names = Array.from({ length: size }, (_, index) => `many${index}`);
   await stage.dropAll(names, (index) => (index < running ? '' : 'state = "stopped"'));
   progress(`Building ${size} sandboxes takes a few minutes`);
-  await stage.settled(names, 900_000);
+  await stage.settled(names, { timeoutMs: 900_000, everyMs: 2_000 });
   return stage;
 }

@@ -80,12 +80,12 @@ export class Stage implements AsyncDisposable {
     return began;
   }
 
-  /** Waits until every sandbox named is as declared and nothing is left to do. */
-  async settled(names: readonly string[], timeoutMs = 60_000): Promise<void> {
+  /** Waits until every sandbox named is as declared and nothing is left to do. Asking for many costs the controller, too. */
+  async settled(names: readonly string[], { timeoutMs = 60_000, everyMs = 50 } = {}): Promise<void> {
     const wanted = new Set(names);
     const isDone = ({ name, ready }: SandboxReport) => wanted.has(name) && ready;
     const look = async () => (await this.api.status()).sandboxes.filter(isDone).length === wanted.size;
-    await until(`${wanted.size} settled sandboxes`, look, { timeoutMs, everyMs: 50 });
+    await until(`${wanted.size} settled sandboxes`, look, { timeoutMs, everyMs });
   }
 
   /** Has sandboxes deleted by their manifests, and takes those away. */
