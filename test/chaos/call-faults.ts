@@ -15,15 +15,18 @@ function callFault(name: string, faultClass: string, act: Act): readonly Fault[]
       const intercept: Interceptor = (call, forward) => {
         if (call.index !== context.plan.index) return forward();
         context.fire();
-        return act(call, forward, context);
+        const acting = act(call, forward, context);
+        context.beside(acting);
+        return acting;
       };
       context.stage.proxy.intercept = intercept;
     },
   }));
 }
 
-function kill({ stage }: FaultContext): void {
-  process.kill(stage.controller.pid, 'SIGKILL');
+/** Resolves when it is dead: whoever looks then does not take it for alive. */
+async function kill({ stage }: FaultContext): Promise<void> {
+  await stage.controller.stop('SIGKILL');
 }
 
 const longestHangMs = 2_500;
@@ -40,13 +43,13 @@ const statuses = {
 /** F1, F2 and F7: what happens to one call. */
 export const callFaults: readonly Fault[] = [
   ...callFault('crash-before', 'F1', async (_, __, context) => {
-    kill(context);
+    await kill(context);
     return 'lost';
   }),
   ...callFault('crash-after', 'F1', async (_, forward, context) => {
     await forward();
     await sleep(between(context.random, 0, 3) * 60);
-    kill(context);
+    await kill(context);
     return 'lost';
   }),
   ...callFault('lost-reply', 'F2', async (_, forward) => {
