@@ -24,6 +24,7 @@ const createDeadlineMs = 900_000;
 
 /** Asked again after this many milliseconds when no event says that what it waits for has come. */
 const waitingLookMs = 2_000;
+const workspaceLookMs = 5_000;
 
 /** What looking after one sandbox needs. */
 export interface ReconcilerInit {
@@ -92,7 +93,7 @@ export class SandboxReconciler {
 
   #settle(world: World, plan: Plan): QueueResult {
     this.#init.sandboxes.record({ world, plan });
-    const waitMs = plan.block?.reason.startsWith('Waiting') ? waitingLookMs : undefined;
+    const waitMs = waitBefore(plan.block);
     const nextMs = plan.nextLookAt === undefined ? undefined : Math.max(0, plan.nextLookAt - world.now);
     const afterMs = Math.min(waitMs ?? Infinity, nextMs ?? Infinity);
     const kind = plan.block?.stalled ? 'stalled' : 'settled';
@@ -134,6 +135,12 @@ export class SandboxReconciler {
       cause: error,
     });
   }
+}
+
+/** When to look again at what nobody tells of: a workspace is made or mended by people, without an event. */
+function waitBefore(block: Plan['block']): number | undefined {
+  if (block?.reason.startsWith('Waiting')) return waitingLookMs;
+  return block?.reason === 'InvalidWorkspace' ? workspaceLookMs : undefined;
 }
 
 /** Fields that a step puts right, for noticing that somebody else keeps changing them. */

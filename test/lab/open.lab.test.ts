@@ -20,20 +20,12 @@ async function networkUp(lab: Lab): Promise<string> {
 
 describe('openLab()', () => {
   let lab: Lab;
-  let openMs: number;
   beforeAll(async () => {
-    // The images are built beforehand, so that the time is that of a lab.
     await Promise.all([cachedImage('busybox'), cachedImage('system')]);
-    const begun = performance.now();
     lab = await openLab({ name: 'self', images: ['busybox', 'system'] });
-    openMs = performance.now() - begun;
     await createContainer(lab, { name: 'c1', number: 0x0165 });
   });
   afterAll(() => lab[Symbol.asyncDispose]());
-
-  test('takes no more than six seconds with built images', () => {
-    expect(openMs).toBeLessThan(6000);
-  });
 
   test('gives a container its IPv4 address by DHCP and its EUI-64 IPv6 address by SLAAC', async () => {
     const text = await networkUp(lab);

@@ -171,7 +171,8 @@ describe('what somebody changes by hand', () => {
   ] as const)('is put right: %s', async (what, change, isBack) => {
     const tookMs = await untilBack(change, isBack);
     console.log(`${what}: ${Math.round(tookMs)} ms`);
-    expect(tookMs).toBeLessThan(2_000);
+    // By an event, not by the look that follows a minute later.
+    expect(tookMs).toBeLessThan(20_000);
     await place.controller.ready(guest.name, 'running');
     const links = await place.lab.inside.output(['bridge', '-d', 'link', 'show', 'dev', guest.port]);
     expect(links).toContain('isolated on');
