@@ -1,9 +1,10 @@
 import type { Agents } from '../apply/agents.ts';
 import type { Notice } from '../host/incus/events.ts';
+import type { Operation } from '../host/incus/operation.ts';
 import type { ImageAliases } from '../observe/images.ts';
 import type { InstanceCache } from '../observe/instances.ts';
 import type { WorkQueue } from './queue.ts';
-import type { Sandboxes } from './sandboxes.ts';
+import type { SandboxRecord, Sandboxes } from './sandboxes.ts';
 
 /** Keys that are not sandboxes. */
 export const instancesKey = 'host/instances';
@@ -43,7 +44,7 @@ export function hintFrom(init: HintInit, notice: Notice): void {
   }
   if (notice.project !== init.project) return;
   if (notice.kind === 'operation') {
-    if (notice.operation.phase !== 'running') for (const name of notice.operation.instances) hintWaiting(init, name);
+    hintWaiting(init, notice.operation);
     return;
   }
   if (notice.collection === 'instances') hintInstance(init, notice.name, notice.action);
@@ -63,12 +64,27 @@ function hintInstance({ queue, instances, agents, declaredAs }: HintInit, name: 
   queue.add(sandboxKey(sandbox), { priority: 'event' });
 }
 
-/** An operation ended: whoever waits for it goes on. */
-function hintWaiting({ queue, instances, sandboxes }: HintInit, name: string): void {
-  const owner = instances.get(name)?.owner;
-  if (owner?.kind !== 'owned') return;
-  const isWaiting = sandboxes.get(owner.stamp.name)?.plan.block?.reason === 'WaitingOperation';
-  if (isWaiting) queue.add(sandboxKey(owner.stamp.name), { priority: 'event' });
+/**
+ * An operation ended: whoever waits for it goes on, also whom Incus turned away as busy. For those only success counts,
+ * because their own failures are told in the same way.
+ */
+function hintWaiting({ queue, instances, sandboxes }: HintInit, { phase, instances: names }: Operation): void {
+  if (phase === 'running') return;
+  for (const name of names) {
+    const owner = instances.get(name)?.owner;
+    if (owner?.kind !== 'owned') continue;
+    const record = sandboxes.get(owner.stamp.name);
+    if (wasTurnedAway(record) && phase === 'success') queue.add(sandboxKey(owner.stamp.name), { priority: 'spec' });
+    else if (isWaiting(record)) queue.add(sandboxKey(owner.stamp.name));
+  }
+}
+
+function wasTurnedAway(record: SandboxRecord | undefined): boolean {
+  return record?.failure?.code === 'incus.busy';
+}
+
+function isWaiting(record: SandboxRecord | undefined): boolean {
+  return record?.plan.block?.reason === 'WaitingOperation';
 }
 
 function hintImages({ queue, images, sandboxes }: HintInit): void {
