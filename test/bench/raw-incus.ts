@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request, WebSocket } from 'undici';
 
 /** What Incus takes to create an instance. */
@@ -106,8 +107,9 @@ export class RawIncus implements AsyncDisposable {
         await this.destroy(name);
         return tries;
       } catch (error) {
-        // The other one was quicker.
+        // The other one was quicker. Not again in the same rhythm.
         cause = error;
+        await sleep(20 + 180 * Math.random());
       }
     }
     throw new Error(`Could not delete ${name}`, { cause });
