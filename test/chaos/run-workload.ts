@@ -38,11 +38,11 @@ async function settled(stage: Stage, phase: Phase, prefix: string): Promise<void
   const isOver = async () => {
     const { sandboxes } = await stage.controller.status();
     const own = sandboxes.filter(({ name }) => name.startsWith(prefix));
-    const isPruned = Object.keys(phase).length > 0 || own.length === 0;
-    return isPruned && own.every(({ ready }) => ready);
+    return own.length === Object.keys(phase).length && own.every(({ ready }) => ready);
   };
   // A lifetime that is over ends what was Ready a moment ago.
-  await sleep(JSON.stringify(phase).includes('ttl = "1s"') ? 1_500 : 250);
+  const isShort = Object.values(phase).some((lines) => lines.includes('lifetime.ttl = "1s"'));
+  await sleep(isShort ? 1_500 : 250);
   await until('the undisturbed world to settle', isOver, { timeoutMs: 30_000 });
   await untilQuiet(stage);
   await until('the undisturbed world to settle', isOver, { timeoutMs: 30_000 });
