@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { Firewall } from '../host/nft/firewall.ts';
+import type { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
 import type { InstanceCache } from '../observe/instances.ts';
 import type { Override } from '../plan/override.ts';
@@ -15,6 +16,8 @@ export interface Hands {
   readonly instances: InstanceCache;
   readonly reservations: Reservations;
   readonly agents: Agents;
+  /** Those that wait inside for agents, by the uid of their instance. */
+  readonly processes: ProcessWatch;
   readonly bridge: Bridge;
   readonly clock: Clock;
   /** Remember something that outranks a manifest. */

@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { Firewall } from '../host/nft/firewall.ts';
+import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
 import { ImageAliases } from '../observe/images.ts';
 import { InstanceCache } from '../observe/instances.ts';
@@ -149,6 +150,7 @@ export class Controller {
       instances: this.instances,
       reservations,
       agents,
+      processes: new ProcessWatch(clock, lifetime),
       bridge,
       clock,
       lifetime,

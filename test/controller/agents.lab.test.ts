@@ -131,6 +131,7 @@ describe('an agent that works', () => {
   it.each([
     ['the controller', () => controller.restart()],
     ['the controller, killed', () => controller.restart('SIGKILL')],
+    ['incusd', () => lab.restartIncusd()],
     ['incusd, killed', () => lab.restartIncusd({ signal: 'SIGKILL' })],
   ])('is found again after a restart of %s', async (_, restart) => {
     const before = await running();
@@ -139,6 +140,27 @@ describe('an agent that works', () => {
     await sleep(1_500);
     expect(await running()).toBe(before);
     expect(await controller.sandbox('worker')).toMatchObject({ ready: true, agent: { state: 'running' } });
+  });
+
+  it('keeps no incusd from ending', async () => {
+    const before = await running();
+    const startedAt = performance.now();
+    await lab.stopIncusd();
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    await lab.startIncusd();
+    await controller.when('worker', ({ ready, agent }) => ready && agent.state === 'running');
+    expect(await running()).toBe(before);
+  });
+
+  it('is waited for by one process, and by another one when that is killed inside', async () => {
+    const waiting = async () => (await inside('worker', 'pgrep', '-u', 'code', '-f', '^sh .* coi-agent ')).trim();
+    const [agent, before] = [await running(), await waiting()];
+    expect(before).toMatch(/^\d+$/);
+    await inside('worker', 'kill', before);
+    await until('another one', async () => !['', before].includes(await waiting().catch(() => '')), { everyMs: 100 });
+    await controller.when('worker', ({ ready, agent: { state } }) => ready && state === 'running');
+    expect(await waiting()).toMatch(/^\d+$/);
+    expect(await running()).toBe(agent);
   });
 
   it('is noticed when it ends after all of that, and started again', async () => {

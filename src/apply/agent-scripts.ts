@@ -1,0 +1,81 @@
+/**
+ * What runs inside for an agent, always as the code user. Arguments are positional: nothing of a manifest is ever read as
+ * shell text.
+ */
+
+/** Where the exit code is left: not in what a booting system sweeps, unless there is no home. Needs `session` and HOME. */
+const status = `
+status=/tmp/$session.status
+if [ -w "$HOME" ]; then mkdir -p "$HOME/.coi/agent" && status=$HOME/.coi/agent/$session.status; fi
+`;
+
+/**
+ * Leaves a process behind and ends at once, because incusd waits for what it runs before it ends itself.
+ * Arguments: session, script of that process, and what that takes. A system that boots may yet bring what is missing.
+ */
+export const launch = `
+session=$1 wait=$2; shift 2
+command -v setsid >/dev/null || exit 127
+case $(readlink -f /sbin/init) in
+  */systemd) ;;
+  *) command -v tmux >/dev/null || exit 127 ;;
+esac
+setsid sh -c "$wait" "$0" "$session" "$@" </dev/null >/dev/null 2>&1 &
+`;
+
+/**
+ * Starts the agent in a tmux session of its own unless it is there, and ends when it does. Several may run side by side.
+ * When the agent ends, its window goes on with a shell for people to look around.
+ * Arguments: session, directory, `again` or `once`, home, and the agent's own.
+ */
+export const wait = `
+session=$1 dir=$2 again=$3 HOME=$4; shift 4
+export HOME TERM=xterm-256color LANG=C.UTF-8 IS_SANDBOX=1
+[ -d "$dir" ] || dir=$HOME
+cd /
+# Until a booting system has set up /tmp and its users, what is put there is swept away again.
+tries=300
+case $(readlink -f /sbin/init) in
+  */systemd)
+    until systemctl is-system-running 2>/dev/null | grep -Eqx 'running|degraded' || [ $((tries -= 1)) -le 0 ]; do
+      sleep 0.2
+    done ;;
+esac
+${status}
+is_there() { tmux has-session -t "=$session" 2>/dev/null; }
+if [ "$again" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
+if ! is_there; then
+  rm -f "$status"
+  tmux new-session -d -s "$session" -c "$dir" sh -c '
+    status=$1 session=$2; shift 2
+    trap : INT
+    "$@"; code=$?
+    echo "$code" >"$status.new"; mv "$status.new" "$status"
+    tmux wait-for -S "$session-ended"
+    printf "\\nThe agent ended with exit code %s.\\n" "$code"
+    exec "$(command -v bash || echo sh)"
+  ' sh "$status" "$session" "$@"
+  code=$?
+  if ! is_there && [ ! -e "$status" ]; then
+    [ "$code" = 127 ] || code=125
+    echo "$code" >"$status"
+  fi
+fi
+# A server with other sessions outlives this one, and would let nobody go.
+tmux set-hook -g 'session-closed[7373]' "wait-for -S $session-ended"
+until [ -e "$status" ] || ! is_there; do
+  tmux wait-for "$session-ended" || break
+done
+`;
+
+/** What {@link look} answers while the agent's session is there and nothing says that it ended. */
+export const stillThere = 'running';
+
+/** Tells how the agent ended: its exit code, {@link stillThere}, or nothing. Arguments: session, home. */
+export const look = `
+session=$1 HOME=$2
+export HOME
+${status}
+if [ -f "$status" ]; then exec head -c 4 "$status"; fi
+if tmux has-session -t "=$session" 2>/dev/null; then echo ${stillThere}; fi
+`;
