@@ -16,7 +16,7 @@ let lab: Lab;
 let controller: LabController;
 
 beforeAll(async () => {
-  lab = await openLab({ name: 'agents', images: ['system'] });
+  lab = await openLab({ name: 'agents', images: ['system', 'busybox'] });
   controller = await startController(lab);
 });
 afterAll(async () => {
@@ -100,6 +100,21 @@ describe.concurrent('an agent from a file', () => {
     expect(ended.agent).toEqual({ state: 'ended', exit_code: 127 });
     expect(await screen('typo')).toMatch(/no-such-program: .*not found/);
   });
+
+  it('says so where the image cannot hold one, and asks ever less', async () => {
+    await controller.declare('bare', 'image = "busybox"', 'tool.command = ["true"]');
+    const ended = await controller.condition('bare', 'Healthy=False(AgentDown)', { timeoutMs: 60_000, everyMs: 200 });
+    // That image lets nobody but root in, and has no tmux for whom it does let in.
+    expect(ended.agent).toEqual({ state: 'ended', exit_code: 126 });
+    await inside('bare', 'chmod', '755', '/');
+    const code = async () => (await controller.sandbox('bare'))?.agent.exit_code;
+    await until('another exit code', async () => (await code()) === 127, { timeoutMs: 60_000, everyMs: 200 });
+    const wait = async () => {
+      const { next_look_at: next = '' } = (await controller.sandbox('bare')) ?? {};
+      return Date.parse(next) - Date.now();
+    };
+    await until('a long wait', async () => (await wait()) > 3_000, { timeoutMs: 60_000, everyMs: 200 });
+  });
 });
 
 describe('an agent that works', () => {
@@ -168,6 +183,21 @@ describe('an agent that works', () => {
     await inside('worker', 'kill', before);
     expect(await other(before)).toMatch(/^\d+$/);
     await controller.when('worker', ({ ready, agent }) => ready && agent.state === 'running');
+  });
+
+  it('is noticed when its session is taken away, though others go on', async () => {
+    const before = await running();
+    const as = (line: string) => inside('worker', 'su', '--login', 'code', '--command', line);
+    await as('tmux new-session -d -s other');
+    await as('tmux kill-session -t =coi-coi-worker');
+    await other(before);
+    expect(await as('tmux list-sessions -F "#{session_name}"')).toContain('other');
+  });
+
+  it('has its exit code still after all of that when it ended before', async () => {
+    await controller.when('once', ({ agent }) => agent.state === 'ended');
+    expect((await controller.sandbox('once'))?.agent).toEqual({ state: 'ended', exit_code: 3 });
+    expect((await screen('once')).match(/started as code/g)).toHaveLength(1);
   });
 
   it('is started again with its sandbox', async () => {
