@@ -53,14 +53,17 @@ it('makes a sandbox of a saved file, and takes every trace of it away with the f
 });
 
 it('writes down what it did, in a log that can be checked', async () => {
-  const { stdout } = await controller.coi('events', 'web', '--format', 'json');
-  const kinds = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { kind: string; phase: string })
-    .filter(({ phase }) => phase === 'succeeded')
-    .map(({ kind }) => kind);
-  expect(kinds).toEqual(['reserve', 'create', 'stamp', 'stamp', 'stop', 'tombstone', 'unprotect', 'delete']);
+  const kinds = async () => {
+    const { stdout } = await controller.coi('events', 'web', '--format', 'json');
+    const records = stdout.split('\n').filter((line) => line !== '');
+    return records
+      .map((line) => JSON.parse(line) as { kind: string; phase: string })
+      .filter(({ phase }) => phase === 'succeeded')
+      .map(({ kind }) => kind);
+  };
+  // What is not destructive is written in batches, a moment after it was done.
+  await until('the last record', async () => (await kinds()).includes('delete'));
+  expect(await kinds()).toEqual(['reserve', 'create', 'stamp', 'stamp', 'stop', 'tombstone', 'unprotect', 'delete']);
   expect(await controller.coi('audit', 'verify')).toMatchObject({ exitCode: 0 });
 });
 

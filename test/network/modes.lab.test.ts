@@ -102,6 +102,15 @@ async function routeSiblings(verb: 'add' | 'del'): Promise<void> {
   }
 }
 
+/** What of `wanted` answers, on a machine that may be too busy to answer at the first try. */
+async function reachedOf(guest: Guest, wanted: readonly string[]): Promise<string[]> {
+  const reached = new Set<string>();
+  for (let tries = 0; tries < 8 && reached.size < wanted.length; tries += 1) {
+    for (const name of await openFrom(place.lab, guest.instance, targetsFor(guest))) reached.add(name);
+  }
+  return [...reached].toSorted();
+}
+
 async function resolves(guest: Guest): Promise<boolean> {
   const argv =
     guest === system
@@ -116,17 +125,18 @@ describe.each(['busybox', 'systemd'] as const)('root in a container of %s', (kin
 
   it('reaches every target when nothing is in the way', async () => {
     await place.bare(small, system, sibling);
-    const direct = await tryFrom(guest());
-    await routeSiblings('add');
-    await place.isolated('on', [small, system, sibling]);
-    const routed = await tryFrom(guest());
-    await routeSiblings('del');
-    await place.restored(small, system, sibling);
     const all = targetsFor(guest())
       .map(({ name }) => name)
       .toSorted();
+    const global = all.filter((name) => !name.startsWith('fe80'));
+    const direct = await reachedOf(guest(), all);
+    await routeSiblings('add');
+    await place.isolated('on', [small, system, sibling]);
+    const routed = await reachedOf(guest(), global);
+    await routeSiblings('del');
+    await place.restored(small, system, sibling);
     expect(direct).toEqual(all);
-    expect(routed).toEqual(all.filter((name) => !name.startsWith('fe80')));
+    expect(routed).toEqual(global);
   });
 
   it.each(['open', 'restricted', 'none'])('mode %s lets through what it says', async (mode) => {
