@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startController, type LabController } from '../lab/controller.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
+import { until } from '../lab/until.ts';
 import { listRules, worldOf } from '../lab/world.ts';
 
 let lab: Lab;
