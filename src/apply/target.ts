@@ -29,6 +29,19 @@ export async function findTarget({ step, hands, signal }: Task): Promise<Target>
   });
 }
 
+/**
+ * The instance as the look saw it on which the step was decided: enough for a compare-and-swap, which fails when it is
+ * another one by now. Asks anew where that look was a list, which has no version.
+ *
+ * @throws as {@link findTarget}
+ */
+export async function seenTarget(task: Task): Promise<Target> {
+  const { step, hands } = task;
+  const seen = hands.instances.get(step.instance);
+  const isSame = seen?.owner.kind === 'owned' && seen.owner.stamp.uid === step.precondition.uid;
+  return isSame && seen.etag ? { instance: seen.instance, etag: seen.etag } : findTarget(task);
+}
+
 /** Unpacking a large image on a slow disk takes minutes; the signal ends it earlier. */
 const longestOperationMs = 900_000;
 

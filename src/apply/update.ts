@@ -3,11 +3,11 @@ import { Problem } from '../base/problem.ts';
 import { renderStamp, type Stamp } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
 import type { Task } from './hands.ts';
-import { findTarget, finish, type Target } from './target.ts';
+import { findTarget, finish, seenTarget, type Target } from './target.ts';
 
 /** Change stamp keys only, by compare-and-swap. */
 export async function stamp(task: Task, { stamp: keys }: Extract<Action, { kind: 'stamp' }>): Promise<void> {
-  const { etag } = await findTarget(task);
+  const { etag } = await seenTarget(task);
   await writeStamp(task, keys, etag);
   if ('intent' in keys && keys.intent === undefined) task.hands.reservations.settle(task.sandbox);
 }
