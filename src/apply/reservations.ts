@@ -21,8 +21,9 @@ export class Reservations {
     return this.#byName.get(name);
   }
 
-  all(): Iterable<Reserved> {
-    return this.#byName.values();
+  /** Every reservation with the name of its sandbox. */
+  named(): Iterable<readonly [string, Reserved]> {
+    return this.#byName;
   }
 
   /**

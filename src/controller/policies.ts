@@ -34,11 +34,19 @@ export function policyOf(inputs: PolicyInputs, { owner }: SeenInstance): Network
 /** The policies of everything that exists or is about to: all that the tables may hold. */
 export function allPolicies(inputs: PolicyInputs): NetworkPolicy[] {
   const policies = new Map<string, NetworkPolicy>();
-  for (const { uid, endpoint, network } of inputs.reservations.all())
-    policies.set(uid, { uid, endpoint, mode: network });
+  for (const [name, { uid, endpoint, network }] of inputs.reservations.named()) {
+    if (!isSpare(inputs, name, uid)) policies.set(uid, { uid, endpoint, mode: network });
+  }
   for (const seen of inputs.instances.all()) {
     const policy = policyOf(inputs, seen);
     if (policy) policies.set(policy.uid, policy);
   }
   return [...policies.values()];
+}
+
+/** Made while an instance was taken for gone that is there after all: kept for its successor, without rules until then. */
+function isSpare({ instances }: PolicyInputs, sandbox: string, uid: string): boolean {
+  return instances
+    .ofSandbox(sandbox)
+    .some(({ owner }) => owner.kind === 'owned' && !owner.isTombstone && owner.stamp.uid !== uid);
 }

@@ -85,8 +85,11 @@ function inputsOf(state: State): PolicyInputs {
   const all = state.instances.map(asSeen);
   const inputs = {
     bridge,
-    instances: { all: () => all },
-    reservations: { all: () => Object.values(state.memory.reservations) },
+    instances: {
+      all: () => all,
+      ofSandbox: (name: string) => all.filter(({ owner }) => owner.kind === 'owned' && owner.stamp.name === name),
+    },
+    reservations: { named: () => Object.entries(state.memory.reservations) },
     desired: (name: string) => state.desired[name] ?? { kind: 'deleted' },
     overrides: (name: string) => state.overrides[name] ?? [],
     now: () => now,
