@@ -18,6 +18,9 @@ import { acquireLock, type ControllerLock } from './state/controller-lock.ts';
 const stuckMs = 16 * 60_000;
 const staleMs = 3 * 60_000;
 
+/** How often to see whether the lock is still this controller's, in milliseconds. */
+const lockCheckMs = 2_000;
+
 /** Between tries to reach Incus at the start, in milliseconds. */
 const retryMs = 2_000;
 
@@ -40,9 +43,10 @@ export async function runDaemon({ settings, io, logLevel }: DaemonInit): Promise
   const log = openLog({ level: logLevelFrom(io.env, logLevel), stream: process.stderr });
   const { runDir, metricsListen } = settings.controller;
   const lock = stack.use(await lockHost(settings));
-  const signal = io.signal;
+  const ousted = new AbortController();
+  const signal = AbortSignal.any([io.signal, ousted.signal]);
   const notify = openNotify(io.env);
-  const engine = stack.use(await openWhenReady(settings, io, log));
+  const engine = stack.use(await openWhenReady(settings, { ...io, signal }, log));
   followAll(engine, { lock, settings });
   stack.use(
     await serveAdmin({
@@ -65,11 +69,32 @@ export async function runDaemon({ settings, io, logLevel }: DaemonInit): Promise
   }
   const running = engine.run();
   const watching = keepNotifying(engine, { notify, env: io.env, signal });
+  const guarding = guardLock(lock, ousted, signal);
   log.info({ sources: settings.controller.sources, runDir }, 'Controller runs');
   await running;
   await watching;
+  await guarding;
+  if (ousted.signal.aborted) throw ousted.signal.reason;
   log.info('Controller ends; sandboxes and rules stay as they are');
   return 0;
+}
+
+/** End when the lock's file was taken away or replaced: another controller may run by now, and two would fight. */
+async function guardLock(lock: ControllerLock, ousted: AbortController, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    if (!lock.isHeld()) {
+      ousted.abort(
+        new Problem({
+          code: 'controller.lock-lost',
+          message: 'The lock of this controller was removed, so it ends; sandboxes and rules stay as they are',
+          hint: 'Start it again, and leave the files in its run directory alone.',
+        }),
+      );
+      return;
+    }
+    // Rejects only because the signal aborts, which ends the loop.
+    await clock.sleep(lockCheckMs, signal).catch(() => undefined);
+  }
 }
 
 function requireRoot(what: string): void {
