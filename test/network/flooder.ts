@@ -13,7 +13,7 @@ export const kinds = {
   link6: 7007,
 } as const;
 
-export type Kind = keyof typeof kinds;
+type Kind = keyof typeof kinds;
 
 /** Imports an image whose init does nothing but flood, from its first instruction on. */
 export async function addFlooder(lab: Lab): Promise<void> {
