@@ -34,7 +34,14 @@ export async function tracesOf({ dir, namespaces, cgroups }: LabMark): Promise<s
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes(dir));
   const { stdout: loops } = await execa('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE']);
   const folders = (await readdir('/var/tmp')).filter((name) => dir.endsWith(`/${name}`));
-  const { stdout: groups } = await execa('find', ['/sys/fs/cgroup', '-ignore_readdir_race', '-maxdepth', '3', '-name', 'lxc.*']);
+  const { stdout: groups } = await execa('find', [
+    '/sys/fs/cgroup',
+    '-ignore_readdir_race',
+    '-maxdepth',
+    '3',
+    '-name',
+    'lxc.*',
+  ]);
   return [
     ...running.map(({ pid, args }) => `process ${pid} ${args}`),
     ...mounts.map((line) => `mount ${line}`),

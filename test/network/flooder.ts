@@ -13,8 +13,6 @@ export const kinds = {
   link6: 7007,
 } as const;
 
-type Kind = keyof typeof kinds;
-
 /** Imports an image whose init does nothing but flood, from its first instruction on. */
 export async function addFlooder(lab: Lab): Promise<void> {
   const gateway = (await lab.inside.output(['cat', '/sys/class/net/coibr0/address'])).trim();
