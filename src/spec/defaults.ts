@@ -18,7 +18,7 @@ export const builtIn = {
     stateDir: '/var/lib/coi',
     runDir: '/run/coi',
     metricsListen: '127.0.0.1:9477',
-    workers: 4,
+    workers: 8,
     bridge: 'coibr0',
   },
 } as const;
