@@ -20,6 +20,8 @@ export interface QueueItem {
 export type QueueResult =
   /** Nothing left to do; look again after `afterMs` at the latest. */
   | { readonly kind: 'settled'; readonly afterMs?: number }
+  /** More to do, but those that have waited as urgently come first. */
+  | { readonly kind: 'yielded' }
   /** Try again after a wait that grows. */
   | { readonly kind: 'failed' }
   /** Trying again cannot help until something changes. */
@@ -38,6 +40,14 @@ interface Waiting {
   readonly order: number;
 }
 
+interface Active {
+  readonly since: number;
+  /** What it was taken with. */
+  readonly priority: Priority;
+  /** What was asked for meanwhile. */
+  again: Priority | undefined;
+}
+
 /** What is in the queue right now, for metrics and people. Times in milliseconds. */
 export interface QueueSnapshot {
   readonly ready: readonly { readonly key: string; readonly priority: Priority; readonly waitedMs: number }[];
@@ -54,7 +64,7 @@ export class WorkQueue {
   readonly #random: () => number;
   readonly #backoff: Backoff;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #active = new Map<string, { readonly since: number; again: Priority | undefined }>();
+  readonly #active = new Map<string, Active>();
   readonly #failures = new Map<string, number>();
   readonly #takers = new Set<() => void>();
   #timer: Disposable | undefined;
@@ -119,7 +129,7 @@ export class WorkQueue {
     }
     if (!best) return undefined;
     this.#waiting.delete(best.key);
-    this.#active.set(best.key, { since: now, again: undefined });
+    this.#active.set(best.key, { since: now, priority: best.entry.priority, again: undefined });
     return { key: best.key, priority: best.entry.priority, waitedMs: now - best.entry.dueAt };
   }
 
@@ -140,9 +150,11 @@ export class WorkQueue {
 
   /** Give a key back. Everything that was asked for meanwhile counts now. */
   done(key: string, result: QueueResult): void {
-    const again = this.#active.get(key)?.again;
+    const active = this.#active.get(key);
+    const again = active?.again;
     this.#active.delete(key);
     if (result.kind === 'failed') this.#retryLater(key, again);
+    else if (result.kind === 'yielded') this.add(key, { priority: higher(active?.priority ?? 'event', again ?? 'resync') });
     else {
       this.#failures.delete(key);
       if (again !== undefined) this.add(key, { priority: again });

@@ -69,6 +69,7 @@ export class SandboxReconciler {
       const [step] = look.plan.steps;
       if (!step) return this.#settle(look.world, look.plan);
       const problem = await this.#carryOut(visit, look.world, step);
+      if (!problem && isLong(step)) return { kind: 'yielded' };
       if (!problem) continue;
       if (problem.retry === 'conflict' && ++conflicts <= mostConflicts) continue;
       this.#init.sandboxes.record({ ...look, failure: problem });
@@ -135,6 +136,14 @@ export class SandboxReconciler {
       cause: error,
     });
   }
+}
+
+/**
+ * Steps after which others get their turn, so that many files dropped at once are taken up step by step: their rules
+ * are loaded together, and all of them run before the first one is written up.
+ */
+function isLong({ action }: Step): boolean {
+  return action.kind === 'reserve' || action.kind === 'create';
 }
 
 /** When to look again at what nobody tells of: a workspace is made or mended by people, without an event. */

@@ -313,6 +313,34 @@ describe('waiting for a key', () => {
   });
 });
 
+describe('a key that yields', () => {
+  it('comes back behind those that have waited as urgently, with its priority and its failures', async () => {
+    const { queue } = start();
+    queue.add('long', { priority: 'spec' });
+    await queue.next(never);
+    queue.done('long', { kind: 'failed' });
+    queue.add('long', { priority: 'command' });
+    await queue.next(never);
+    queue.add('other', { priority: 'command' });
+    queue.add('event', { priority: 'event' });
+    queue.done('long', { kind: 'yielded' });
+    expect(queue.failures('long')).toBe(1);
+    const order = [];
+    for (let count = 0; count < 3; count += 1) order.push((await queue.next(never)).key);
+    expect(order).toEqual(['other', 'long', 'event']);
+  });
+
+  it('becomes as urgent as what was asked for meanwhile', async () => {
+    const { queue } = start();
+    queue.add('long', { priority: 'event' });
+    await queue.next(never);
+    queue.add('long', { priority: 'security' });
+    queue.add('other', { priority: 'command' });
+    queue.done('long', { kind: 'yielded' });
+    expect(await queue.next(never)).toMatchObject({ key: 'long', priority: 'security' });
+  });
+});
+
 describe('what is known about a key', () => {
   it('is dropped by forget()', async () => {
     const { queue } = start();

@@ -95,8 +95,9 @@ async function routeSiblings(verb: 'add' | 'del'): Promise<void> {
     [sibling, small],
     [sibling, system],
   ] as const) {
-    // The host would tell of the direct way.
-    await place.inside(from, 'sysctl', '-w', 'net.ipv6.conf.eth0.accept_redirects=0');
+    // The host would tell of the direct way. For IPv4 one of the two suffices to believe it (ip-sysctl.rst).
+    const believe = ['ipv6.conf.eth0', 'ipv4.conf.all', 'ipv4.conf.eth0'];
+    await place.inside(from, 'sysctl', '-w', ...believe.map((scope) => `net.${scope}.accept_redirects=0`));
     await place.inside(from, 'ip', 'route', verb, `${to.ipv4}/32`, 'via', '10.90.0.1');
     await place.inside(from, 'ip', '-6', 'route', verb, `${to.ipv6}/128`, 'via', 'fd42:90::1');
   }

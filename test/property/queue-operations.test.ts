@@ -12,6 +12,7 @@ const urgencies = Object.keys(priorities) as Priority[];
 const results: QueueResult[] = [
   { kind: 'settled' },
   { kind: 'settled', afterMs: 2_000 },
+  { kind: 'yielded' },
   { kind: 'failed' },
   { kind: 'stalled' },
   { kind: 'stalled', afterMs: 700 },
@@ -37,7 +38,7 @@ class Ledger {
   done(key: string, result: QueueResult): void {
     this.active.delete(key);
     const isAgain = this.#again.delete(key);
-    const asksBack = result.kind === 'failed' || result.afterMs !== undefined;
+    const asksBack = result.kind === 'failed' || result.kind === 'yielded' || result.afterMs !== undefined;
     if (isAgain || asksBack) this.owed.add(key);
   }
 }
