@@ -25,10 +25,12 @@ const pureModules = new Set([
   'node:crypto',
   'node:path',
   'node:net',
+  'node:url',
   'node:util',
 ]);
 /** Of modules that can also do things, the part that only computes. */
 const pureNames: Readonly<Record<string, readonly string[]>> = {
+  'node:url': ['domainToASCII'],
   'node:net': ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress'],
 };
 

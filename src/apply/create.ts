@@ -12,7 +12,7 @@ export async function reserve(
   const { bridge, reservations, instances } = hands;
   signal.throwIfAborted();
   const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken: instances.addresses(), network });
-  await loadPolicy(hands, { uid, endpoint, mode: network });
+  await loadPolicy(hands, { uid, endpoint, rules: network });
 }
 
 /**

@@ -2,11 +2,11 @@ import { ulid } from 'ulid';
 import { chooseEndpoint } from '../network/endpoint.ts';
 import type { Bridge } from '../network/policy.ts';
 import type { Reservation } from '../plan/render-instance.ts';
-import type { NetworkMode } from '../spec/sandbox.ts';
+import type { NetworkRules } from '../network/rules.ts';
 
 /** A reservation together with the policy its rules were loaded for. */
 export interface Reserved extends Reservation {
-  readonly network: NetworkMode;
+  readonly network: NetworkRules;
 }
 
 /**
@@ -33,7 +33,7 @@ export class Reservations {
    */
   reserve(
     name: string,
-    { bridge, taken, network }: { bridge: Bridge; taken: Iterable<string>; network: NetworkMode },
+    { bridge, taken, network }: { bridge: Bridge; taken: Iterable<string>; network: NetworkRules },
   ): Reserved {
     const before = this.#byName.get(name);
     if (before) {

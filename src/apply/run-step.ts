@@ -32,7 +32,7 @@ const runners: Runners = {
   update,
   unprotect,
   agent: startAgent,
-  rules: ({ hands }, { uid, endpoint, network }) => loadPolicy(hands, { uid, endpoint, mode: network }),
+  rules: ({ hands }, { uid, endpoint, network }) => loadPolicy(hands, { uid, endpoint, rules: network }),
   tombstone: (task) => tombstone(task, tombstoneName(task.step.precondition.uid ?? '')),
   delete: deleteInstance,
   release: ({ hands }, { uid }) => letGo(hands, uid),

@@ -304,7 +304,7 @@ export class Controller {
   async adoptionView(manifest: Manifest, signal: AbortSignal): Promise<{ uid: string; applied: View }> {
     const { reservations, bridge, placement } = this.#init;
     signal.throwIfAborted();
-    const network = manifest.sandbox.network.mode;
+    const network = manifest.sandbox.network;
     const taken = this.instances.addresses();
     const { uid, endpoint } = reservations.reserve(manifest.name, { bridge, taken, network });
     const desired = desiredView(manifest.sandbox, endpoint, placement);

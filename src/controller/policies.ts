@@ -3,7 +3,7 @@ import type { Bridge, NetworkPolicy } from '../network/policy.ts';
 import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf } from '../observe/owned.ts';
 import { activeOverrides, type Override } from '../plan/override.ts';
-import { policyMode } from '../plan/rules.ts';
+import { policyRules } from '../plan/rules.ts';
 import type { Desired } from '../plan/world.ts';
 
 /** What decides the policy of a sandbox. */
@@ -27,15 +27,15 @@ export function policyOf(inputs: PolicyInputs, { owner }: SeenInstance): Network
   const endpoint = endpointOf(stamp, inputs.bridge);
   if (!endpoint || !stamp.applied) return undefined;
   const overrides = activeOverrides(inputs.overrides(stamp.name), undefined, inputs.now());
-  const mode = policyMode(stamp.applied.network, { desired: inputs.desired(stamp.name), overrides });
-  return { uid: stamp.uid, endpoint, mode };
+  const rules = policyRules(stamp.applied.network, { desired: inputs.desired(stamp.name), overrides });
+  return { uid: stamp.uid, endpoint, rules };
 }
 
 /** The policies of everything that exists or is about to: all that the tables may hold. */
 export function allPolicies(inputs: PolicyInputs): NetworkPolicy[] {
   const policies = new Map<string, NetworkPolicy>();
   for (const [name, { uid, endpoint, network }] of inputs.reservations.named()) {
-    if (!isSpare(inputs, name, uid)) policies.set(uid, { uid, endpoint, mode: network });
+    if (!isSpare(inputs, name, uid)) policies.set(uid, { uid, endpoint, rules: network });
   }
   for (const seen of inputs.instances.all()) {
     const policy = policyOf(inputs, seen);

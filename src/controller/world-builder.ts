@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Agents } from '../apply/agents.ts';
 import type { Reservations } from '../apply/reservations.ts';
 import type { Clock } from '../base/clock.ts';
@@ -142,9 +143,9 @@ export class WorldBuilder {
   #reservation({ name, sandbox }: Manifest): World['reservation'] {
     const { reservations, elements } = this.#from;
     const reserved = reservations.of(name);
-    if (reserved?.network !== sandbox.network.mode) return undefined;
+    if (!reserved || !isDeepStrictEqual(reserved.network, sandbox.network)) return undefined;
     const { uid, endpoint, network } = reserved;
-    return rulesState({ uid, endpoint, mode: network }, elements()) === 'current' ? reserved : undefined;
+    return rulesState({ uid, endpoint, rules: network }, elements()) === 'current' ? reserved : undefined;
   }
 
   #nameTaken({ instance: name, name: sandbox }: Manifest): string | undefined {

@@ -102,6 +102,17 @@ export function parseInterfaceAddress(text: string): InterfaceAddress {
   return { address, prefix: { family: address.family, length, value: address.value & prefixMask(address, length) } };
 }
 
+/** `ADDRESS/LENGTH` without bits beyond its length, or a single address. Undefined when the text is neither. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const [host = '', digits, ...rest] = text.split('/');
+  const address = parseAddress(host);
+  if (!address || rest.length > 0) return undefined;
+  const width = widths[address.family];
+  const length = digits === undefined ? width : /^\d{1,3}$/.test(digits) ? Number(digits) : Number.NaN;
+  if (!(length <= width)) return undefined;
+  return { family: address.family, length, value: address.value & prefixMask(address, length) };
+}
+
 function prefixMask({ family }: Address, length: number): bigint {
   const width = widths[family];
   return ((1n << BigInt(length)) - 1n) << BigInt(width - length);
@@ -111,9 +122,11 @@ export function renderPrefix(prefix: Prefix): string {
   return `${renderAddress(prefix)}/${prefix.length}`;
 }
 
-/** Whether an address lies inside a prefix of the same family. */
-export function contains(prefix: Prefix, address: Address): boolean {
-  return prefix.family === address.family && (address.value & prefixMask(prefix, prefix.length)) === prefix.value;
+/** Whether an address, or the whole of another prefix, lies inside a prefix of the same family. */
+export function contains(prefix: Prefix, inner: Address | Prefix): boolean {
+  const isWider = 'length' in inner && inner.length < prefix.length;
+  const isInside = (inner.value & prefixMask(prefix, prefix.length)) === prefix.value;
+  return prefix.family === inner.family && !isWider && isInside;
 }
 
 /** Count of addresses in a prefix. */

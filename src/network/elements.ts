@@ -1,43 +1,67 @@
 import { createHash } from 'node:crypto';
-import { parseAddress } from './address.ts';
+import type { NetworkRules } from './rules.ts';
+import { parseAddress, contains } from './address.ts';
+import type { Family } from './address.ts';
+import { allowEntries, renderHost } from './allow-entry.ts';
+import type { AllowEntry } from './allow-entry.ts';
 import { linkLocalAddress } from './endpoint.ts';
 import type { NetworkPolicy } from './policy.ts';
 
 /**
- * Sets and maps that hold one element per sandbox and address, by family and name. The same few for all sandboxes: what
- * a packet costs does not grow with their number.
+ * Sets and maps that hold elements of sandboxes, by family and name. The same few for all sandboxes: what a packet costs
+ * does not grow with their number.
  *
  * `live`: address . epoch of flows that pass without being judged again; `epoch`: the mark new flows get; `mode`: the
- * chain that judges; `box`: denials per sandbox (element counters); `mac`, `who`, `target`: identity.
+ * chain that judges; `dns`: whose names our resolver looks up; `net`, `netport`: addresses that an allowlist names, with
+ * the web's ports and with ports of their own; `box`: denials per sandbox (element counters); `log`: a chain of its own
+ * for each sandbox, because a log prefix cannot be looked up; `log4`, `log6`: which one; `mac`, `who`, `target`: identity.
  */
 export const elementSets = {
+  'inet log': { kind: 'chains', type: '' },
+  'inet log4': { kind: 'map', type: 'type ipv4_addr : verdict' },
+  'inet log6': { kind: 'map', type: 'type ipv6_addr : verdict' },
   'inet live4': { kind: 'set', type: 'type ipv4_addr . mark' },
   'inet live6': { kind: 'set', type: 'type ipv6_addr . mark' },
   'inet epoch4': { kind: 'map', type: 'type ipv4_addr : mark' },
   'inet epoch6': { kind: 'map', type: 'type ipv6_addr : mark' },
   'inet mode4': { kind: 'map', type: 'type ipv4_addr : verdict' },
   'inet mode6': { kind: 'map', type: 'type ipv6_addr : verdict' },
+  'inet dns4': { kind: 'set', type: 'type ipv4_addr' },
+  'inet dns6': { kind: 'set', type: 'type ipv6_addr' },
+  'inet net4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr; flags interval' },
+  'inet net6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr; flags interval' },
+  'inet netport4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr . inet_proto . inet_service; flags interval' },
+  'inet netport6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr . inet_proto . inet_service; flags interval' },
   'inet box4': { kind: 'set', type: 'type ipv4_addr; counter' },
   'inet box6': { kind: 'set', type: 'type ipv6_addr; counter' },
   'bridge mac': { kind: 'set', type: 'type ifname . ether_addr' },
   'bridge who4': { kind: 'set', type: 'type ifname . ether_addr . ipv4_addr' },
   'bridge who6': { kind: 'set', type: 'type ifname . ether_addr . ipv6_addr' },
   'bridge target6': { kind: 'set', type: 'typeof iifname . @th,64,128' },
-} as const satisfies Record<string, { kind: 'set' | 'map'; type: string }>;
+} as const satisfies Record<string, { kind: 'set' | 'map' | 'chains'; type: string }>;
 
 export type SetId = keyof typeof elementSets;
 
+/** In the order in which they can be added: what refers comes after what it refers to. */
 export const setIds = Object.keys(elementSets) as SetId[];
 
 export function isSetId(text: string): text is SetId {
   return Object.hasOwn(elementSets, text);
 }
 
+/** Value of an element of `inet log` whose chain holds the rule that it should. */
+export const logged = 'logs';
+
+/** Name of the chain that logs a sandbox's denials. */
+export function logChain(uid: string): string {
+  return `log_${uid}`;
+}
+
 /** What stands beside an element's key. */
 export interface Element {
   /** Owner, kept as the element's comment; undefined on an element that carries none. */
   readonly uid: string | undefined;
-  /** Value of a map's element: a number in decimal, or `goto CHAIN`. */
+  /** Value of a map's element: a number in decimal, `goto CHAIN` or `jump CHAIN`. */
   readonly value?: string;
 }
 
@@ -54,42 +78,83 @@ export interface PlacedElement extends Element {
  * Conntrack mark of the flows that a policy let through: a hash of what the policy means, in 28 bits, never 0. A policy
  * that means something else gives another epoch, and with it every flow of the sandbox is judged again.
  */
-export function epochOf({ uid, mode }: Pick<NetworkPolicy, 'uid' | 'mode'>): number {
+export function epochOf({ uid, rules }: Pick<NetworkPolicy, 'uid' | 'rules'>): number {
+  const { mode, localNetwork, metadata, allowed } = rules;
   const hash = createHash('sha256')
-    .update(JSON.stringify([uid, mode]))
+    .update(JSON.stringify([uid, mode, localNetwork, metadata, Object.keys(allowed ?? {}).toSorted()]))
     .digest()
     .readUInt32BE(0);
   return hash >>> 4 || 1;
 }
 
+/** Name of the chain that judges under these rules; see `skeleton.ts`. */
+export function modeChain({ mode, localNetwork, metadata }: NetworkRules): string {
+  if (mode === 'open' || mode === 'none') return mode;
+  return `${mode}${localNetwork ? '_lan' : ''}${metadata && mode === 'restricted' ? '_meta' : ''}`;
+}
+
 /** Every element that one policy needs. The policy's parts must be valid: see `renderRuleset`. */
 export function elementsOf(policy: NetworkPolicy): PlacedElement[] {
-  const { uid, mode, endpoint } = policy;
+  const { uid, endpoint } = policy;
   const { port, mac, ipv4, ipv6 } = endpoint;
-  const epoch = String(epochOf(policy));
-  const place = (set: SetId, key: readonly string[], value?: string): PlacedElement =>
-    value === undefined ? { set, key: key.join(' . '), uid } : { set, key: key.join(' . '), uid, value };
-  const elements = [
-    place('inet live4', [ipv4, epoch]),
-    place('inet epoch4', [ipv4], epoch),
-    place('inet mode4', [ipv4], `goto ${mode}`),
-    place('inet box4', [ipv4]),
-    place('bridge mac', [port, mac]),
-    place('bridge who4', [port, mac, ipv4]),
+  const own: PlacedElement[] = [
+    { set: 'inet log', key: uid, uid, value: logged },
+    ...addressElements(policy, 4, ipv4),
+    { set: 'bridge mac', key: `${port} . ${mac}`, uid },
+    { set: 'bridge who4', key: `${port} . ${mac} . ${ipv4}`, uid },
   ];
-  if (ipv6 === undefined) return elements;
+  if (ipv6 === undefined) return own;
   const linkLocal = linkLocalAddress(mac);
   return [
-    ...elements,
-    place('inet live6', [ipv6, epoch]),
-    place('inet epoch6', [ipv6], epoch),
-    place('inet mode6', [ipv6], `goto ${mode}`),
-    place('inet box6', [ipv6]),
-    place('bridge who6', [port, mac, ipv6]),
-    place('bridge who6', [port, mac, linkLocal]),
-    place('bridge target6', [port, rawAddress(ipv6)]),
-    place('bridge target6', [port, rawAddress(linkLocal)]),
+    ...own,
+    ...addressElements(policy, 6, ipv6),
+    { set: 'bridge who6', key: `${port} . ${mac} . ${ipv6}`, uid },
+    { set: 'bridge who6', key: `${port} . ${mac} . ${linkLocal}`, uid },
+    { set: 'bridge target6', key: `${port} . ${rawAddress(ipv6)}`, uid },
+    { set: 'bridge target6', key: `${port} . ${rawAddress(linkLocal)}`, uid },
   ];
+}
+
+/** What the `inet` table holds for one of a sandbox's addresses. */
+function addressElements(policy: NetworkPolicy, family: Family, address: string): PlacedElement[] {
+  const { uid, rules } = policy;
+  const epoch = String(epochOf(policy));
+  const isListed = rules.mode === 'allowlist';
+  return [
+    { set: `inet log${family}`, key: address, uid, value: `jump ${logChain(uid)}` },
+    { set: `inet live${family}`, key: `${address} . ${epoch}`, uid },
+    { set: `inet epoch${family}`, key: address, uid, value: epoch },
+    { set: `inet mode${family}`, key: address, uid, value: `goto ${modeChain(rules)}` },
+    { set: `inet box${family}`, key: address, uid },
+    ...(isListed ? [{ set: `inet dns${family}`, key: address, uid } as const] : []),
+    ...(isListed ? literalElements({ uid, family, address }, allowEntries(rules.allowed)) : []),
+  ];
+}
+
+type PrefixEntry = Extract<AllowEntry, { kind: 'prefix' }>;
+
+/** Interval sets refuse what overlaps, so an entry that another one covers is left out. */
+function literalElements(
+  { uid, family, address }: { uid: string; family: Family; address: string },
+  entries: readonly AllowEntry[],
+): PlacedElement[] {
+  const literals = entries.filter(
+    (entry): entry is PrefixEntry => entry.kind === 'prefix' && entry.prefix.family === family,
+  );
+  const isCovered = (entry: PrefixEntry) =>
+    literals.some((other) => other !== entry && samePort(other, entry) && contains(other.prefix, entry.prefix));
+  return literals
+    .filter((entry) => !isCovered(entry))
+    .map(({ prefix, port }) => {
+      const key = `${address} . ${renderHost(prefix)}`;
+      return port
+        ? { set: `inet netport${family}`, key: `${key} . ${port.proto} . ${port.port}`, uid }
+        : { set: `inet net${family}`, key, uid };
+    });
+}
+
+function samePort({ port: a }: AllowEntry, { port: b }: AllowEntry): boolean {
+  return a?.port === b?.port && a?.proto === b?.proto;
 }
 
 /** An IPv6 address as nft shows raw payload of 128 bits. */

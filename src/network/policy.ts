@@ -1,4 +1,4 @@
-import type { NetworkMode } from '../spec/sandbox.ts';
+import type { NetworkRules } from './rules.ts';
 
 /** Where a sandbox sits on the bridge. Known before its first start, because every part is chosen by us. */
 export interface Endpoint {
@@ -16,7 +16,7 @@ export interface NetworkPolicy {
   /** The stamp's uid: ties rules to their owner. */
   readonly uid: string;
   readonly endpoint: Endpoint;
-  readonly mode: NetworkMode;
+  readonly rules: NetworkRules;
 }
 
 /** The bridge all sandboxes sit on. Addresses with prefix length, as Incus keeps them: `10.90.0.1/16`. */

@@ -22,11 +22,11 @@ export interface RulesetInput {
 }
 
 const interfaceName = /^[A-Za-z0-9_.-]{1,15}$/;
-const uidPattern = /^[0-9A-Za-z-]{1,64}$/;
+const uidPattern = /^[0-9A-Z]{26}$/;
 
 /**
  * Turns policies into rules. A policy that cannot be carried out is left out with a problem under its uid (code
- * `network.unsupported`, `network.policy` or `network.conflict`) and disturbs no other.
+ * `network.policy` or `network.conflict`) and disturbs no other.
  *
  * @throws Problem `network.bridge` or `network.address` when the bridge itself is unusable
  */
@@ -44,14 +44,7 @@ export function renderRuleset({ bridge, policies }: RulesetInput): Ruleset {
   return { skeleton: renderSkeleton(bridge), elements, problems };
 }
 
-function problemOf({ uid, mode, endpoint }: NetworkPolicy): Problem | undefined {
-  if (mode === 'allowlist') {
-    return new Problem({
-      code: 'network.unsupported',
-      message: 'The network mode "allowlist" cannot be enforced by this version of coi',
-      hint: 'Use "restricted" (no private networks), "open" or "none".',
-    });
-  }
+function problemOf({ uid, endpoint }: NetworkPolicy): Problem | undefined {
   const fits =
     uidPattern.test(uid) &&
     isPortName(endpoint.port) &&

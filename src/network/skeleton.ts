@@ -1,11 +1,12 @@
 import { parseInterfaceAddress, renderAddress, renderPrefix } from './address.ts';
-import { elementSets } from './elements.ts';
+import type { Family } from './address.ts';
+import { webPorts } from './allow-entry.ts';
+import { elementSets, modeChain } from './elements.ts';
 import { marks, renderMark } from './marks.ts';
 import type { Bridge } from './policy.ts';
-import { specialRanges4, specialRanges6 } from './special-ranges.ts';
-
-/** Prefix of the log lines that denied packets leave in the kernel log. */
-export const denialPrefix = 'coi-deny ';
+import { knownResolvers, resolverPort } from './resolvers.ts';
+import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
+import { recordSets, timedSets } from './timed-elements.ts';
 
 /** What the rules need to know of one address family; absent parts leave their rules out. */
 interface Side {
@@ -30,6 +31,9 @@ export function renderSkeleton(bridge: Bridge): string {
   return `table inet coi {
 	set generation { type mark; }
 ${renderSets('inet')}
+${Object.entries({ ...timedSets, ...recordSets })
+  .map(([name, type]) => `	set ${name} { ${type.replaceAll('; ', ';')}; }`)
+  .join('\n')}
 ${policyChains(side4, side6)}
 ${hookChains(bridge.name, side4)}
 }
@@ -47,7 +51,7 @@ function sideOf(interfaceAddress: string): Side {
 
 function renderSets(family: 'inet' | 'bridge'): string {
   return Object.entries(elementSets)
-    .filter(([id]) => id.startsWith(`${family} `))
+    .filter(([id, { kind }]) => kind !== 'chains' && id.startsWith(`${family} `))
     .map(([id, { kind, type }]) => `	${kind} ${id.slice(family.length + 1)} { ${type}; }`)
     .join('\n');
 }
@@ -61,40 +65,133 @@ const onHost = 'fib daddr type { local, broadcast, anycast, multicast }';
 /** Only what ends on this link: an advertisement addressed to elsewhere would be a way out. */
 const onLink = 'fib daddr . iif type { local, multicast }';
 
+/** A rule for either family: `ip` and `4` stand for what IPv6 has under other names. */
+function both(rule: (ip: 'ip' | 'ip6', family: Family) => string): string {
+  return `${rule('ip', 4)}\n\t\t${rule('ip6', 6)}`;
+}
+
+/** Matches where the flow's first packet went, so that it holds for answers, too. */
+function toAny(ip: 'ip' | 'ip6', ranges: readonly string[]): string {
+  return `ct original ${ip} daddr { ${ranges.join(', ')} }`;
+}
+
+/** Parts of a concatenation have to have a type, which `ct original proto-dst` has not: ports are matched on their own. */
+const webPortsOnly = Object.entries(Object.groupBy(webPorts, ({ proto }) => proto)).map(
+  ([proto, ports]) => `meta l4proto ${proto} ct original proto-dst { ${ports.map(({ port }) => port).join(', ')} }`,
+);
+const namePorts = 'meta l4proto { tcp, udp } ct original proto-dst { 53, 853 }';
+
+interface Variant {
+  readonly mode: 'restricted' | 'allowlist';
+  readonly localNetwork?: true;
+  readonly metadata?: true;
+}
+
+const variants: readonly Variant[] = [
+  { mode: 'restricted' },
+  { mode: 'restricted', localNetwork: true },
+  { mode: 'restricted', metadata: true },
+  { mode: 'restricted', localNetwork: true, metadata: true },
+  { mode: 'allowlist' },
+  { mode: 'allowlist', localNetwork: true },
+];
+
 function policyChains(side4: Side, side6: Side | undefined): string {
   const noSiblings = `ct original ip daddr ${side4.prefix} goto refuse
 		${ifPresent(side6, ({ prefix }) => `ct original ip6 daddr ${prefix} goto refuse`)}`;
+  const askForNames = (side: Side, ip: 'ip' | 'ip6', family: Family) =>
+    `${ip} daddr ${side.gateway} meta l4proto { tcp, udp } th dport 53 goto asks${family}`;
+  const limitAsking = (ip: 'ip' | 'ip6', family: Family) => `	chain asks${family} {
+		update @asking${family} { ${ip} saddr limit rate over 200/second burst 400 packets } counter drop
+		goto pass
+	}`;
   return `	chain pass { meta mark set meta mark | ${renderMark(marks.passed)} accept; }
 	chain refuse {
-		limit rate 5/second burst 20 packets log prefix "${denialPrefix}"
-		ip saddr @box4 drop
-		ip6 saddr @box6 drop
+		${both((ip, family) => `${ip} saddr vmap @log${family}`)}
+		${both((ip, family) => `${ip} saddr @box${family} goto deny${family}`)}
 		counter drop comment "from no sandbox's address"
 	}
+${both(denyChain)}
+	chain turn_away {
+		meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn reject with tcp reset
+		reject with icmpx admin-prohibited
+	}
 	chain stamp {
-		ct mark set ct original ip saddr map @epoch4 goto pass
-		ct mark set ct original ip6 saddr map @epoch6 goto pass
+		${both((ip, family) => `ct mark set ct original ${ip} saddr map @epoch${family} goto pass`)}
 		goto refuse
 	}
+	${limitAsking('ip', 4)}
+	${limitAsking('ip6', 6)}
 	chain host {
-		ip daddr ${side4.gateway} meta l4proto { tcp, udp } th dport 53 goto pass
-		${ifPresent(side6, ({ gateway }) => `ip6 daddr ${gateway} meta l4proto { tcp, udp } th dport 53 goto pass`)}
+		${askForNames(side4, 'ip', 4)}
+		${ifPresent(side6, (side) => askForNames(side, 'ip6', 6))}
 		goto refuse
 	}
 	chain none { goto refuse; }
-	chain restricted {
-		${onHost} goto host
-		${noSiblings}
-		ct original ip daddr { ${specialRanges4.join(', ')} } goto refuse
-		ct original ip6 daddr { ${specialRanges6.join(', ')} } goto refuse
-		goto stamp
-	}
 	chain open {
 		${onHost} goto host
 		${noSiblings}
 		goto stamp
+	}
+${variants.map((variant) => variantChain(variant, noSiblings)).join('\n')}`;
+}
+
+/** Counts what is refused by where it was to go; a set that is full only stops counting. */
+function denyChain(ip: 'ip' | 'ip6', family: Family): string {
+  return `	chain deny${family} {
+		meta l4proto { tcp, udp } update @denied${family} { ${ip} saddr . ${ip} daddr . meta l4proto . th dport }
+		meta l4proto != { tcp, udp } update @other${family} { ${ip} saddr . ${ip} daddr . meta l4proto }
+		goto turn_away
 	}`;
 }
+
+function variantChain(variant: Variant, noSiblings: string): string {
+  const metadata = variant.metadata ? 'stamp' : 'refuse';
+  return `	chain ${modeChain(variant)} {
+		${onHost} goto host
+		${noSiblings}
+		${namePorts} goto refuse
+		${both((ip, family) => `${toAny(ip, metadataAddresses[family])} goto ${metadata}`)}
+		${both((ip, family) => `${toAny(ip, specialRanges[family])} goto refuse`)}
+		${variant.mode === 'restricted' ? restrictedRules(variant) : allowlistRules(variant)}
+	}`;
+}
+
+function restrictedRules({ localNetwork }: Variant): string {
+  return `${localNetwork ? '' : both((ip, family) => `${toAny(ip, privateRanges[family])} goto refuse`)}
+		${otherResolvers}
+		goto stamp`;
+}
+
+/** What a person named by address comes first, then what must not be reached by name. */
+function allowlistRules({ localNetwork }: Variant): string {
+  const named = (ip: 'ip' | 'ip6') => `ct original ${ip} saddr . ct original ${ip} daddr`;
+  const web = (set: string) =>
+    webPortsOnly
+      .map((ports) => both((ip, family) => `${ports} ${named(ip)} @${set}${family} goto stamp`))
+      .join('\n\t\t');
+  const withPort = (set: string) =>
+    both(
+      (
+        ip,
+        family,
+      ) => `ct direction original ${ip} saddr . ${ip} daddr . meta l4proto . th dport @${set}${family} goto stamp
+		ct direction reply ${ip} daddr . ${ip} saddr . meta l4proto . th sport @${set}${family} goto stamp`,
+    );
+  const near = localNetwork ? 'stamp' : 'refuse';
+  return `${web('net')}
+		${withPort('netport')}
+		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
+		${otherResolvers}
+		${web('web')}
+		${withPort('port')}
+		goto refuse`;
+}
+
+const otherResolvers = both(
+  (ip, family) =>
+    `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
+);
 
 function hookChains(bridgeName: string, { gateway, prefix }: Side): string {
   const fromBridge = `iifname "${bridgeName}"`;
@@ -132,6 +229,16 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side): string {
 	chain input {
 		type filter hook input priority filter - 10; policy accept;
 		${fromBridge} ${notPassed} counter drop
+		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 counter drop`)}
+	}
+	chain output {
+		type filter hook output priority filter - 10; policy accept;
+		oifname "${bridgeName}" icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
+		oifname "${bridgeName}" icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop
+	}
+	chain names {
+		type nat hook prerouting priority dstnat; policy accept;
+		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 redirect to :${resolverPort}`)}
 	}
 	chain nat {
 		type nat hook postrouting priority srcnat; policy accept;

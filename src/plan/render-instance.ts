@@ -30,7 +30,7 @@ export const workspacePath = '/workspace';
 export function desiredView(sandbox: Sandbox, endpoint: Endpoint, placement: Placement): View {
   return {
     image: sandbox.image,
-    network: sandbox.network.mode,
+    network: sandbox.network,
     agent: agentHash(sandbox),
     deletion: sandbox.policy.deletion,
     profiles: [],

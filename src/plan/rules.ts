@@ -1,4 +1,4 @@
-import type { NetworkMode } from '../spec/sandbox.ts';
+import type { NetworkRules } from '../network/rules.ts';
 import { activeOverrides, type Override } from './override.ts';
 import type { Step } from './step.ts';
 import { stepOn } from './steps.ts';
@@ -8,22 +8,22 @@ import type { Desired, OwnedInstance, World } from './world.ts';
 export function repairRules({ instance, desired, overrides: all, now }: World): Step[] {
   const overrides = activeOverrides(all, undefined, now);
   if (instance?.rules !== 'drifted' || !instance.endpoint || !instance.stamp.applied) return [];
-  return [rulesStep(instance, policyMode(instance.stamp.applied.network, { desired, overrides }))];
+  return [rulesStep(instance, policyRules(instance.stamp.applied.network, { desired, overrides }))];
 }
 
 /** What decides how an instance may use the network. */
-export interface ModeInputs {
+export interface RulesInputs {
   readonly desired: Desired;
   readonly overrides: readonly Override[];
 }
 
-/** The mode an instance's rules are to have: none in quarantine, else the manifest's, or what was applied while none is known. */
-export function policyMode(applied: NetworkMode, { desired, overrides }: ModeInputs): NetworkMode {
-  if (overrides.some(({ kind }) => kind === 'quarantine')) return 'none';
-  return desired.kind === 'declared' ? desired.manifest.sandbox.network.mode : applied;
+/** The rules an instance is to have: none in quarantine, else the manifest's, or what was applied while none is known. */
+export function policyRules(applied: NetworkRules, { desired, overrides }: RulesInputs): NetworkRules {
+  if (overrides.some(({ kind }) => kind === 'quarantine')) return { mode: 'none' };
+  return desired.kind === 'declared' ? desired.manifest.sandbox.network : applied;
 }
 
-function rulesStep(instance: OwnedInstance, network: NetworkMode): Step {
+function rulesStep(instance: OwnedInstance, network: NetworkRules): Step {
   const endpoint = instance.endpoint!;
   const action = { kind: 'rules', uid: instance.stamp.uid, endpoint, network } as const;
   return stepOn(instance, action, { why: 'its network rules are not as they should be', security: true });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { networkModes } from '../spec/sandbox.ts';
+import { networkModes } from '../network/rules.ts';
 import type { View } from './view.ts';
 
 /** Prefix of every config key in which coi keeps what it must remember about an instance. */
@@ -75,7 +75,13 @@ const texts = z.record(z.string(), z.string());
 
 const viewSchema: z.ZodType<View> = z.object({
   image: z.string(),
-  network: z.enum(networkModes),
+  network: z.object({
+    mode: z.enum(networkModes),
+    localNetwork: z.literal(true).exactOptional(),
+    metadata: z.literal(true).exactOptional(),
+    allowed: z.record(z.string(), z.literal(true)).exactOptional(),
+    refreshMinutes: z.number().exactOptional(),
+  }),
   agent: z.string(),
   deletion: z.enum(['delete', 'orphan', 'protect', 'confirm']),
   profiles: z.array(z.string()),

@@ -1,6 +1,7 @@
 import type { Operation } from 'fast-json-patch';
 import type { Endpoint } from '../network/policy.ts';
-import type { Manifest, NetworkMode } from '../spec/sandbox.ts';
+import type { Manifest } from '../spec/sandbox.ts';
+import type { NetworkRules } from '../network/rules.ts';
 import type { Reservation } from './render-instance.ts';
 import type { Stamp } from './stamp.ts';
 import type { View } from './view.ts';
@@ -18,8 +19,8 @@ export interface Precondition {
 
 /** The one change that a step makes. */
 export type Action =
-  | { readonly kind: 'reserve'; readonly network: NetworkMode }
-  | { readonly kind: 'rules'; readonly uid: string; readonly endpoint: Endpoint; readonly network: NetworkMode }
+  | { readonly kind: 'reserve'; readonly network: NetworkRules }
+  | { readonly kind: 'rules'; readonly uid: string; readonly endpoint: Endpoint; readonly network: NetworkRules }
   | {
       readonly kind: 'create';
       readonly manifest: Manifest;

@@ -1,5 +1,6 @@
 import { parseSize } from '../base/units.ts';
-import type { NetworkMode, Policy } from '../spec/sandbox.ts';
+import type { Policy } from '../spec/sandbox.ts';
+import type { NetworkRules } from '../network/rules.ts';
 import { isOpeningDevice, isOpeningKey } from './opening.ts';
 
 /**
@@ -8,7 +9,7 @@ import { isOpeningDevice, isOpeningKey } from './opening.ts';
  */
 export interface View {
   readonly image: string;
-  readonly network: NetworkMode;
+  readonly network: NetworkRules;
   /** Short hash of what the agent is started with; empty without an agent. */
   readonly agent: string;
   readonly deletion: Policy['deletion'];

@@ -1,4 +1,5 @@
-import type { NetworkMode, Policy, RunState } from './sandbox.ts';
+import type { Policy, RunState } from './sandbox.ts';
+import type { NetworkMode } from '../network/rules.ts';
 
 /**
  * What holds where nobody says otherwise: the lowest layer. Kept free of imports that cost time, because the command
@@ -8,7 +9,7 @@ export const builtIn = {
   image: 'coi',
   persistent: false,
   state: 'running' satisfies RunState,
-  networkMode: 'restricted' satisfies NetworkMode,
+  network: { mode: 'restricted' satisfies NetworkMode, refreshMinutes: 30 },
   policy: { deletion: 'delete', drift: 'enforce', allow: 'in-place' } satisfies Policy,
   timezone: 'UTC',
   memoryEnforce: 'soft',

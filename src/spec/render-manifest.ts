@@ -13,7 +13,7 @@ export function renderManifest({ name, instance, sandbox }: Pick<Manifest, 'name
 }
 
 function layerOf(sandbox: Sandbox): SandboxLayer {
-  const { image, state, workspace, persistent, restart, tool, prompt, network, schedule, lifetime, policy } = sandbox;
+  const { image, state, workspace, persistent, restart, tool, prompt, schedule, lifetime, policy } = sandbox;
   return {
     image,
     state,
@@ -22,7 +22,7 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
     restart,
     ...(tool.command && { tool: { command: [...tool.command] } }),
     ...(prompt !== undefined && { prompt }),
-    network: { mode: network.mode },
+    network: networkOf(sandbox),
     limits: limitsOf(sandbox),
     ...(schedule && { schedule: { ...schedule } }),
     ...(lifetime && { lifetime: { ttl: `${lifetime.ttlMs}ms` } }),
@@ -33,6 +33,17 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
       code_user: sandbox.codeUser.name,
       disable_shift: !sandbox.shift,
     },
+  };
+}
+
+function networkOf({ network }: Sandbox): NonNullable<SandboxLayer['network']> {
+  const { mode, localNetwork, metadata, allowed, refreshMinutes } = network;
+  return {
+    mode,
+    ...(localNetwork && { allow_local_network_access: true }),
+    ...(metadata && { block_metadata_endpoint: false }),
+    ...(allowed && { allowed_domains: Object.keys(allowed) }),
+    ...(refreshMinutes !== undefined && { refresh_interval_minutes: refreshMinutes }),
   };
 }
 

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { parseDuration } from '../base/units.ts';
 import { builtIn } from './defaults.ts';
 import { mergeSandbox } from './layers.ts';
+import { resolveNetwork } from './resolve-network.ts';
 import type { Limits, Sandbox } from './sandbox.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
@@ -21,7 +22,7 @@ export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox
   return {
     ...whatRuns(layer, home),
     ...whenItRuns(layer, session),
-    network: { mode: layer.network?.mode ?? builtIn.networkMode },
+    network: resolveNetwork(layer.network),
     limits: resolveLimits(layer.limits),
     policy: { ...builtIn.policy, ...layer.policy },
   };

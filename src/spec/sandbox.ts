@@ -1,9 +1,8 @@
+import type { NetworkRules } from '../network/rules.ts';
+
 /** What a sandbox is to be doing, from least to most. The lowest of all that have a say wins. */
 export const runStates = ['absent', 'stopped', 'frozen', 'running'] as const;
 export type RunState = (typeof runStates)[number];
-
-export const networkModes = ['restricted', 'allowlist', 'open', 'none'] as const;
-export type NetworkMode = (typeof networkModes)[number];
 
 /** Limits as Incus takes them: texts that its instance options define. */
 export interface Limits {
@@ -46,7 +45,7 @@ export interface Sandbox {
   readonly restart: 'always' | 'never';
   readonly tool: { readonly name?: string; readonly command?: readonly string[] };
   readonly prompt?: string;
-  readonly network: { readonly mode: NetworkMode };
+  readonly network: NetworkRules;
   readonly limits: Limits;
   readonly schedule?: Schedule;
   /** How long the sandbox may exist, counted from its creation. */

@@ -11,7 +11,7 @@ const nic = { host_name: 'coi00000000000a', hwaddr: '10:66:6a:c0:00:14', 'ipv4.a
 
 const applied = {
   image: 'busybox',
-  network: 'restricted',
+  network: { mode: 'restricted' },
   agent: '',
   deletion: 'delete',
   profiles: [],
@@ -37,7 +37,7 @@ async function uidsWithRules(existing: readonly Instance[]): Promise<string[]> {
   const instances = new InstanceCache(reader);
   await instances.relist(0);
   const reservations = new Reservations();
-  const reserved = reservations.reserve('one', { bridge, taken: [], network: 'restricted' });
+  const reserved = reservations.reserve('one', { bridge, taken: [], network: { mode: 'restricted' } });
   const desired = () => ({ kind: 'unknown', message: '' }) as const;
   const policies = allPolicies({ instances, reservations, bridge, desired, overrides: () => [], now: () => 0 });
   return policies.map((policy) => (policy.uid === reserved.uid ? 'reserved' : policy.uid));

@@ -7,7 +7,7 @@ import { renderRuleset } from '../../src/network/ruleset.ts';
 const bridge: Bridge = { name: 'coibr0', ipv4: '10.90.0.1/16', ipv6: 'fd42:90::1/64' };
 
 function policy(uid: string, change: Partial<NetworkPolicy> = {}): NetworkPolicy {
-  return { uid, mode: 'restricted', endpoint: chooseEndpoint({ uid, bridge, taken: new Set() }), ...change };
+  return { uid, rules: { mode: 'restricted' }, endpoint: chooseEndpoint({ uid, bridge, taken: new Set() }), ...change };
 }
 
 const one = policy('01JABCDEFGHJKMNPQRSTVWXYZ0');
@@ -24,14 +24,8 @@ describe('renderRuleset', () => {
     const { elements, problems } = renderRuleset({ bridge, policies: [one, two] });
     expect(problems.size).toBe(0);
     const owners = [...elements.values()].flatMap((set) => [...set.values()].map(({ uid }) => uid));
-    expect(owners).toHaveLength(28);
+    expect(owners).toHaveLength(34);
     expect(new Set(owners)).toEqual(new Set([one.uid, two.uid]));
-  });
-
-  it('refuses the allowlist for that sandbox alone', () => {
-    const { elements, problems } = renderRuleset({ bridge, policies: [one, { ...two, mode: 'allowlist' }] });
-    expect(problems.get(two.uid)).toMatchObject({ code: 'network.unsupported' });
-    expect([...elements.values()].every((set) => [...set.values()].every(({ uid }) => uid === one.uid))).toBe(true);
   });
 
   it('leaves the second of two sandboxes with the same place without rules', () => {
@@ -62,7 +56,7 @@ describe('renderRuleset', () => {
 describe('epochOf', () => {
   it('changes with the mode and the owner, and fits in 28 bits', () => {
     const epochs = (['restricted', 'open', 'none'] as const).flatMap((mode) =>
-      [one, two].map(({ uid }) => epochOf({ uid, mode })),
+      [one, two].map(({ uid }) => epochOf({ uid, rules: { mode } })),
     );
     expect(new Set(epochs).size).toBe(6);
     for (const epoch of epochs) expect(epoch > 0 && epoch < 2 ** 28).toBe(true);

@@ -406,7 +406,7 @@ describe('changes of the manifest', () => {
       world(manifest({ network: { mode: 'open' } }), { instance: { ...asBefore(plain), rules: 'drifted' } }),
     );
     expect(names(made)).toEqual(['rules', 'stamp']);
-    expect(made.steps[0]?.action).toMatchObject({ network: 'open' });
+    expect(made.steps[0]?.action).toMatchObject({ network: { mode: 'open' } });
   });
 });
 
@@ -450,7 +450,7 @@ describe('overrides', () => {
 
   it('a quarantined one gets the rules of none, whatever its manifest says', () => {
     const made = plan(world(plain, { instance: owned(plain, { rules: 'drifted' }), overrides: [override.network] }));
-    expect(made.steps[0]).toMatchObject({ action: { kind: 'rules', network: 'none' }, security: true });
+    expect(made.steps[0]).toMatchObject({ action: { kind: 'rules', network: { mode: 'none' } }, security: true });
   });
 
   it('a stopped one is not started only to be frozen', () => {
@@ -576,7 +576,7 @@ describe('what stands in the way', () => {
   it('while Incus is busy with it, only its rules are put right, as its manifest has them', () => {
     const instance = owned(plain, { busy: 'Stopping instance', rules: 'drifted' });
     const made = plan(world(manifest({ network: { mode: 'none' } }), { instance }));
-    expect(made.steps).toMatchObject([{ action: { kind: 'rules', network: 'none' } }]);
+    expect(made.steps).toMatchObject([{ action: { kind: 'rules', network: { mode: 'none' } } }]);
     expect(made.block?.reason).toBe('WaitingOperation');
   });
 

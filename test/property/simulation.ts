@@ -9,7 +9,7 @@ import { createBody, type Reservation } from '../../src/plan/render-instance.ts'
 import { renderStamp, tombstoneName, type Stamp } from '../../src/plan/stamp.ts';
 import type { Action, Step } from '../../src/plan/step.ts';
 import type { Desired, OwnedInstance, Power, World } from '../../src/plan/world.ts';
-import type { NetworkMode } from '../../src/spec/sandbox.ts';
+import type { NetworkMode } from '../../src/network/rules.ts';
 import { now, placement } from '../plan/given.ts';
 
 type Texts = Readonly<Record<string, string>>;
@@ -103,7 +103,7 @@ function asSeen(instance: SimInstance): SeenInstance {
 
 /** The mode of an instance's rules as it should be; undefined for what is not ours. */
 export function wantedMode(state: State, instance: SimInstance): NetworkMode | undefined {
-  return policyOf(inputsOf(state), asSeen(instance))?.mode;
+  return policyOf(inputsOf(state), asSeen(instance))?.rules.mode;
 }
 
 /** What the controller sees of one sandbox. */
@@ -212,14 +212,14 @@ type Runners = {
 };
 
 const runners: Runners = {
-  reserve: (state, { network }, { name }) => {
+  reserve: (state, { network: { mode } }, { name }) => {
     const before = state.memory.reservations[name];
     const uid = before?.uid ?? freshUid(state);
-    const reserved = { uid, endpoint: endpointFor(uid), network };
+    const reserved = { uid, endpoint: endpointFor(uid), network: mode };
     const reservations = sorted({ ...state.memory.reservations, [name]: reserved });
-    return loaded({ ...state, memory: { ...state.memory, reservations } }, uid, network);
+    return loaded({ ...state, memory: { ...state.memory, reservations } }, uid, mode);
   },
-  rules: (state, { uid, network }) => loaded(state, uid, network),
+  rules: (state, { uid, network }) => loaded(state, uid, network.mode),
   create: (state, action) => created(state, action, true),
   power: (state, { to }, { target }) => powered(state, target!, to),
   update: (state, { operations, stamp }, { target }) => {
@@ -328,7 +328,7 @@ export function finishPending(state: State, target: SimInstance): State {
 
 /** What the controller does about tables that are not as they should be: everything is loaded anew, orphans go. */
 export function repairNetwork(state: State): State {
-  const wanted = allPolicies(inputsOf(state)).map(({ uid, mode }) => [uid, mode] as const);
+  const wanted = allPolicies(inputsOf(state)).map(({ uid, rules }) => [uid, rules.mode] as const);
   return { ...state, networkReady: true, rules: sorted(Object.fromEntries(wanted)) };
 }
 

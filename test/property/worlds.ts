@@ -1,7 +1,8 @@
 import { desiredView } from '../../src/plan/render-instance.ts';
 import { renderStamp, tombstoneName, type Intent, type Stamp } from '../../src/plan/stamp.ts';
 import type { Desired } from '../../src/plan/world.ts';
-import type { Manifest, NetworkMode, Sandbox } from '../../src/spec/sandbox.ts';
+import type { Manifest, Sandbox } from '../../src/spec/sandbox.ts';
+import type { NetworkMode } from '../../src/network/rules.ts';
 import { manifest as manifestOf, now, placement } from '../plan/given.ts';
 import { endpointFor, merged, noMemory, uidOf, type SimInstance, type State } from './simulation.ts';
 

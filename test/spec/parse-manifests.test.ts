@@ -182,7 +182,7 @@ describe('parseManifestFile() reports', () => {
       found: {
         code: 'spec.value',
         at: '3:20',
-        message: 'sandbox.a.network.mode is "opne", but must be one of "restricted", "open", "none"',
+        message: 'sandbox.a.network.mode is "opne", but must be one of "restricted", "allowlist", "open", "none"',
         hint: 'Did you mean "open"?',
       },
     },

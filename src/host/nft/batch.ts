@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { PlacedElement, SetId } from '../../network/elements.ts';
-import { setIds } from '../../network/elements.ts';
+import { logChain, setIds } from '../../network/elements.ts';
+import { logLimit, logPrefix } from '../../network/denial-log.ts';
+import type { TimedElement } from '../../network/timed-elements.ts';
 import type { ObservedRuleset } from './listing.ts';
 
 /** Text for `nft -f`, and the generation that holds once it is loaded. */
@@ -35,15 +37,46 @@ export function renderChange({ add, remove }: ElementChange, current: number): B
     `delete element inet coi generation { ${current} }`,
     `add element inet coi generation { ${generation} }`,
   ];
-  const lines = [...fence, ...statements('delete', remove), ...statements('add', add)];
+  const madeAnew = new Set(add.filter(({ set }) => set === 'inet log').map(({ key }) => key));
+  const gone = remove.filter(({ set, key }) => set !== 'inet log' || !madeAnew.has(key));
+  const lines = [...fence, ...statements('delete', gone), ...statements('add', add)];
   return { text: `${lines.join('\n')}\n`, generation, fenceLines: lines.length };
+}
+
+/** All that tables are to hold. */
+export interface Contents {
+  readonly skeleton: string;
+  readonly elements: readonly PlacedElement[];
+  readonly timed: readonly TimedElement[];
+}
+
+/**
+ * Statements that put elements in for a time from now, whether or not they are there already: `add` alone would leave
+ * the time of those that are. Without a fence, because these sets have one writer and no generation.
+ */
+export function renderAllowed(elements: readonly TimedElement[]): string {
+  return [...renderDisallowed(elements), ...timedStatements('add', elements), ''].join('\n');
+}
+
+/** Statements that take elements out, also those that are not there (any more). */
+export function renderDisallowed(elements: readonly TimedElement[]): string[] {
+  return [...timedStatements('add', elements), ...timedStatements('delete', elements)];
+}
+
+function timedStatements(verb: 'add' | 'delete', elements: readonly TimedElement[]): string[] {
+  return [...Map.groupBy(elements, ({ set }) => set)].map(([set, members]) => {
+    const list = members.map(({ key, seconds, uid }) =>
+      verb === 'add' ? `${key} timeout ${seconds}s comment "${uid}"` : key,
+    );
+    return `${verb} element inet coi ${set} { ${list.join(', ')} }`;
+  });
 }
 
 /**
  * A batch that replaces both tables in one transaction, whatever is in them. It is refused as a whole when they are no
  * longer the ones observed: by generation, else by the tables' handles, and by absence when there was no table.
  */
-export function renderLoad(skeleton: string, elements: readonly PlacedElement[], observed: TablesSeen): Batch {
+export function renderLoad({ skeleton, elements, timed }: Contents, observed: TablesSeen): Batch {
   const generation = newGeneration();
   const fence: string[] = [];
   if (observed.generation !== undefined) fence.push(`delete element inet coi generation { ${observed.generation} }`);
@@ -57,6 +90,7 @@ export function renderLoad(skeleton: string, elements: readonly PlacedElement[],
     skeleton,
     `add element inet coi generation { ${generation} }`,
     ...statements('add', elements),
+    ...timedStatements('add', timed),
   ];
   return { text: `${lines.join('\n')}\n`, generation, fenceLines: fence.length };
 }
@@ -82,13 +116,25 @@ export function renderRemoval(observed: TablesSeen): string {
 
 function statements(verb: 'add' | 'delete', elements: readonly PlacedElement[]): string[] {
   const bySet = Map.groupBy(elements, ({ set }) => set);
-  return setIds.flatMap((set) => {
+  // What refers to something else comes after it, and goes before it.
+  const order = verb === 'add' ? setIds : setIds.toReversed();
+  return order.flatMap((set) => {
     const members = bySet.get(set);
     if (!members) return [];
+    if (set === 'inet log') return members.flatMap(({ key }) => logStatements(verb, key));
     const [family, name] = set.split(' ');
     const list = members.map((element) => (verb === 'add' ? renderElement(element) : renderKey(element)));
     return [`${verb} element ${family} coi ${name} { ${list.join(', ')} }`];
   });
+}
+
+/** A chain that is to be made anew is emptied only: what refers to it may stay. */
+function logStatements(verb: 'add' | 'delete', uid: string): string[] {
+  const chain = `inet coi ${logChain(uid)}`;
+  if (verb === 'delete') return [`flush chain ${chain}`, `delete chain ${chain}`];
+  const { perSecond, burst } = logLimit;
+  const rule = `limit rate ${perSecond}/second burst ${burst} packets log prefix "${logPrefix(uid)}"`;
+  return [`add chain ${chain}`, `flush chain ${chain}`, `add rule ${chain} ${rule}`];
 }
 
 function renderElement(element: PlacedElement): string {

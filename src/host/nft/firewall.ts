@@ -5,8 +5,9 @@ import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { NetworkScope } from '../link/in-network.ts';
-import { renderChange, renderLoad, renderRemoval, renderRepair } from './batch.ts';
-import type { Batch, ElementChange } from './batch.ts';
+import type { TimedElement } from '../../network/timed-elements.ts';
+import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemoval, renderRepair } from './batch.ts';
+import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
 import { canonicalSkeleton, listCounts, listTables, loadBatch } from './nft.ts';
@@ -20,6 +21,8 @@ export interface FirewallInit extends NetworkScope {
   readonly signal: AbortSignal;
   /** Called within milliseconds when somebody else changed our tables, or may have. */
   readonly onDrift: (hint: FirewallHint) => void;
+  /** The addresses that names lead to at this moment: what a full load takes over. */
+  readonly timed?: () => readonly TimedElement[];
 }
 
 /** What a {@link Firewall.converge} did; all zero and false when everything was as it should be. */
@@ -71,6 +74,7 @@ export class Firewall implements AsyncDisposable {
   readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
   #queue: Promise<unknown> = Promise.resolve();
   #wishes: PendingWish[] = [];
+  #timedWishes: { readonly text: string; readonly done: PromiseWithResolvers<void> }[] = [];
   #listening = false;
   /** Counts reasons to doubt what is remembered, so that a listing under way knows whether it is still good. */
   #doubts = 0;
@@ -152,6 +156,19 @@ export class Firewall implements AsyncDisposable {
   /** Removes every element of these owners. */
   remove(uids: Iterable<string>): Promise<ElementChange> {
     return this.#wish(undefined, new Map([...uids].map((uid) => [uid, []])));
+  }
+
+  /**
+   * Lets sandboxes reach addresses for a while, from now on whatever time was left. Resolves once they are in the
+   * kernel. These elements belong to no generation: a load of everything takes them over by asking for them.
+   */
+  allow(elements: readonly TimedElement[]): Promise<void> {
+    return this.#timed(elements, renderAllowed);
+  }
+
+  /** Takes such addresses out again. */
+  disallow(elements: readonly TimedElement[]): Promise<void> {
+    return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
   }
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
@@ -254,6 +271,26 @@ export class Firewall implements AsyncDisposable {
     return change;
   }
 
+  /** Those that wait for their turn go out together, in the order in which they came. */
+  #timed(elements: readonly TimedElement[], render: (elements: readonly TimedElement[]) => string): Promise<void> {
+    if (elements.length === 0) return Promise.resolve();
+    const done = Promise.withResolvers<void>();
+    this.#timedWishes.push({ text: render(elements), done });
+    if (this.#timedWishes.length === 1) void this.#exclusive(() => this.#grantTimed());
+    return done.promise;
+  }
+
+  async #grantTimed(): Promise<void> {
+    const wishes = this.#timedWishes;
+    this.#timedWishes = [];
+    try {
+      await loadBatch({ text: wishes.map(({ text }) => text).join(''), fenceLines: 0 }, this.#call());
+      for (const { done } of wishes) done.resolve();
+    } catch (error) {
+      for (const { done } of wishes) done.reject(error);
+    }
+  }
+
   async #look(): Promise<ObservedRuleset> {
     if (this.#cache) return this.#cache;
     const doubts = this.#doubts;
@@ -274,7 +311,7 @@ export class Firewall implements AsyncDisposable {
     const batch =
       scope === 'rules'
         ? renderRepair(ruleset.skeleton, known.generation)
-        : renderLoad(ruleset.skeleton, listElements(wanted.elements), { generation: undefined, tables: new Map() });
+        : renderLoad(this.#contents(ruleset.skeleton, wanted), { generation: undefined, tables: new Map() });
     try {
       await loadBatch(batch, this.#call());
     } catch (error) {
@@ -286,13 +323,17 @@ export class Firewall implements AsyncDisposable {
   }
 
   async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
-    const batch = renderLoad(skeleton, listElements(wanted.elements), observed);
+    const batch = renderLoad(this.#contents(skeleton, wanted), observed);
     // Handles of new tables are unknown and not needed: the generation identifies them from now on.
     const tables = new Map([
       ['inet', 0],
       ['bridge', 0],
     ]);
     await this.#write(batch, { ...wanted, tables, generation: batch.generation });
+  }
+
+  #contents(skeleton: string, { elements }: LoadedRuleset): Contents {
+    return { skeleton, elements: listElements(elements), timed: this.#init.timed?.() ?? [] };
   }
 
   async #change(change: ElementChange, observed: ObservedRuleset): Promise<void> {

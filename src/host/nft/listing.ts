@@ -1,7 +1,9 @@
 import { Problem } from '../../base/problem.ts';
 import type { LoadedRuleset } from '../../network/compare.ts';
-import { isSetId, setIds } from '../../network/elements.ts';
+import { logLimit, logPrefix } from '../../network/denial-log.ts';
+import { isSetId, logChain, logged, setIds } from '../../network/elements.ts';
 import type { Element, SetId } from '../../network/elements.ts';
+import { isUncompared } from '../../network/timed-elements.ts';
 
 /** Rules as they were found, with what is needed to replace them safely. */
 export interface ObservedRuleset extends LoadedRuleset {
@@ -68,10 +70,17 @@ function addObject(builder: Builder, object: Json): void {
   if (kind === 'table') builder.tables.set(String(body.family), Number(body.handle));
   if (kind === 'rule') {
     const chain = `chain ${place} ${String(body.chain)}`;
+    const owner = logOwner(place, String(body.chain));
+    if (owner !== undefined) return addLogRule(builder, owner, body);
     const rules = builder.rules.get(chain);
     const text = canonical(without(body, ['family', 'table', 'chain', 'handle']));
     if (rules) rules.push(text);
     else builder.rules.set(chain, [text]);
+    return;
+  }
+  const owner = kind === 'chain' ? logOwner(place, String(body.name)) : undefined;
+  if (owner !== undefined) {
+    builder.elements.get('inet log')!.set(owner, { uid: owner, value: 'is empty' });
     return;
   }
   const id = kind === 'table' ? `table ${place}` : `${kind} ${place} ${String(body.name)}`;
@@ -79,12 +88,39 @@ function addObject(builder: Builder, object: Json): void {
   if (Array.isArray(body.elem)) addElements(builder, body, body.elem);
 }
 
+/** Whose denials a chain logs; undefined for every other chain. */
+function logOwner(place: string, chain: string): string | undefined {
+  return place === 'inet coi' && chain.startsWith(logChain('')) ? chain.slice(logChain('').length) : undefined;
+}
+
+interface LogRule {
+  readonly limit?: { readonly rate?: number; readonly burst?: number; readonly per?: string };
+  readonly log?: { readonly prefix?: string };
+}
+
+/** A chain with one rule that is ours as it should be; anything else is told apart from that by its value. */
+function addLogRule(builder: Builder, owner: string, { expr }: Json): void {
+  const [first, second, ...rest] = (Array.isArray(expr) ? expr : []) as LogRule[];
+  const { rate, per, burst } = first?.limit ?? {};
+  const isOurs =
+    rate === logLimit.perSecond &&
+    per === 'second' &&
+    burst === logLimit.burst &&
+    second?.log?.prefix === logPrefix(owner) &&
+    rest.length === 0;
+  const logs = builder.elements.get('inet log')!;
+  const isFirst = logs.get(owner)?.value === 'is empty';
+  logs.set(owner, { uid: owner, value: isOurs && isFirst ? logged : 'was changed' });
+}
+
 function addElements(builder: Builder, set: Json, list: readonly unknown[]): void {
-  const id = `${String(set.family)} ${String(set.name)}`;
+  const { family } = set;
+  const id = `${String(family)} ${String(set.name)}`;
   if (id === 'inet generation' && list.length === 1 && typeof list[0] === 'number') {
     builder.generation = list[0];
     return;
   }
+  if (family === 'inet' && isUncompared(String(set.name))) return;
   for (const entry of list) {
     const read = readElement(entry);
     if (read && isSetId(id)) builder.elements.get(id)!.set(read.key, read.element);
@@ -93,7 +129,7 @@ function addElements(builder: Builder, set: Json, list: readonly unknown[]): voi
 }
 
 /** Signs that may stand in an element's key or owner; what has others is not ours and cannot be named to nft safely. */
-const safe = /^[0-9A-Za-z_:. -]+$/;
+const safe = /^[0-9A-Za-z_:./ -]+$/;
 
 interface ReadElement {
   readonly key: string;
@@ -126,14 +162,20 @@ function readKey(entry: unknown): ReadElement | undefined {
 
 function keyOf(value: unknown): string | undefined {
   if (typeof value === 'string' || typeof value === 'number') return String(value);
+  const prefix = (value as { prefix?: { addr: string; len: number } } | null)?.prefix;
+  if (prefix) return `${prefix.addr}/${prefix.len}`;
   const parts = (value as { concat?: unknown[] } | null)?.concat?.map(keyOf);
   return parts?.every((part) => part !== undefined) ? parts.join(' . ') : undefined;
 }
 
 function valueOf(value: unknown): string | undefined {
   if (typeof value === 'number') return String(value);
-  const target = (value as { goto?: { target?: unknown } } | null)?.goto?.target;
-  return typeof target === 'string' ? `goto ${target}` : undefined;
+  const verdict = value as Partial<Record<'goto' | 'jump', { target?: unknown }>> | null;
+  for (const kind of ['goto', 'jump'] as const) {
+    const target = verdict?.[kind]?.target;
+    if (typeof target === 'string') return `${kind} ${target}`;
+  }
+  return undefined;
 }
 
 /** Element counters of a listed set. Elements without a counter count 0. */

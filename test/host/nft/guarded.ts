@@ -5,7 +5,7 @@ import type { FirewallHint } from '../../../src/host/nft/watch.ts';
 import type { NetworkPolicy } from '../../../src/network/policy.ts';
 import { renderRuleset } from '../../../src/network/ruleset.ts';
 import type { Ruleset } from '../../../src/network/ruleset.ts';
-import type { NetworkMode } from '../../../src/spec/sandbox.ts';
+import type { NetworkMode } from '../../../src/network/rules.ts';
 import { bridge } from './world.ts';
 import type { TestSandbox, World } from './world.ts';
 
@@ -21,6 +21,6 @@ export function openOn(
 }
 
 export function rulesFor(mode: NetworkMode, ...sandboxes: readonly Pick<TestSandbox, 'uid' | 'endpoint'>[]): Ruleset {
-  const policies = sandboxes.map(({ uid, endpoint }): NetworkPolicy => ({ uid, endpoint, mode }));
+  const policies = sandboxes.map(({ uid, endpoint }): NetworkPolicy => ({ uid, endpoint, rules: { mode } }));
   return renderRuleset({ bridge, policies });
 }
