@@ -52,7 +52,7 @@ async function allHints(): Promise<readonly FirewallHint[]> {
 describe('converge', () => {
   it('loads everything once and then does nothing', async () => {
     const rules = rulesFor('restricted', one, two);
-    expect(await firewall.converge(rules)).toMatchObject({ reloaded: true, added: 28 });
+    expect(await firewall.converge(rules)).toMatchObject({ reloaded: true, added: 34 });
     expect(await firewall.converge(rules)).toEqual(nothingDone);
     expect(await firewall.converge(rulesFor('restricted', one, two))).toEqual(nothingDone);
     await firewall.observe({ fresh: true });
@@ -70,7 +70,7 @@ describe('converge', () => {
     await firewall.converge(rulesFor('restricted', one, two));
     expect(await firewall.converge(rulesFor('restricted', one, two, three))).toMatchObject({
       reloaded: false,
-      added: 14,
+      added: 17,
       removed: 0,
     });
     expect(await firewall.converge(rulesFor('restricted', two))).toMatchObject({
@@ -183,12 +183,13 @@ describe('ensure and remove', () => {
 
   it('remove every element of an owner and no other', async () => {
     await firewall.converge(rulesFor('restricted', one, two));
-    expect((await firewall.remove([one.uid, 'unknown'])).remove).toHaveLength(14);
+    expect((await firewall.remove([one.uid, 'unknown'])).remove).toHaveLength(17);
     expect(await firewall.converge(rulesFor('restricted', two))).toEqual(nothingDone);
   });
 
   it('refuse what cannot be enforced', async () => {
-    await expect(firewall.ensure(rulesFor('allowlist', one))).rejects.toMatchObject({ code: 'network.unsupported' });
+    const nowhere = { uid: one.uid, endpoint: { ...one.endpoint, ipv4: 'nowhere' } };
+    await expect(firewall.ensure(rulesFor('open', nowhere))).rejects.toMatchObject({ code: 'network.policy' });
   });
 
   function merged() {
