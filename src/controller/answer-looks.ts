@@ -72,6 +72,8 @@ export interface Planned {
   readonly plan: Plan;
   /** The live managed view; undefined where there is no instance. */
   readonly live: View | undefined;
+  /** Where whoever looked may not see the rules. */
+  readonly network?: 'unknown';
 }
 
 /** Which sandboxes to plan, and who looks at them. */
@@ -114,13 +116,14 @@ function unknownName(name: string): Problem {
   });
 }
 
-function reportPlan({ world, plan: { name, steps, patch, block }, live }: Planned): PlanReport {
+function reportPlan({ world, plan: { name, steps, patch, block }, live, network }: Planned): PlanReport {
   return {
     name,
     steps: steps.map(reportStep),
     patch,
     ...(live && { live }),
     ...(block && { block: { reason: block.reason, message: block.message, ...(block.hint && { hint: block.hint }) } }),
+    ...(network && { network }),
     fingerprint: fingerprint(world, steps.map(reportStep)),
   };
 }

@@ -6,7 +6,11 @@ import type { Incus } from '../host/incus/client.ts';
  *
  * @throws {Problem} `storage.missing` that names those there are
  */
-export async function requireStoragePool({ storage }: Pick<Incus, 'storage'>, name: string, signal: AbortSignal): Promise<void> {
+export async function requireStoragePool(
+  { storage }: Pick<Incus, 'storage'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
   const pools = await storage.list({ signal });
   if (pools.some((pool) => pool.name === name)) return;
   const known = pools.map((pool) => pool.name).join(', ') || 'none';
