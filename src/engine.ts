@@ -114,7 +114,7 @@ async function openController(
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.
   const later: { controller?: Controller } = {};
-  const onDrift = () => later.controller?.hintNetwork();
+  const onDrift = () => later.controller?.host.hintNetwork();
   const firewall = stack.use(await openFirewall({ clock, signal, onDrift }));
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
@@ -155,8 +155,8 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   });
   sources.watch();
   const watches = [
-    watchLinks({ clock, signal, onHint: () => controller.hintLinks() }),
-    watchBlockPolicies({ clock, signal, onHint: () => controller.hintNetwork() }),
+    watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
+    watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
   ];
   await controller.run();
   await Promise.all(watches);

@@ -6,6 +6,7 @@ import { reportPlans, reportStatus, takenElsewhere } from './controller/answer-l
 import type { LookApi } from './controller/control-api.ts';
 import { findBridge } from './controller/find-bridge.ts';
 import { ManifestReader } from './controller/manifest-reader.ts';
+import { knownNames } from './controller/known-names.ts';
 import { Onlooker } from './controller/onlooker.ts';
 import { readEvents } from './controller/read-events.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
@@ -67,7 +68,7 @@ export function openLook(init: LookInit): LookApi & AsyncDisposable {
       return reportPlans({
         names,
         brought: files.length > 0 ? manifests : undefined,
-        all: () => onlooker.names(),
+        all: () => knownNames(onlooker),
         look: (name, candidate) => onlooker.planned(name, signal, candidate),
       });
     },

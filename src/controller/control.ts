@@ -16,7 +16,9 @@ import type {
   VerbReport,
 } from './control-api.ts';
 import type { Controller } from './controller.ts';
+import { knownNames } from './known-names.ts';
 import { placeText, reportProblem } from './report.ts';
+import { resync } from './resync.ts';
 
 /** Overrides that stand, by sandbox. */
 export interface OverrideKeeper {
@@ -87,10 +89,10 @@ export class Control implements ControlApi {
     return reportPlans({
       names,
       brought: files.length > 0 ? manifests : undefined,
-      all: () => controller.names(),
+      all: () => knownNames(controller),
       look: async (name, candidate) => {
         const world = await controller.worlds.fresh(name, lifetime, candidate);
-        return { world, plan: planSandbox(world), live: controller.liveView(world) };
+        return { world, plan: planSandbox(world), live: controller.views.live(world) };
       },
     });
   }
@@ -101,7 +103,7 @@ export class Control implements ControlApi {
     const taken = this.#takenElsewhere(manifests, uid);
     if (problems.length + taken.length > 0) return { names: [], problems: [...problems, ...taken].map(reportProblem) };
     for (const manifest of manifests) await session.put(uid, manifest);
-    controller.hintSource(session.sourceOf(uid));
+    controller.sources.hint(session.sourceOf(uid));
     await this.#settleSources();
     return { names: manifests.map(({ name }) => name), problems: [] };
   }
@@ -113,8 +115,8 @@ export class Control implements ControlApi {
 
   async reconcile(): Promise<void> {
     const { controller } = this.#init;
-    controller.resync('command');
-    for (const id of controller.sourceIds()) controller.hintSource(id);
+    resync(controller, 'command');
+    for (const { id } of controller.sources.all()) controller.sources.hint(id);
     await controller.untilLookedAt(this.#init.lifetime);
   }
 
@@ -132,7 +134,7 @@ export class Control implements ControlApi {
         return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
       }
       await session.writeTombstone(name, source);
-      controller.hintSource(source);
+      controller.sources.hint(source);
       await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
       await this.#settleSources();
       return { name, done: true, message: 'It is being deleted' };
@@ -203,7 +205,7 @@ export class Control implements ControlApi {
         message: `It runs without rules: stop it first with incus stop ${manifest.instance}`,
       };
     }
-    const view = await controller.adoptionView(manifest, lifetime);
+    const view = controller.views.adopted(manifest);
     const stamp = {
       uid: view.uid,
       name,
@@ -241,7 +243,7 @@ export class Control implements ControlApi {
   async #each(names: readonly string[], act: (name: string) => Promise<VerbReport>): Promise<readonly VerbReport[]> {
     const reports: VerbReport[] = [];
     for (const name of names) {
-      const known = this.#init.controller.names().has(name);
+      const known = knownNames(this.#init.controller).has(name);
       reports.push(
         known ? await act(name) : { name, done: false, message: 'No source declares it and nothing of it exists' },
       );

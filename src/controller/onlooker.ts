@@ -5,10 +5,9 @@ import type { Incus } from '../host/incus/client.ts';
 import type { Bridge } from '../network/policy.ts';
 import { ImageAliases } from '../observe/images.ts';
 import { InstanceCache } from '../observe/instances.ts';
+import { runningOperation } from '../observe/running-operation.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
-import { desiredView, type Placement } from '../plan/render-instance.ts';
-import { liveView, normaliseView, type View } from '../plan/view.ts';
-import type { World } from '../plan/world.ts';
+import type { Placement } from '../plan/render-instance.ts';
 import type { OverrideStore } from '../source/overrides.ts';
 import type { SourceRead } from '../source/source.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -17,6 +16,8 @@ import { conditionsAsSeen, desiredAsSeen, planAsSeen } from './as-seen.ts';
 import { deriveConditions } from './condition.ts';
 import { DesiredState } from './desired.ts';
 import { Fights } from './fights.ts';
+import { knownNames } from './known-names.ts';
+import { ManagedViews } from './managed-views.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { isDenied, SeenSources, type SeenSourcesInit } from './seen-sources.ts';
 import { WorldBuilder } from './world-builder.ts';
@@ -40,18 +41,21 @@ export class Onlooker {
   readonly sandboxes = new Sandboxes(() => undefined, conditionsAsSeen);
   readonly #init: OnlookerInit;
   readonly #sources: SeenSources;
+  readonly #views: ManagedViews;
   readonly #worlds: WorldBuilder;
   #denied: readonly string[] = [];
 
   constructor(init: OnlookerInit) {
     const { clock, incus, bridge, placement, overrides } = init;
     this.#init = init;
+    const reservations = new Reservations();
     this.instances = new InstanceCache(incus.instances);
     this.desired = new DesiredState(this.instances, () => clock.now());
     this.#sources = new SeenSources({ ...init, ownsSomething: (id) => this.desired.ownsSomething(id) });
+    this.#views = new ManagedViews({ instances: this.instances, reservations, bridge, placement });
     this.#worlds = new WorldBuilder({
       instances: this.instances,
-      reservations: new Reservations(),
+      reservations,
       bridge,
       overrides: overrides.of,
       desired: (name) => desiredAsSeen(this.desired.of(name)),
@@ -66,7 +70,7 @@ export class Onlooker {
       networkReady: () => true,
       isReady: (name) => this.#seemsReady(name),
       mayExpire: () => true,
-      busy: (name, signal) => this.#busy(name, signal),
+      busy: (name, signal) => runningOperation(incus, name, signal),
     });
   }
 
@@ -90,7 +94,7 @@ export class Onlooker {
       this.desired.accept(source, read);
     }
     this.#denied = withoutInner(paths);
-    for (const name of this.names()) this.sandboxes.record(await this.planned(name, signal));
+    for (const name of knownNames(this)) this.sandboxes.record(await this.planned(name, signal));
   }
 
   /** A fresh look at one sandbox. A candidate stands in for what is declared. */
@@ -99,23 +103,9 @@ export class Onlooker {
     return {
       world,
       plan: planAsSeen(planSandbox(world), world, this.#denied),
-      live: this.#live(world),
+      live: this.#views.live(world),
       network: 'unknown',
     };
-  }
-
-  /** Sandboxes that are declared or of which something exists. */
-  names(): Set<string> {
-    const names = new Set([...this.desired.manifests().keys(), ...this.desired.missing()]);
-    for (const { name } of this.sandboxes.all()) names.add(name);
-    for (const { owner } of this.instances.all()) if (owner.kind === 'owned') names.add(owner.stamp.name);
-    return names;
-  }
-
-  #live({ desired, instance }: World): View | undefined {
-    if (desired.kind !== 'declared' || !instance?.endpoint) return undefined;
-    const view = desiredView(desired.manifest.sandbox, instance.endpoint, this.#init.placement);
-    return normaliseView(liveView(instance, view, instance.stamp.applied));
   }
 
   /** @returns what may not be read: an override that only may be there must not be taken for one that is */
@@ -139,11 +129,6 @@ export class Onlooker {
     return (
       record !== undefined && deriveConditions(record).some(({ type, status }) => type === 'Ready' && status === 'True')
     );
-  }
-
-  async #busy(name: string, signal: AbortSignal): Promise<string | undefined> {
-    const operations = await this.#init.incus.operations.running({ signal });
-    return operations.find(({ instances, metadata }) => instances.includes(name) && !metadata['command'])?.description;
   }
 }
 

@@ -154,7 +154,8 @@ export class WorkQueue {
     const again = active?.again;
     this.#active.delete(key);
     if (result.kind === 'failed') this.#retryLater(key, again);
-    else if (result.kind === 'yielded') this.add(key, { priority: higher(active?.priority ?? 'event', again ?? 'resync') });
+    else if (result.kind === 'yielded')
+      this.add(key, { priority: higher(active?.priority ?? 'event', again ?? 'resync') });
     else {
       this.#failures.delete(key);
       if (again !== undefined) this.add(key, { priority: again });
