@@ -4,7 +4,9 @@ import { systemClock as clock } from './base/clock.ts';
 import { Problem } from './base/problem.ts';
 import type { Io } from './cli/io.ts';
 import type { ControlApi } from './controller/control-api.ts';
+import { lookOnce } from './controller/look-once.ts';
 import { phaseOf } from './controller/report.ts';
+import { uninstall } from './controller/uninstall.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { groupId } from './host/process/group-id.ts';
 import { openNotify, watchdogMs } from './host/process/systemd-notify.ts';
@@ -167,7 +169,7 @@ function health({ controller }: Engine): Verdict {
 
 function readiness({ controller, incus }: Engine): Verdict {
   const age = clock.now() - (controller.instances.listedAt ?? 0);
-  if (!controller.isObserved()) return { ok: false, message: 'Incus or the sources have not been read yet' };
+  if (!controller.sources.isObserved()) return { ok: false, message: 'Incus or the sources have not been read yet' };
   if (!incus.events.up || age > staleMs) return { ok: false, message: 'Incus has not answered for a while' };
   return { ok: true, message: 'everything has been looked at' };
 }
@@ -211,7 +213,7 @@ export async function runUninstall(
   stack.defer(() => ending.abort());
   const signal = AbortSignal.any([io.signal, ending.signal]);
   const engine = stack.use(await openEngine({ settings, env: io.env, log, signal, mode: 'in-process' }));
-  await engine.controller.uninstall(onRemoved, signal);
+  await uninstall(engine.controller, onRemoved, signal);
 }
 
 /** What a command without a controller is given. */
@@ -232,7 +234,7 @@ export async function openInProcess({ settings, io }: InProcessInit): Promise<Co
   const log = openLog({ level: logLevelFrom(io.env, 'silent'), stream: process.stderr });
   const lock = stack.use(await lockHost(settings));
   const engine = stack.use(await openEngine({ settings, env: io.env, log, signal, mode: 'in-process' }));
-  await engine.controller.lookOnce(signal);
+  await lookOnce(engine.controller, clock.now(), signal);
   let running: Promise<void> | undefined;
   const act = async () => {
     if (!lock.isHeld())

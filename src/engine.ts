@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { Agents } from './apply/agents.ts';
 import { Reservations } from './apply/reservations.ts';
 import { openAudit, type Audit } from './audit/open-audit.ts';
-import { followAudit, readAudit } from './audit/read.ts';
 import { systemClock as clock } from './base/clock.ts';
-import { Problem } from './base/problem.ts';
 import { version } from './cli/version.ts';
 import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { Controller } from './controller/controller.ts';
 import { findBridge } from './controller/find-bridge.ts';
+import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
+import { requireStoragePool } from './controller/require-storage-pool.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
@@ -75,7 +75,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     // A command that only looks listens to no events: it has just asked.
     isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
-    events: (query) => events(auditDir, query),
+    events: (query) => readEvents({ dir: auditDir, clock }, query),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,
   });
@@ -114,7 +114,7 @@ async function openController(
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.
   const later: { controller?: Controller } = {};
-  const onDrift = () => later.controller?.hintNetwork();
+  const onDrift = () => later.controller?.host.hintNetwork();
   const firewall = stack.use(await openFirewall({ clock, signal, onDrift }));
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
@@ -155,8 +155,8 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   });
   sources.watch();
   const watches = [
-    watchLinks({ clock, signal, onHint: () => controller.hintLinks() }),
-    watchBlockPolicies({ clock, signal, onHint: () => controller.hintNetwork() }),
+    watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
+    watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
   ];
   await controller.run();
   await Promise.all(watches);
@@ -167,27 +167,4 @@ function metricsAddress({ settings, mode }: EngineInit): { metrics?: string } {
   if (mode !== 'running' || !listen) return {};
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   return { metrics: `http://${host}:${listen.port}/metrics` };
-}
-
-async function requireStoragePool({ storage }: Incus, name: string, signal: AbortSignal): Promise<void> {
-  const pools = await storage.list({ signal });
-  if (pools.some((pool) => pool.name === name)) return;
-  const known = pools.map((pool) => pool.name).join(', ') || 'none';
-  throw new Problem({
-    code: 'storage.missing',
-    message: `There is no storage pool "${name}" in Incus; there is ${known}`,
-    hint: 'Make it with deploy/quickstart, or name another one in /etc/coi/config.toml: [incus] storage_pool = "…"',
-  });
-}
-
-async function* events(dir: string, query: Parameters<ControlApi['events']>[0]): ReturnType<ControlApi['events']> {
-  const { name, since, limit, follow, signal } = query;
-  const wanted = {
-    dir,
-    ...(name !== undefined && { key: `sandbox/${name}` }),
-    ...(since !== undefined && { since }),
-    ...(limit !== undefined && { limit }),
-  };
-  const records = follow ? followAudit({ ...wanted, clock, signal }) : await readAudit(wanted);
-  for await (const record of records) yield { ...record };
 }

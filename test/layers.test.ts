@@ -11,7 +11,7 @@ const floors: readonly (readonly string[])[] = [
   ['observe', 'source', 'apply', 'controller'],
   ['monitor', 'session', 'image', 'health'],
   ['server'],
-  ['cli', 'daemon.ts', 'engine.ts'],
+  ['cli', 'daemon.ts', 'engine.ts', 'look.ts'],
   ['main.ts'],
 ];
 

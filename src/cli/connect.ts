@@ -1,6 +1,5 @@
-import { access, constants } from 'node:fs/promises';
 import { Problem } from '../base/problem.ts';
-import type { ControlApi } from '../controller/control-api.ts';
+import type { ControlApi, LookApi } from '../controller/control-api.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { openClient, probeSocket } from './client.ts';
 import type { Io } from './io.ts';
@@ -11,12 +10,15 @@ import { adminSocket } from './run-directory.ts';
 export type Access = 'read' | 'write';
 
 /**
- * Somebody who can answer: the controller, or this process where none runs. Nothing else decides between them.
+ * Somebody who can answer: the controller, or this process where none runs. Nothing else decides between them. Where none
+ * runs, a user who is not root can only look, and only at what is not for root alone.
  *
  * @throws {Problem} `cli.no-permission` when this user may not use the controller's socket
  * @throws {Problem} `cli.no-controller` when none runs and this user may not do its work
  */
-export async function connect(io: Io, purpose: Access): Promise<ControlApi & AsyncDisposable> {
+export async function connect(io: Io, purpose: 'read'): Promise<LookApi & AsyncDisposable>;
+export async function connect(io: Io, purpose: Access): Promise<ControlApi & AsyncDisposable>;
+export async function connect(io: Io, purpose: Access): Promise<LookApi & AsyncDisposable> {
   const path = await adminSocket(io);
   const failure = await probeSocket(path);
   if (failure === undefined) {
@@ -24,27 +26,13 @@ export async function connect(io: Io, purpose: Access): Promise<ControlApi & Asy
     return { ...openClient({ path, signal: io.signal }), [Symbol.asyncDispose]: async () => undefined };
   }
   if (failure === 'EACCES' || failure === 'EPERM') throw noPermission(path);
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot || (purpose === 'read' && (await mayUseIncus(io.env)))) {
+  if (process.getuid?.() === 0) {
     const { openHere } = await import('./daemon.ts');
-    return withProgress(io, 'No controller runs; looking at everything from here', () => openHere(io)).catch(
-      (error: unknown) => {
-        throw error instanceof Problem && error.code === 'daemon.not-root' ? noController(path) : error;
-      },
-    );
+    return withProgress(io, 'No controller runs; looking at everything from here', () => openHere(io));
   }
-  throw noController(path);
-}
-
-async function mayUseIncus(env: NodeJS.ProcessEnv): Promise<boolean> {
-  const { incusSocket } = await import('../host/incus/socket.ts');
-  try {
-    await access(incusSocket(env), constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    // Not there or not for this user: either way it cannot be asked.
-    return false;
-  }
+  if (purpose === 'write') throw noController(path);
+  const { lookHere } = await import('./look-here.ts');
+  return lookHere(io, path);
 }
 
 function noPermission(path: string): Problem {

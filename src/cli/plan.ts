@@ -5,6 +5,8 @@ import { printable } from './printable.ts';
 import { UsageProblem } from './usage.ts';
 import type { Verb } from './verb.ts';
 
+const savedInPart = 'Saved, to be read only: it lacks steps that could not be seen, so "coi apply -p" will refuse it\n';
+
 /** `coi plan` */
 export const plan: Verb = async ({ io, args: names, options }) => {
   const file = options['output'];
@@ -14,6 +16,7 @@ export const plan: Verb = async ({ io, args: names, options }) => {
   const plans = await askForPlans(io, { names, files: [] });
   await writePlanFile(resolve(io.cwd, file), { names, plans, now: io.clock.now() });
   io.stdout.write(renderAs(plans, options['format'], io));
-  io.stderr.write(`Saved. To carry it out: coi apply -p ${printable(file)}\n`);
+  const isUnseen = plans.some(({ block }) => block?.reason === 'Unseen');
+  io.stderr.write(isUnseen ? savedInPart : `Saved. To carry it out: coi apply -p ${printable(file)}\n`);
   return planCode(plans);
 };

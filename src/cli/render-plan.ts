@@ -17,8 +17,12 @@ export function isHeld({ block }: PlanReport): boolean {
 /** Plans as people read them. They must be printable already. */
 export function renderPlans(plans: readonly PlanReport[], paint: Paint): string {
   const changed = plans.filter(hasChanges);
-  if (changed.length === 0) return `Nothing to do: ${plural(plans.length, 'sandbox', 'sandboxes')} as declared\n`;
-  const summary = `${changed.length} of ${plural(plans.length, 'sandbox', 'sandboxes')} would change`;
+  const count = plural(plans.length, 'sandbox', 'sandboxes');
+  const isPartial = plans.some(({ network }) => network === 'unknown');
+  const unknown = isPartial ? '; network rules unknown' : '';
+  if (changed.length === 0)
+    return `Nothing to do${isPartial ? ' that can be seen' : ''}: ${count} as declared${unknown}\n`;
+  const summary = `${changed.length} of ${count} would change${unknown}`;
   return `${changed.map((plan) => renderPlan(plan, paint)).join('\n')}\n${summary}\n`;
 }
 

@@ -2,7 +2,7 @@ import { renderPosition } from '../base/problem.ts';
 import type { SandboxReport, StepReport } from '../controller/report.ts';
 import { ageOf, untilText } from './ages.ts';
 import { problemText } from './find-sandbox.ts';
-import type { View } from './render-status.ts';
+import { readyText, type View } from './render-status.ts';
 import { renderTable } from './table.ts';
 
 /** Everything about one sandbox. The report must be printable already. */
@@ -33,11 +33,11 @@ export function stepText({ kind, to, risk, why }: StepReport): string {
 }
 
 function factsOf(report: SandboxReport, now: number): (readonly [label: string, value: string])[] {
-  const { state, desired_state, ready, message, created_at, agent, looked_at, next_look_at } = report;
+  const { state, desired_state, message, created_at, agent, looked_at, next_look_at } = report;
   const next = next_look_at === undefined ? '' : `, next look ${untilText(next_look_at, now)}`;
   return [
     ['Phase', report.phase],
-    ['Ready', `${yesNo(ready)}${message ? `, ${message}` : ''}`],
+    ['Ready', `${readyText(report)}${message ? `, ${message}` : ''}`],
     ['State', state === desired_state ? state : `${state}, declared ${desired_state ?? 'nowhere'}`],
     ['Declared in', placeOf(report)],
     ['Source', report.source ?? ''],

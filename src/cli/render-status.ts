@@ -31,15 +31,24 @@ export function renderStatus({ sandboxes, sources, host }: StatusReport, view: V
 /** A line for each sandbox. */
 export function renderSandboxes(sandboxes: readonly SandboxReport[], { paint, now, width }: View): string {
   if (sandboxes.length === 0) return 'No sandboxes\n';
-  const rows = sandboxes.map(({ name, phase, state, ready, message, created_at }) => [
+  const rows = sandboxes.map(({ name, phase, state, ready, conditions, message, created_at }) => [
     name,
     paint(phaseStyles[phase], phase),
     state,
-    ready ? 'yes' : 'no',
+    readyText({ ready, conditions }),
     ageOf(created_at, now),
     message,
   ]);
   return renderTable({ head: ['SANDBOX', 'PHASE', 'STATE', 'READY', 'AGE', 'MESSAGE'], rows, width });
+}
+
+/** Whether a sandbox is ready, in a word; who may not see everything may not know. */
+export function readyText({
+  ready,
+  conditions,
+}: Pick<SandboxReport, 'ready' | 'conditions'>): 'yes' | 'no' | 'unknown' {
+  if (ready) return 'yes';
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'Unknown') ? 'unknown' : 'no';
 }
 
 function renderSources(sources: readonly SourceReport[], { paint, now, width }: View): string {
@@ -58,7 +67,7 @@ function renderHost(host: HostReport, { paint }: View): string {
   const mark = (isGood: boolean, text: string) => paint(isGood ? 'green' : 'red', text);
   const facts = [
     host.controller === 'running' ? `controller running (v${host.version})` : 'no controller, answered by this command',
-    `network ${mark(host.network === 'ready', host.network)}`,
+    `network ${host.network === 'unknown' ? paint('dim', 'unknown') : mark(host.network === 'ready', host.network)}`,
     `Incus ${mark(host.incus === 'up', host.incus)}`,
     ...(host.metrics ? [`metrics ${host.metrics}`] : []),
   ];

@@ -19,13 +19,17 @@ export function etcDirectory(env: NodeJS.ProcessEnv): string {
  * The settings files of this user that exist, lowest layer first: the host's, the user's, and the one that `COI_CONFIG`
  * names. For root the host's and `COI_CONFIG` alone, because what root runs must not depend on who called sudo.
  *
+ * @param isRoot whether to read what root would
+ *
  * @throws {Problem} `cli.unreadable` when a file is there but cannot be read, or `COI_CONFIG` names none
  */
-export async function readSettingsFiles({ env, cwd }: Pick<Io, 'env' | 'cwd'>): Promise<SettingsFile[]> {
+export async function readSettingsFiles(
+  { env, cwd }: Pick<Io, 'env' | 'cwd'>,
+  isRoot = process.getuid?.() === 0,
+): Promise<SettingsFile[]> {
   const named = env['COI_CONFIG'];
   const home = env['HOME'] || homedir();
-  const user =
-    process.getuid?.() === 0 ? [] : [join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'coi/config.toml')];
+  const user = isRoot ? [] : [join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'coi/config.toml')];
   const optional = await Promise.all([join(etcDirectory(env), 'config.toml'), ...user].map(readIfThere));
   if (!named) return optional.flat();
   const path = isAbsolute(named) ? named : resolve(cwd, named);

@@ -3,7 +3,7 @@ import { ProblemList, renderProblem } from '../base/problem.ts';
 import { parseSettings, type Settings } from '../spec/settings.ts';
 import type { Io } from './io.ts';
 import { printableLines } from './printable.ts';
-import { readSettingsFiles } from './settings-files.ts';
+import { readSettingsFiles, type SettingsFile } from './settings-files.ts';
 
 /** What a command line says about the controller, by the keys of the settings file; what it does not say is undefined. */
 export interface ControllerFlags {
@@ -21,9 +21,22 @@ export interface ControllerFlags {
  * @throws {ProblemList} when any of them cannot be used
  */
 export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise<Settings> {
+  return settingsFrom(io, await readSettingsFiles(io), flags);
+}
+
+/**
+ * Settings as the controller would see them, whoever asks: a user's own file would make manifests mean something else.
+ *
+ * @throws {ProblemList} when any of them cannot be used
+ */
+export async function readHostSettings(io: Io): Promise<Settings> {
+  return settingsFrom(io, await readSettingsFiles(io, true), {});
+}
+
+function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {
   const { COI_STATE_DIR: stateDir, COI_RUN_DIR: runDir } = io.env;
   const { settings, warnings, problems } = parseSettings([
-    ...(await readSettingsFiles(io)),
+    ...files,
     { file: 'environment', text: layerText({ state_dir: stateDir || undefined, run_dir: runDir || undefined }) },
     { file: 'command line', text: layerText(flags) },
   ]);

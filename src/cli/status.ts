@@ -1,4 +1,4 @@
-import type { ControlApi, StatusReport } from '../controller/control-api.ts';
+import type { LookApi, StatusReport } from '../controller/control-api.ts';
 import { connect } from './connect.ts';
 import { requireSandbox } from './find-sandbox.ts';
 import type { Io } from './io.ts';
@@ -26,12 +26,12 @@ interface Wanted {
   readonly isJson: boolean;
 }
 
-async function ask(api: ControlApi, io: Io): Promise<StatusReport> {
+async function ask(api: LookApi, io: Io): Promise<StatusReport> {
   return sortStatus(await withProgress(io, 'Asking for the state of everything', () => api.status()));
 }
 
 /** Goes on until the signal aborts: on a terminal one picture that changes, elsewhere a new one whenever something did. */
-async function watch(api: ControlApi, io: Io, wanted: Wanted): Promise<number> {
+async function watch(api: LookApi, io: Io, wanted: Wanted): Promise<number> {
   let before: string | undefined;
   for (;;) {
     const report = await ask(api, io);

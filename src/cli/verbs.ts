@@ -16,6 +16,9 @@ const timeout: FlagSpec = {
 };
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const plansFail = () => 2;
+const withoutController =
+  'Where no controller runs, root sees everything; the group incus-admin sees what needs no root,\n' +
+  'and the rest as "unknown".';
 const planCodes = 'Exit codes: 0 nothing to do, 1 changes, 2 error, 3 saved plan out of date, 4 held by the guard.';
 
 /** All commands, in the order of help. Loaded one by one: a command pays only for what it uses. */
@@ -44,7 +47,7 @@ export const verbs: readonly VerbSpec[] = [
     name: 'diff',
     args: '[name...]',
     about: 'Show what would be done, and why',
-    detail: planCodes,
+    detail: `${planCodes}\n${withoutController}`,
     example: 'coi diff -f web.toml',
     flags: [files, formatFlag('text', 'json', 'patch')],
     failureCode: plansFail,
@@ -54,7 +57,7 @@ export const verbs: readonly VerbSpec[] = [
     name: 'plan',
     args: '[name...]',
     about: 'Save what would be done, to be carried out later exactly so',
-    detail: planCodes,
+    detail: `${planCodes}\n${withoutController}`,
     example: 'coi plan -o plan.json',
     flags: [{ flags: '-o, --output <file>', about: 'Where to save it' }, format],
     failureCode: plansFail,
@@ -64,6 +67,7 @@ export const verbs: readonly VerbSpec[] = [
     name: 'list',
     args: '',
     about: 'List the containers',
+    detail: withoutController,
     example: 'coi list --format json',
     flags: [{ flags: '--all', about: 'Saved sessions too' }, format],
     load: async () => (await import('./list.ts')).list,
@@ -72,6 +76,7 @@ export const verbs: readonly VerbSpec[] = [
     name: 'status',
     args: '[name]',
     about: 'Show sandboxes, sources and host, or everything about one sandbox',
+    detail: withoutController,
     example: 'coi status --watch',
     flags: [{ flags: '--watch', about: 'Go on showing it until interrupted' }, format],
     load: async () => (await import('./status.ts')).status,
@@ -80,6 +85,7 @@ export const verbs: readonly VerbSpec[] = [
     name: 'why',
     args: '<name>',
     about: 'Say what holds a sandbox, since when, and what to do about it',
+    detail: withoutController,
     example: 'coi why web',
     flags: [format],
     load: async () => (await import('./why.ts')).why,
@@ -88,7 +94,9 @@ export const verbs: readonly VerbSpec[] = [
     name: 'events',
     args: '[name]',
     about: 'Show what was done, oldest first',
-    detail: 'Without --since: the last 100. With --format json: one JSON object a line.',
+    detail:
+      'Without --since: the last 100. With --format json: one JSON object a line.\n' +
+      'Where no controller runs, whoever may read the audit log is answered from it.',
     example: 'coi events web --since 1h --follow',
     flags: [
       { flags: '--since <duration>', about: 'Only what happened in this time', parse: durationMs },

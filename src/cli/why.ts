@@ -6,14 +6,17 @@ import { problemText, requireSandbox } from './find-sandbox.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { stepText } from './render-sandbox.ts';
+import { readyText } from './render-status.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi why` */
 export const why: Verb = async ({ io, args: [name], options }) => {
   await using api = await connect(io, 'read');
   const report = await withProgress(io, 'Asking what holds it', () => api.status());
-  const answer = answerOf(report, requireSandbox(report, name!));
-  io.stdout.write(options['format'] === 'json' ? jsonText(answer) : render(printableReport(answer), io.clock.now()));
+  const sandbox = requireSandbox(report, name!);
+  const answer = answerOf(report, sandbox);
+  const text = () => render(printableReport(answer), readinessOf(sandbox), io.clock.now());
+  io.stdout.write(options['format'] === 'json' ? jsonText(answer) : text());
   return 0;
 };
 
@@ -79,11 +82,15 @@ function sourceProblems({ sources }: StatusReport, { source }: SandboxReport): S
   return sources.filter(({ id, state }) => id === source && state !== 'complete').flatMap(({ problems }) => problems);
 }
 
-function render(answer: Answer, now: number): string {
+function readinessOf(sandbox: SandboxReport): string {
+  return { yes: 'ready', no: 'not ready', unknown: 'not known to be ready' }[readyText(sandbox)];
+}
+
+function render(answer: Answer, readiness: string, now: number): string {
   const { name, ready, phase, since, reason, message, hint, step, next_look_at, also, problems, file, line } = answer;
   const lasting = since === undefined ? '' : ` for ${ageOf(since, now)}`;
   const lines = [
-    `${name}: ${ready ? 'ready' : `not ready (${phase})`}${lasting}`,
+    `${name}: ${readiness}${ready ? '' : ` (${phase})`}${lasting}`,
     `  ${message}${reason === undefined ? '' : ` (${reason})`}`,
     ...(hint === undefined ? [] : [`  To do: ${hint}`]),
     ...(step ? [`  Next step: ${stepText(step)}`] : []),

@@ -48,6 +48,8 @@ export interface PlanReport {
   /** The live managed view the patch applies to; absent where there is no instance. */
   readonly live?: unknown;
   readonly block?: { readonly reason: string; readonly message: string; readonly hint?: string };
+  /** Only where this user may not see the network rules: steps that put them right are not known. */
+  readonly network?: 'unknown';
   /** Changes with everything that a saved plan takes for granted: uid, version, manifest. */
   readonly fingerprint: string;
 }
@@ -125,3 +127,6 @@ export interface ControlApi {
     readonly signal: AbortSignal;
   }): AsyncIterable<EventRecord>;
 }
+
+/** What only looks, and changes nothing. */
+export type LookApi = Pick<ControlApi, 'status' | 'plan' | 'events'>;

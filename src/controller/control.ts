@@ -1,26 +1,24 @@
-import { createHash } from 'node:crypto';
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem, ProblemList } from '../base/problem.ts';
 import type { Override } from '../plan/override.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import { renderStamp } from '../plan/stamp.ts';
-import type { Plan } from '../plan/step.ts';
-import type { View } from '../plan/view.ts';
-import type { World } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
+import { reportPlans, reportStatus, takenElsewhere } from './answer-looks.ts';
 import type {
   ControlApi,
   HostReport,
   ManifestText,
   PlanReport,
-  SourceReport,
   StatusReport,
   StoreReport,
   VerbReport,
 } from './control-api.ts';
 import type { Controller } from './controller.ts';
-import { placeText, reportProblem, reportSandbox, reportStep, timeText } from './report.ts';
+import { knownNames } from './known-names.ts';
+import { placeText, reportProblem } from './report.ts';
+import { resync } from './resync.ts';
 
 /** Overrides that stand, by sandbox. */
 export interface OverrideKeeper {
@@ -74,92 +72,51 @@ export class Control implements ControlApi {
   }
 
   async status(): Promise<StatusReport> {
-    const { controller } = this.#init;
-    const sandboxes = [...controller.sandboxes.all()].map(reportSandbox);
-    return {
-      sandboxes: sandboxes.toSorted((a, b) => a.name.localeCompare(b.name)),
-      sources: this.#sources(),
-      host: this.#host(),
-    };
-  }
-
-  #sources(): SourceReport[] {
-    return this.#init.controller.desired.sources().map(({ source, read, readAt, completeAt }) => ({
-      id: source.id,
-      kind: source.kind,
-      path: source.path,
-      state: read.kind,
-      ...(read.kind !== 'failed' && { revision: read.revision }),
-      sandboxes: read.kind === 'failed' ? 0 : read.manifests.size,
-      problems: (read.kind === 'failed' ? [read.problem] : read.kind === 'partial' ? read.problems : []).map(
-        reportProblem,
-      ),
-      read_at: timeText(readAt),
-      ...(completeAt !== undefined && { complete_at: timeText(completeAt) }),
-    }));
-  }
-
-  #host(): HostReport {
     const { controller, host, isIncusUp } = this.#init;
-    const { problems, ...own } = host();
-    const unmanaged = [...controller.instances.all()].flatMap(({ instance, owner }) =>
-      owner.kind === 'unmanaged' ? [{ name: instance.name, why: owner.why }] : [],
-    );
-    return {
-      ...own,
+    return reportStatus(controller, {
+      ...host(),
       network: controller.network.isReady() ? 'ready' : 'not-ready',
       incus: isIncusUp() ? 'up' : 'down',
-      unmanaged,
       orphans: controller.network.orphanLinks(),
-      held: controller.desired.held(),
-      problems: [...problems, ...controller.desired.conflicts().map(reportProblem)],
-    };
+    });
   }
 
   async plan({ names, files = [], uid = 0 }: Parameters<ControlApi['plan']>[0]): Promise<readonly PlanReport[]> {
     const { controller, lifetime, parse } = this.#init;
     const { manifests, problems } = await parse(files, uid);
-    const taken = manifests.flatMap((manifest) => this.#takenElsewhere(manifest, uid));
+    const taken = this.#takenElsewhere(manifests, uid);
     if (problems.length + taken.length > 0) throw new ProblemList([...problems, ...taken]);
-    const candidates = new Map(manifests.map((manifest) => [manifest.name, manifest]));
-    const wanted = names ?? (files.length > 0 ? [...candidates.keys()] : [...controller.names()]);
-    const reports: PlanReport[] = [];
-    for (const name of [...wanted].sort()) {
-      const world = await controller.worlds.fresh(name, lifetime, candidates.get(name));
-      if (names && !isKnown(world)) throw unknownName(name);
-      reports.push(reportPlan(world, planSandbox(world), controller.liveView(world)));
-    }
-    return reports;
+    return reportPlans({
+      names,
+      brought: files.length > 0 ? manifests : undefined,
+      all: () => knownNames(controller),
+      look: async (name, candidate) => {
+        const world = await controller.worlds.fresh(name, lifetime, candidate);
+        return { world, plan: planSandbox(world), live: controller.views.live(world) };
+      },
+    });
   }
 
   async store({ uid, files }: Parameters<ControlApi['store']>[0]): Promise<StoreReport> {
     const { controller, parse, session } = this.#init;
     const { manifests, problems } = await parse(files, uid);
-    const taken = manifests.flatMap((manifest) => this.#takenElsewhere(manifest, uid));
+    const taken = this.#takenElsewhere(manifests, uid);
     if (problems.length + taken.length > 0) return { names: [], problems: [...problems, ...taken].map(reportProblem) };
     for (const manifest of manifests) await session.put(uid, manifest);
-    controller.hintSource(session.sourceOf(uid));
+    controller.sources.hint(session.sourceOf(uid));
     await this.#settleSources();
     return { names: manifests.map(({ name }) => name), problems: [] };
   }
 
-  #takenElsewhere({ name, position }: Manifest, uid: number): Problem[] {
-    const other = this.#init.controller.desired.manifests().get(name);
-    if (!other || other.source === this.#init.session.sourceOf(uid)) return [];
-    return [
-      new Problem({
-        code: 'control.taken',
-        message: `sandbox "${name}" is declared in ${placeText(other.position)} already`,
-        hint: `Change it there, or give this one another name`,
-        position,
-      }),
-    ];
+  #takenElsewhere(brought: readonly Manifest[], uid: number): Problem[] {
+    const { controller, session } = this.#init;
+    return takenElsewhere(controller.desired, brought, session.sourceOf(uid));
   }
 
   async reconcile(): Promise<void> {
     const { controller } = this.#init;
-    controller.resync('command');
-    for (const id of controller.sourceIds()) controller.hintSource(id);
+    resync(controller, 'command');
+    for (const { id } of controller.sources.all()) controller.sources.hint(id);
     await controller.untilLookedAt(this.#init.lifetime);
   }
 
@@ -177,7 +134,7 @@ export class Control implements ControlApi {
         return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
       }
       await session.writeTombstone(name, source);
-      controller.hintSource(source);
+      controller.sources.hint(source);
       await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
       await this.#settleSources();
       return { name, done: true, message: 'It is being deleted' };
@@ -248,7 +205,7 @@ export class Control implements ControlApi {
         message: `It runs without rules: stop it first with incus stop ${manifest.instance}`,
       };
     }
-    const view = await controller.adoptionView(manifest, lifetime);
+    const view = controller.views.adopted(manifest);
     const stamp = {
       uid: view.uid,
       name,
@@ -286,7 +243,7 @@ export class Control implements ControlApi {
   async #each(names: readonly string[], act: (name: string) => Promise<VerbReport>): Promise<readonly VerbReport[]> {
     const reports: VerbReport[] = [];
     for (const name of names) {
-      const known = this.#init.controller.names().has(name);
+      const known = knownNames(this.#init.controller).has(name);
       reports.push(
         known ? await act(name) : { name, done: false, message: 'No source declares it and nothing of it exists' },
       );
@@ -299,38 +256,8 @@ function isHold({ kind }: Override): boolean {
   return kind === 'freeze' || kind === 'quarantine';
 }
 
-function isKnown({ desired, instance, tombstone }: World): boolean {
-  return desired.kind === 'declared' || instance !== undefined || tombstone !== undefined;
-}
-
-function unknownName(name: string): Problem {
-  return new Problem({
-    code: 'control.unknown-name',
-    message: `There is no sandbox "${name}"`,
-    hint: 'See which there are with: coi list',
-  });
-}
-
 function refusal(name: string, manifest: Manifest | undefined): VerbReport {
   if (!manifest) return { name, done: false, message: 'It is no longer declared and is on its way out' };
   const where = placeText(manifest.position);
   return { name, done: false, message: `It is declared in ${where}: take it out there, or hold it with coi suspend` };
-}
-
-function reportPlan(world: World, { name, steps, patch, block }: Plan, live: View | undefined): PlanReport {
-  return {
-    name,
-    steps: steps.map(reportStep),
-    patch,
-    ...(live && { live }),
-    ...(block && { block: { reason: block.reason, message: block.message, ...(block.hint && { hint: block.hint }) } }),
-    fingerprint: fingerprint(world, steps.map(reportStep)),
-  };
-}
-
-/** What a saved plan takes for granted: who the instance is, what was last applied, what is wanted, and the steps. */
-function fingerprint({ instance, desired }: World, steps: readonly unknown[]): string {
-  const hash = desired.kind === 'declared' ? desired.manifest.hash : desired.kind;
-  const known = [instance?.stamp.uid, instance?.stamp.generation, instance?.power, hash, steps];
-  return createHash('sha256').update(JSON.stringify(known)).digest('hex').slice(0, 16);
 }

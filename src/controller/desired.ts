@@ -146,6 +146,12 @@ export class DesiredState {
     return this.#merged.manifests;
   }
 
+  /** Sandbox that a manifest gives this instance name. */
+  declaredAs(instance: string): string | undefined {
+    for (const manifest of this.#merged.manifests.values()) if (manifest.instance === instance) return manifest.name;
+    return undefined;
+  }
+
   /** Source that wants a name deleted by command. */
   tombstoneOf(name: string): string | undefined {
     return this.#merged.tombstones.get(name);

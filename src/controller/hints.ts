@@ -3,6 +3,7 @@ import type { Notice } from '../host/incus/events.ts';
 import type { Operation } from '../host/incus/operation.ts';
 import type { ImageAliases } from '../observe/images.ts';
 import type { InstanceCache } from '../observe/instances.ts';
+import type { DesiredState } from './desired.ts';
 import type { WorkQueue } from './queue.ts';
 import type { SandboxRecord, Sandboxes } from './sandboxes.ts';
 
@@ -31,8 +32,7 @@ export interface HintInit {
   readonly sandboxes: Sandboxes;
   readonly agents: Agents;
   readonly images: ImageAliases;
-  /** Sandbox that a manifest gives this instance name. */
-  readonly declaredAs: (instance: string) => string | undefined;
+  readonly desired: DesiredState;
   readonly project: string;
 }
 
@@ -52,9 +52,9 @@ export function hintFrom(init: HintInit, notice: Notice): void {
   if (notice.collection === 'networks') init.queue.add(networkKey, { priority: 'security' });
 }
 
-function hintInstance({ queue, instances, agents, declaredAs }: HintInit, name: string, action: string): void {
+function hintInstance({ queue, instances, agents, desired }: HintInit, name: string, action: string): void {
   const owner = instances.get(name)?.owner;
-  const sandbox = owner?.kind === 'owned' ? owner.stamp.name : declaredAs(name);
+  const sandbox = owner?.kind === 'owned' ? owner.stamp.name : desired.declaredAs(name);
   if (owner?.kind === 'owned' && ends.has(action)) agents.lost(owner.stamp.uid);
   if (sandbox === undefined) {
     queue.add(instancesKey, { priority: 'event', afterMs: relistDelayMs });

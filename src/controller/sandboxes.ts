@@ -1,7 +1,7 @@
 import type { Plan } from '../plan/step.ts';
 import type { World } from '../plan/world.ts';
 import type { Problem } from '../base/problem.ts';
-import { deriveConditions, mergeConditions, type Condition } from './condition.ts';
+import { deriveConditions, mergeConditions, type Condition, type Look } from './condition.ts';
 
 /** What was concluded about one sandbox the last time it was looked at. */
 export interface SandboxRecord {
@@ -26,9 +26,11 @@ export interface Transition {
 export class Sandboxes {
   readonly #records = new Map<string, SandboxRecord>();
   readonly #onTransition: (transition: Transition) => void;
+  readonly #derive: (look: Look) => Omit<Condition, 'since'>[];
 
-  constructor(onTransition: (transition: Transition) => void) {
+  constructor(onTransition: (transition: Transition) => void, derive = deriveConditions) {
     this.#onTransition = onTransition;
+    this.#derive = derive;
   }
 
   /** Write down a look. A sandbox that is neither declared nor there any more is dropped. */
@@ -42,7 +44,7 @@ export class Sandboxes {
     }
     const { conditions, transitions } = mergeConditions(
       before?.conditions ?? [],
-      deriveConditions({ world, plan, failure }),
+      this.#derive({ world, plan, failure }),
       now,
     );
     const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');

@@ -54,7 +54,7 @@ export class SourceSet implements SessionKeeper {
   }
 
   #add(source: Source): void {
-    this.#init.controller.addSource(source);
+    this.#init.controller.sources.add(source);
     this.#opened.push(source);
     if (this.#isWatching) this.#watchOne(source);
   }
@@ -66,7 +66,7 @@ export class SourceSet implements SessionKeeper {
   }
 
   #watchOne(source: Source): void {
-    this.#init.stack.use(source.watch(() => this.#init.controller.hintSource(source.id)));
+    this.#init.stack.use(source.watch(() => this.#init.controller.sources.hint(source.id)));
   }
 
   /** Read manifest files that a user brings along. */
@@ -94,7 +94,7 @@ export class SourceSet implements SessionKeeper {
   /** A sandbox is gone: its name is free again. */
   async forget(name: string, source: string): Promise<void> {
     if (this.isSession(source)) await this.#store.removeTombstone({ uid: uidOf(source), name });
-    this.#init.controller.hintSource(source);
+    this.#init.controller.sources.hint(source);
   }
 }
 

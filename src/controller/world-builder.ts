@@ -20,7 +20,7 @@ import { policyOf, type PolicyInputs } from './policies.ts';
 export interface WorldSources extends PolicyInputs {
   readonly instances: InstanceCache;
   readonly reservations: Reservations;
-  readonly agents: Agents;
+  readonly agents: Pick<Agents, 'state'>;
   readonly images: ImageAliases;
   readonly fights: Fights;
   readonly placement: Placement;

@@ -17,7 +17,7 @@ export interface SeenInstance {
 
 /**
  * What Incus holds, kept from one list and single looks at what changed. It is a cache: every step is decided on a fresh
- * look, and a new list replaces all of it.
+ * look, and a new list replaces all of it but what was looked at by itself since the list was asked for.
  */
 export class InstanceCache {
   readonly #reader: InstanceReader;
@@ -25,6 +25,8 @@ export class InstanceCache {
   #seen = new Map<string, SeenInstance>();
   #bySandbox: Map<string, SeenInstance[]> | undefined;
   readonly #doubted = new Set<string>();
+  /** For each list that is under way, names that were asked for and seen by themselves meanwhile. */
+  readonly #overtaken = new Set<Set<string>>();
   #listedAt: number | undefined;
 
   /** @param onVanished called after an owned instance was found missing: what it leaves on the host is to go, too */
@@ -38,27 +40,47 @@ export class InstanceCache {
     return this.#listedAt;
   }
 
-  /** Replace everything by a new list. @returns names that appeared, vanished or changed. */
+  /**
+   * Replace everything by a new list, but for what was looked at by itself meanwhile: the list may have been put together
+   * before, and what happened to those since is told by events.
+   *
+   * @returns names that appeared, vanished or changed
+   */
   async relist(now: number, signal?: AbortSignal): Promise<Set<string>> {
+    const overtaken = new Set<string>();
+    const list = await this.#list(overtaken, signal);
     const before = this.#seen;
-    const doubted = [...this.#doubted];
-    this.#doubted.clear();
-    const list = await this.#reader.list(signal ? { signal } : {}).catch((error: unknown) => {
-      for (const name of doubted) this.#doubted.add(name);
-      throw error;
-    });
     // What is as it was stays the very same object: its stamp need not be read again, and the new copy is gone at once.
-    this.#seen = new Map(list.map((instance) => [instance.name, keep(before.get(instance.name), instance)]));
+    const after = new Map(list.map((instance) => [instance.name, keep(before.get(instance.name), instance)]));
+    for (const name of overtaken) restore(after, name, before.get(name));
+    this.#seen = after;
     this.#bySandbox = undefined;
     this.#listedAt = now;
-    if ([...before].some(([name, old]) => isOwned(old) && !this.#seen.has(name))) this.#onVanished();
-    return changedNames(before, this.#seen);
+    if ([...before].some(([name, old]) => isOwned(old) && !after.has(name))) this.#onVanished();
+    return changedNames(before, after);
+  }
+
+  async #list(overtaken: Set<string>, signal?: AbortSignal): Promise<readonly Instance[]> {
+    const doubted = [...this.#doubted];
+    this.#doubted.clear();
+    this.#overtaken.add(overtaken);
+    try {
+      return await this.#reader.list(signal ? { signal } : {});
+    } catch (error) {
+      for (const name of doubted) this.#doubted.add(name);
+      throw error;
+    } finally {
+      this.#overtaken.delete(overtaken);
+    }
   }
 
   /** Look at one instance again. @returns undefined when there is none of that name. */
   async refresh(name: string, signal?: AbortSignal): Promise<SeenInstance | undefined> {
     this.#doubted.delete(name);
+    // A look that was asked for before a list may be older than the list.
+    const underWay = [...this.#overtaken];
     const found = await this.#find(name, signal);
+    for (const overtaken of underWay) overtaken.add(name);
     this.#bySandbox = undefined;
     if (!found) {
       const before = this.#seen.get(name);
@@ -130,6 +152,11 @@ function isGone(error: unknown): boolean {
 
 function keep(before: SeenInstance | undefined, instance: Instance): SeenInstance {
   return before && isSame(before.instance, instance) ? before : seen(instance, undefined);
+}
+
+function restore(all: Map<string, SeenInstance>, name: string, seenAlone: SeenInstance | undefined): void {
+  if (seenAlone) all.set(name, seenAlone);
+  else all.delete(name);
 }
 
 function changedNames(

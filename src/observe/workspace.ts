@@ -4,6 +4,8 @@ import { lstat, realpath } from 'node:fs/promises';
 export interface WorkspaceFault {
   readonly message: string;
   readonly hint: string;
+  /** Nothing is known to be wrong: whoever looks may not see it. */
+  readonly isDenied?: boolean;
 }
 
 /**
@@ -32,6 +34,7 @@ export async function inspectWorkspace(path: string): Promise<WorkspaceFault | u
     return {
       message: `Workspace "${path}" cannot be read: ${code ?? String(error)}`,
       hint: 'See who may read it: namei -l PATH',
+      isDenied: code === 'EACCES' || code === 'EPERM',
     };
   }
 }

@@ -85,6 +85,8 @@ export type BlockReason =
   | 'ExpiryLimit'
   | 'SourceIncomplete'
   | 'Ended'
+  /** Only where a user looks who may not see everything. */
+  | 'Unseen'
   | 'Fighting';
 
 /** What is to be done about one sandbox, in order. Empty steps and no block: it is as declared. */

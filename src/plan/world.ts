@@ -80,7 +80,7 @@ export interface World {
   /** Whether the tables, their chains and the second layer are in place. */
   readonly networkReady: boolean;
   /** Problem with the workspace directory on the host. */
-  readonly workspace: { readonly message: string; readonly hint: string } | undefined;
+  readonly workspace: { readonly message: string; readonly hint: string; readonly isDenied?: boolean } | undefined;
   /** Whether the image alias exists; undefined when it was not asked. */
   readonly imageExists: boolean | undefined;
   readonly overrides: readonly Override[];

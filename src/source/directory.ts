@@ -29,6 +29,8 @@ export interface FileSourceInit {
   /** Whether any instance carries the stamp of the source with this id. */
   readonly ownsSomething: (id: string) => boolean;
   readonly clock: Clock;
+  /** `false`: never write a sentinel. */
+  readonly isMarked?: boolean;
 }
 
 /**
@@ -133,7 +135,7 @@ export class FileSource implements Source {
   async #mark(root: Root, sentinel: Sentinel, mayWrite: boolean): Promise<{ sentinel: boolean; warnings?: Problem[] }> {
     if (sentinel.kind === 'id') return { sentinel: true };
     if (sentinel.kind === 'invalid') return { sentinel: false, warnings: [sentinel.problem] };
-    if (!mayWrite) return { sentinel: false };
+    if (!mayWrite || this.#init.isMarked === false) return { sentinel: false };
     const warning = await writeSentinel(root, this.id);
     return warning ? { sentinel: false, warnings: [warning] } : { sentinel: true };
   }

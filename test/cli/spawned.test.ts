@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { chainLine, noHead } from '../../src/audit/chain.ts';
 import { openPeer } from './peer.ts';
 import { web } from './reports.ts';
 
@@ -102,7 +103,7 @@ describe('without a controller', () => {
     return { directory, env, [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) };
   }
 
-  it.each([['list'], ['apply'], ['freeze', 'web']])('a user is told how to start one: coi %s', async (...argv) => {
+  it.each([['apply'], ['freeze', 'web']])('a user is told how to start one: coi %s', async (...argv) => {
     await using none = await emptyDirectory();
     const { code, stdout, stderr } = await ended(start(argv, { env: none.env, uid: nobody }));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -112,13 +113,44 @@ describe('without a controller', () => {
     );
   });
 
-  it('a user who may use Incus is told the same: its state alone is not the whole answer', async () => {
+  it.each([['list'], ['status'], ['diff']])('a user who asks is told that Incus is not there: coi %s', async (verb) => {
+    await using none = await emptyDirectory();
+    const { code, stdout, stderr } = await ended(start([verb], { env: none.env, uid: nobody }));
+    expect({ code, stdout }).toEqual({ code: verb === 'diff' ? 2 : 1, stdout: '' });
+    expect(stderr).toBe(
+      `coi: No controller answers at ${none.directory}/coi.sock, and Incus does not at ${none.env.INCUS_SOCKET} either (ENOENT)\n` +
+        '  Start Incus, then the controller: sudo systemctl start coi, or without systemd: sudo coi controller\n',
+    );
+  });
+
+  it('a user who may not use Incus is told which group may', async () => {
     await using none = await emptyDirectory();
     await writeFile(none.env.INCUS_SOCKET, '');
-    await chmod(none.env.INCUS_SOCKET, 0o666);
+    await chmod(none.env.INCUS_SOCKET, 0o600);
     const { code, stderr } = await ended(start(['list'], { env: none.env, uid: nobody }));
     expect(code).toBe(1);
-    expect(stderr).toContain('No controller answers at');
+    expect(stderr).toContain(`your user may not use Incus' socket ${none.env.INCUS_SOCKET} either (EACCES)\n`);
+    expect(stderr).toContain('sudo usermod -aG incus-admin "$USER"');
+  });
+
+  it('a user may read events where the log may be read', async () => {
+    await using none = await emptyDirectory();
+    const { line } = chainLine(noHead, '2026-03-01T00:00:00.000Z', {
+      key: 'sandbox/a',
+      kind: 'create',
+      phase: 'started',
+      why: 'it is declared',
+      actor: 'controller',
+    });
+    await mkdir(join(none.directory, 'audit'));
+    await writeFile(join(none.directory, 'audit/coi.jsonl'), `${line}\n`);
+    const env = { ...none.env, COI_STATE_DIR: none.directory };
+    expect(await ended(start(['events'], { env, uid: nobody }))).toEqual({
+      code: 0,
+      signal: null,
+      stdout: '2026-03-01T00:00:00.000Z  a  create started: it is declared\n',
+      stderr: '',
+    });
   });
 
   it('a user outside the group is told which one it is', async () => {
