@@ -94,7 +94,8 @@ export class Place implements AsyncDisposable {
   async applied(name: string, mode: string): Promise<void> {
     for (;;) {
       const { config } = await this.controller.instance(`coi-${name}`);
-      if ((JSON.parse(config['user.coi.applied'] ?? '{}') as { network?: string }).network === mode) return;
+      const stamp = JSON.parse(config['user.coi.applied'] ?? '{}') as { network?: { mode: string } };
+      if (stamp.network?.mode === mode) return;
     }
   }
 
