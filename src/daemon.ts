@@ -271,5 +271,8 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     unsuspend: (options) => acting(() => api.unsuspend(options)),
     confirmDeletes: (options) => acting(() => api.confirmDeletes(options)),
     adopt: (options) => acting(() => api.adopt(options)),
+    openSession: (options) => acting(() => api.openSession(options)),
+    endSession: (options) => api.endSession(options),
+    awaitSandbox: (options) => api.awaitSandbox(options),
   };
 }

@@ -11,6 +11,7 @@ import { findBridge } from './controller/find-bridge.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
+import { SessionControl } from './controller/session-control.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
@@ -21,6 +22,8 @@ import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
 import { OverrideStore } from './source/overrides.ts';
+import { isSessionName } from './spec/names.ts';
+import type { Manifest } from './spec/sandbox.ts';
 import type { Settings } from './spec/settings.ts';
 
 /** What an engine is started with. */
@@ -66,8 +69,16 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   controller.onDeleted((name, source) => {
     sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
   });
+  const sessions = new SessionControl({
+    controller,
+    manifests: sources,
+    audit: (entry) => audit.appendDurable(entry),
+    lifetime: signal,
+  });
+  controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
   const control = new Control({
     controller,
+    sessions,
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
@@ -89,6 +100,13 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     run: () => run(init, { controller, overrides, sources }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What remembers that a session is over is its manifest; anything else that expired has an override. */
+async function endByItself(sessions: SessionControl, sources: SourceSet, manifest: Manifest): Promise<boolean> {
+  if (!sources.isSession(manifest.source) || !isSessionName(manifest.name)) return false;
+  await sessions.bury(manifest);
+  return true;
 }
 
 function openClient({ settings, env }: EngineInit, metrics: Metrics): Incus {

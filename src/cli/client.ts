@@ -34,6 +34,12 @@ export function openClient(init: ClientInit): ControlApi {
     unsuspend: call('unsuspend'),
     confirmDeletes: call('confirmDeletes'),
     adopt: call('adopt'),
+    openSession: call('openSession'),
+    endSession: call('endSession'),
+    awaitSandbox: ({ signal, ...options }) => {
+      const until = { ...init, signal: AbortSignal.any([init.signal, signal]) };
+      return request(until, 'awaitSandbox', options) as Promise<never>;
+    },
     events: ({ signal, ...options }) => events({ ...init, signal: AbortSignal.any([init.signal, signal]) }, options),
   };
 }

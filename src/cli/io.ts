@@ -1,8 +1,11 @@
+import type { Readable } from 'node:stream';
 import { systemClock, type Clock } from '../base/clock.ts';
 
 /** Where text goes. */
 export interface Output {
   write(text: string): unknown;
+  /** Bytes as they are. Resolves when they were handed on, so that whoever reads slowly holds up whoever writes. */
+  pass(bytes: Uint8Array): Promise<void>;
   readonly isTTY: boolean;
   /** Width of the terminal in characters; 80 where there is none. */
   readonly columns: number;
@@ -10,6 +13,7 @@ export interface Output {
 
 /** Everything a command uses of the process it runs in. */
 export interface Io {
+  readonly stdin: Readable;
   /** Results. */
   readonly stdout: Output;
   /** Progress and errors. */
@@ -36,6 +40,9 @@ export class Interrupted extends Error {
 /** The process itself. */
 export function processIo(signal: AbortSignal): Io {
   return {
+    get stdin() {
+      return process.stdin;
+    },
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     env: process.env,
@@ -48,6 +55,7 @@ export function processIo(signal: AbortSignal): Io {
 function outputOf(stream: NodeJS.WriteStream): Output {
   return {
     write: (text) => stream.write(text),
+    pass: (bytes) => new Promise((resolve) => stream.write(bytes, () => resolve())),
     isTTY: stream.isTTY,
     get columns() {
       return stream.columns || 80;

@@ -1,5 +1,6 @@
 import type { CommanderError, Option } from 'commander';
 import { formOf, normaliseArgv } from './normalise-argv.ts';
+import { sessionFlags } from './session-flags.ts';
 import { seeHelp, unknownCommand, unknownFlag, UsageProblem } from './usage.ts';
 import type { Call, FlagSpec, VerbSpec } from './verb.ts';
 
@@ -26,7 +27,10 @@ export function formatFlag(...choices: string[]): FlagSpec {
  * @throws {Problem} `cli.usage` that names the word which makes no sense
  */
 export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpec[]): Promise<Invocation> {
-  const { verb: name, args } = normaliseArgv(argv, { globals: [...rootFlags, formatFlag('text', 'json')], verbs });
+  const { verb: name, args } = normaliseArgv(argv, {
+    globals: [...rootFlags, formatFlag('text', 'json'), ...sessionFlags],
+    verbs,
+  });
   if (name === undefined) return rootInvocation(args);
   const flagArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   if (flagArgs.includes('--help')) return helpOn([name], verbs);

@@ -20,21 +20,24 @@ export function etcDirectory(env: NodeJS.ProcessEnv): string {
  * names. For root the host's and `COI_CONFIG` alone, because what root runs must not depend on who called sudo.
  *
  * @param isRoot whether to read what root would
+ * @param project the project's own file, between the user's and that of `COI_CONFIG`
  *
  * @throws {Problem} `cli.unreadable` when a file is there but cannot be read, or `COI_CONFIG` names none
  */
 export async function readSettingsFiles(
   { env, cwd }: Pick<Io, 'env' | 'cwd'>,
   isRoot = process.getuid?.() === 0,
+  project: readonly SettingsFile[] = [],
 ): Promise<SettingsFile[]> {
   const named = env['COI_CONFIG'];
   const home = env['HOME'] || homedir();
   const user = isRoot ? [] : [join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'coi/config.toml')];
   const optional = await Promise.all([join(etcDirectory(env), 'config.toml'), ...user].map(readIfThere));
-  if (!named) return optional.flat();
+  const below = [...optional.flat(), ...project];
+  if (!named) return below;
   const path = isAbsolute(named) ? named : resolve(cwd, named);
   const [file] = await readIfThere(path);
-  if (file) return [...optional.flat(), file];
+  if (file) return [...below, file];
   throw new Problem({
     code: 'cli.unreadable',
     message: `COI_CONFIG names "${path}", which is not there`,

@@ -2,6 +2,7 @@ import { stringify } from 'smol-toml';
 import { ProblemList, renderProblem } from '../base/problem.ts';
 import { parseSettings, type Settings } from '../spec/settings.ts';
 import type { Io } from './io.ts';
+import { readProjectFile } from './project-file.ts';
 import { printableLines } from './printable.ts';
 import { readSettingsFiles, type SettingsFile } from './settings-files.ts';
 
@@ -31,6 +32,16 @@ export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise
  */
 export async function readHostSettings(io: Io): Promise<Settings> {
   return settingsFrom(io, await readSettingsFiles(io, true), {});
+}
+
+/**
+ * Settings for a session in a workspace: also what the project says by itself.
+ *
+ * @throws {ProblemList} when any of them cannot be used
+ */
+export async function readSessionSettings(io: Io, workspace: string): Promise<Settings> {
+  const project = await readProjectFile(workspace);
+  return settingsFrom(io, await readSettingsFiles(io, undefined, project), {});
 }
 
 function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {

@@ -1,5 +1,6 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount } from './parse-value.ts';
+import { sessionFlags } from './session-flags.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
 const format = formatFlag('text', 'json');
@@ -71,6 +72,22 @@ export const verbs: readonly VerbSpec[] = [
     example: 'coi list --format json',
     flags: [{ flags: '--all', about: 'Saved sessions too' }, format],
     load: async () => (await import('./list.ts')).list,
+  },
+  {
+    name: 'run',
+    args: '<command...>',
+    about: 'Run a command in a container of its own that goes when it ends',
+    detail:
+      'The words are the program and its arguments; a single one with blanks is given to the shell inside.\n' +
+      'Put -- before a command with flags of its own. Exit code: that of the command; 124 when --timeout ended it.',
+    example: 'coi run -- npm test',
+    flags: [
+      { flags: '--capture', about: 'Print the output when the command has ended' },
+      { flags: '--timeout <duration>', about: 'End the command after this time: 90s, 10m', parse: durationMs },
+      ...sessionFlags,
+      formatFlag('text', 'pretty', 'json'),
+    ],
+    load: async () => (await import('./run-command.ts')).runCommand,
   },
   {
     name: 'status',

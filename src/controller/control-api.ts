@@ -1,4 +1,5 @@
 import type { Operation } from 'fast-json-patch';
+import type { SessionApi } from './session-api.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
 
 /** One source of manifests as JSON output has it. Times are RFC 3339. */
@@ -83,7 +84,7 @@ export type EventRecord = Readonly<Record<string, unknown>>;
  * What commands ask of a controller, whether it runs as a service or inside the command. Every method throws Problem.
  * The admin socket serves the same methods.
  */
-export interface ControlApi {
+export interface ControlApi extends SessionApi {
   status(): Promise<StatusReport>;
   /** Plans of all sandboxes, or of some, after a fresh look. `files` are planned as if they were stored already. */
   plan(options: {

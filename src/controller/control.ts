@@ -19,6 +19,7 @@ import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
 import { placeText, reportProblem } from './report.ts';
 import { resync } from './resync.ts';
+import type { SessionApi } from './session-api.ts';
 
 /** Overrides that stand, by sandbox. */
 export interface OverrideKeeper {
@@ -33,7 +34,7 @@ export interface OverrideKeeper {
 /** The manifests that commands store. */
 export interface SessionKeeper {
   /** Put a manifest in place of whatever this user stored under its name. */
-  put(uid: number, manifest: Manifest): Promise<void>;
+  put(uid: number, manifest: Manifest): Promise<unknown>;
   writeTombstone(name: string, source: string): Promise<void>;
   /** Id of the session source of a user. */
   sourceOf(uid: number): string;
@@ -53,6 +54,7 @@ export interface ControlInit {
   readonly isIncusUp: () => boolean;
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly events: ControlApi['events'];
+  readonly sessions: SessionApi;
   readonly adoptConfig: (
     instance: string,
     config: Readonly<Record<string, string>>,
@@ -65,10 +67,16 @@ export interface ControlInit {
 export class Control implements ControlApi {
   readonly #init: ControlInit;
   readonly events: ControlApi['events'];
+  readonly openSession: ControlApi['openSession'];
+  readonly endSession: ControlApi['endSession'];
+  readonly awaitSandbox: ControlApi['awaitSandbox'];
 
   constructor(init: ControlInit) {
     this.#init = init;
     this.events = init.events;
+    this.openSession = (request) => init.sessions.openSession(request);
+    this.endSession = (options) => init.sessions.endSession(options);
+    this.awaitSandbox = (options) => init.sessions.awaitSandbox(options);
   }
 
   async status(): Promise<StatusReport> {

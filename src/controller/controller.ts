@@ -12,6 +12,7 @@ import { ImageAliases } from '../observe/images.ts';
 import { InstanceCache } from '../observe/instances.ts';
 import { runningOperation } from '../observe/running-operation.ts';
 import type { Override } from '../plan/override.ts';
+import type { Manifest } from '../spec/sandbox.ts';
 import type { Placement } from '../plan/render-instance.ts';
 import { DesiredState } from './desired.ts';
 import { ExpiryLimit } from './expiry-limit.ts';
@@ -20,6 +21,7 @@ import { HostKeys } from './host-keys.ts';
 import { hintFrom, instancesKey, networkKey, sandboxKey, sourceKey } from './hints.ts';
 import type { Journal } from './journal.ts';
 import { KeyedSources } from './keyed-sources.ts';
+import { Leases } from './leases.ts';
 import { ManagedViews } from './managed-views.ts';
 import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './queue.ts';
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
@@ -80,6 +82,7 @@ export class Controller {
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
   #deleted: (sandbox: string, source: string) => void = () => undefined;
+  #expired: (manifest: Manifest) => Promise<boolean> = async () => false;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
   constructor(init: ControllerInit, firewall: Firewall) {
@@ -113,6 +116,8 @@ export class Controller {
       listeners: init.listeners,
     });
     this.views = new ManagedViews({ instances: this.instances, reservations, bridge, placement });
+    const processes = new ProcessWatch(clock, init.lifetime);
+    const lookAgain = (name: string) => this.queue.add(sandboxKey(name), { priority: 'event' });
     this.worlds = new WorldBuilder({
       ...policies,
       agents,
@@ -124,9 +129,10 @@ export class Controller {
       networkReady: () => this.network.isGiven(),
       isReady: (name) => this.sandboxes.isReady(name),
       mayExpire: () => this.#expiries.hasRoom(clock.monotonic()),
+      isAbandoned: new Leases({ processes, lookAgain }).isOver,
       busy: (name, signal) => runningOperation(incus, name, signal),
     });
-    this.hands = this.#hands(firewall);
+    this.hands = this.#hands({ firewall, processes, lookAgain });
     const reconciler = new SandboxReconciler({
       worlds: this.worlds,
       sandboxes: this.sandboxes,
@@ -143,21 +149,20 @@ export class Controller {
     };
   }
 
-  #hands(firewall: Firewall): Hands {
+  #hands(own: Pick<Hands, 'firewall' | 'processes' | 'lookAgain'>): Hands {
     const { incus, reservations, agents, bridge, clock, lifetime } = this.#init;
     return {
+      ...own,
       incus,
-      firewall,
       instances: this.instances,
       reservations,
       agents,
-      processes: new ProcessWatch(clock, lifetime),
       bridge,
       clock,
       lifetime,
-      lookAgain: (name) => this.queue.add(sandboxKey(name), { priority: 'event' }),
       setOverride: async (name, override) => {
-        await this.#init.setOverride(name, override);
+        const manifest = override.kind === 'expired' ? this.desired.manifests().get(name) : undefined;
+        if (!manifest || !(await this.#expired(manifest))) await this.#init.setOverride(name, override);
         if (override.kind === 'expired') this.#expiries.record(clock.monotonic());
       },
     };
@@ -199,6 +204,11 @@ export class Controller {
   /** Be told when nothing is left of a sandbox that a source wants deleted by command. */
   onDeleted(listener: (sandbox: string, source: string) => void): void {
     this.#deleted = listener;
+  }
+
+  /** Be asked to remember that a sandbox is over; false leaves it to an override. */
+  onExpired(listener: (manifest: Manifest) => Promise<boolean>): void {
+    this.#expired = listener;
   }
 
   /** Resolves when no key is ready or being looked after: everything that was asked for until now has had its turn. */

@@ -70,6 +70,8 @@ export class Onlooker {
       networkReady: () => true,
       isReady: (name) => this.#seemsReady(name),
       mayExpire: () => true,
+      // Only the controller ends sessions: it sees every process.
+      isAbandoned: () => false,
       busy: (name, signal) => runningOperation(incus, name, signal),
     });
   }

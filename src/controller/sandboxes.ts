@@ -25,6 +25,7 @@ export interface Transition {
 /** Records of all sandboxes that are declared or exist. */
 export class Sandboxes {
   readonly #records = new Map<string, SandboxRecord>();
+  readonly #waiting = new Map<string, Set<() => void>>();
   readonly #onTransition: (transition: Transition) => void;
   readonly #derive: (look: Look) => Omit<Condition, 'since'>[];
 
@@ -33,8 +34,28 @@ export class Sandboxes {
     this.#derive = derive;
   }
 
+  /** Resolves with the next look at a sandbox, whatever it comes to. */
+  nextLook(name: string): { readonly done: Promise<void> } & Disposable {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = this.#waiting.get(name) ?? new Set();
+    this.#waiting.set(name, waiting.add(resolve));
+    return {
+      done: promise,
+      [Symbol.dispose]: () => {
+        waiting.delete(resolve);
+        if (waiting.size === 0 && this.#waiting.get(name) === waiting) this.#waiting.delete(name);
+      },
+    };
+  }
+
   /** Write down a look. A sandbox that is neither declared nor there any more is dropped. */
-  record({ world, plan, failure }: { world: World; plan: Plan; failure?: Problem | undefined }): void {
+  record({ world, plan, failure }: Look): void {
+    this.#put({ world, plan, failure });
+    const waiting = [...(this.#waiting.get(world.name) ?? [])];
+    for (const wake of waiting) wake();
+  }
+
+  #put({ world, plan, failure }: Look): void {
     const { name, now } = world;
     const before = this.#records.get(name);
     if (isGone(world) && !failure) {

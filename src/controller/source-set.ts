@@ -1,5 +1,7 @@
 import { systemClock as clock } from '../base/clock.ts';
+import { Problem, ProblemList } from '../base/problem.ts';
 import type { SessionKeeper } from './control.ts';
+import { uidOf, type SessionManifest, type SessionManifests } from './session-control.ts';
 import type { ManifestText } from './control-api.ts';
 import type { Controller } from './controller.ts';
 import { ManifestReader } from './manifest-reader.ts';
@@ -8,6 +10,7 @@ import { homeOf } from '../source/homes.ts';
 import { sessionSource, sessionSourceId } from '../source/session-source.ts';
 import { SessionStore } from '../source/session-store.ts';
 import type { Source } from '../source/source.ts';
+import type { Sandbox } from '../spec/sandbox.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
 import type { Settings } from '../spec/settings.ts';
 
@@ -20,7 +23,7 @@ export interface SourceSetInit {
 }
 
 /** The directories of the settings, and a session source for every user who ever stored something. */
-export class SourceSet implements SessionKeeper {
+export class SourceSet implements SessionKeeper, SessionManifests {
   readonly reader: ManifestReader;
   readonly #init: SourceSetInit;
   readonly #store: SessionStore;
@@ -82,13 +85,40 @@ export class SourceSet implements SessionKeeper {
     return source.startsWith(sessionSourceId(0).slice(0, -1));
   }
 
-  async put(uid: number, manifest: Parameters<typeof renderManifest>[0]): Promise<void> {
+  async read(text: string, uid: number): Promise<Sandbox> {
+    const source = sessionSourceId(uid);
+    const owner = { uid, home: await homeOf(uid) };
+    const { manifests, problems } = this.reader.session({ path: 'the session', text, owner, source });
+    const [manifest, ...others] = manifests;
+    if (problems.length > 0) throw new ProblemList(problems);
+    if (manifest && others.length === 0) return manifest.sandbox;
+    throw new Problem({ code: 'session.manifest', message: 'A session has one sandbox, neither none nor several' });
+  }
+
+  async create(uid: number, manifest: SessionManifest): Promise<string> {
     if (!this.#users.has(uid)) this.#addUser(uid);
-    await this.#store.replaceManifest({ uid, name: manifest.name }, renderManifest(manifest));
+    const place = { uid, name: manifest.name };
+    await this.#store.createManifest(place, renderManifest(manifest));
+    return this.#store.fileOf(place);
+  }
+
+  async put(uid: number, manifest: SessionManifest): Promise<string> {
+    if (!this.#users.has(uid)) this.#addUser(uid);
+    const place = { uid, name: manifest.name };
+    await this.#store.replaceManifest(place, renderManifest(manifest));
+    return this.#store.fileOf(place);
   }
 
   async writeTombstone(name: string, source: string): Promise<void> {
-    await this.#store.writeTombstone({ uid: uidOf(source), name });
+    await this.#store.writeTombstone({ uid: uidOf(source), name }, this.#instanceOf(name));
+  }
+
+  /** Name of the instance that a sandbox has, or is to have. */
+  #instanceOf(name: string): string {
+    const { desired, instances } = this.#init.controller;
+    const [seen] = instances.ofSandbox(name);
+    const stamped = seen?.owner.kind === 'owned' ? seen.owner.stamp.instance : undefined;
+    return desired.manifests().get(name)?.instance ?? stamped ?? `coi-${name}`;
   }
 
   /** A sandbox is gone: its name is free again. */
@@ -96,8 +126,4 @@ export class SourceSet implements SessionKeeper {
     if (this.isSession(source)) await this.#store.removeTombstone({ uid: uidOf(source), name });
     this.#init.controller.sources.hint(source);
   }
-}
-
-function uidOf(source: string): number {
-  return Number(source.slice(source.indexOf('/') + 1));
 }

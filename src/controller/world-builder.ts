@@ -30,6 +30,8 @@ export interface WorldSources extends PolicyInputs {
   readonly networkReady: () => boolean;
   readonly isReady: (sandbox: string) => boolean;
   readonly mayExpire: () => boolean;
+  /** Whether the process that a session is for has ended. */
+  readonly isAbandoned: (manifest: Manifest) => boolean;
   /** Text of the Incus operation that runs on an instance. */
   readonly busy: (instance: string, signal: AbortSignal) => Promise<string | undefined>;
 }
@@ -127,6 +129,7 @@ export class WorldBuilder {
       dependencies: (manifest?.sandbox.dependsOn ?? []).map((name) => ({ name, ready: from.isReady(name) })),
       scheduled: manifest?.sandbox.schedule && scheduledState(manifest.sandbox.schedule, now, this.#schedules),
       agent: this.#agent(owned),
+      isAbandoned: manifest !== undefined && from.isAbandoned(manifest),
       placement: from.placement,
       mayExpire: from.mayExpire(),
       fighting: from.fights.fighting(sandbox, from.clock.monotonic()),

@@ -23,16 +23,22 @@ export interface StateInputs {
   readonly createdAt: number | undefined;
   /** Whether a longer lifetime may be in a part of the source that cannot be read now. */
   readonly mayBeExtended: boolean;
+  /** Whether the process that it is for has ended. */
+  readonly isAbandoned?: boolean;
   readonly now: number;
 }
 
-/** The lowest of override, lifetime, schedule and manifest: absent < stopped < frozen < running. */
+/** Said of a session whose process has ended. */
+export const abandoned = 'the end of its command';
+
+/** The lowest of override, lease, lifetime, schedule and manifest: absent < stopped < frozen < running. */
 export function effectiveState(manifest: Manifest, inputs: StateInputs): EffectiveState {
   const votes: StateVote[] = [{ state: manifest.sandbox.state, because: 'manifest' }];
   for (const override of inputs.overrides) {
     if (override.state) votes.push({ state: override.state, because: becauseOf(override) });
   }
   if (inputs.scheduled?.state) votes.push({ state: inputs.scheduled.state, because: 'schedule' });
+  if (inputs.isAbandoned) votes.push({ state: manifest.sandbox.persistent ? 'stopped' : 'absent', because: abandoned });
   const expiresAt = expiry(manifest, inputs.createdAt);
   if (expiresAt !== undefined && expiresAt <= inputs.now) {
     votes.push({ state: inputs.mayBeExtended ? 'frozen' : 'absent', because: 'lifetime' });

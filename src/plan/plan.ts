@@ -1,5 +1,5 @@
 import { converge } from './converge.ts';
-import { effectiveState, type EffectiveState } from './effective-state.ts';
+import { abandoned, effectiveState, type EffectiveState } from './effective-state.ts';
 import type { Aim } from './obstacle.ts';
 import { activeOverrides } from './override.ts';
 import type { Draft, Plan, Step } from './step.ts';
@@ -7,6 +7,7 @@ import { repairRules } from './rules.ts';
 import { stalled, stepOn, stepWithout, waiting } from './steps.ts';
 import { teardown } from './teardown.ts';
 import type { World } from './world.ts';
+import type { Manifest } from '../spec/sandbox.ts';
 
 /**
  * What is to be done about one sandbox, in order. Pure: the same world gives the same plan.
@@ -62,6 +63,7 @@ function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
     scheduled: world.scheduled,
     createdAt: world.instance?.createdAt,
     mayBeExtended: !sourceComplete,
+    isAbandoned: world.isAbandoned === true,
     now: world.now,
   });
   const nextLookAt = earliest([goal.changesAt, ...overrides.map(({ until }) => until)]);
@@ -72,6 +74,7 @@ function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
 
 /** A declared sandbox that is not to exist now: the expiry is remembered first, or it would be created again. */
 function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
+  if (goal.because === abandoned) return abandon(world, manifest);
   if (!world.instance) return { steps: dropReservation(world) };
   const instance = world.instance;
   const isExpiry = goal.because === 'lifetime' && !overrides.some(({ kind }) => kind === 'expired');
@@ -86,6 +89,15 @@ function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
     ? [stepOn(instance, { kind: 'expire', hash: manifest.hash, reason: 'lifetime' }, { why: 'its lifetime is over' })]
     : [];
   return { steps: [...expire, ...teardown(instance, { why: becauseText(goal), now: world.now })] };
+}
+
+/** A session that nobody waits for any more. What declares it is put out of force first, whatever there is of it. */
+function abandon(world: World, { instance: instanceName, hash }: Manifest): Draft {
+  const { instance, now } = world;
+  const action = { kind: 'expire', hash, reason: abandoned } as const;
+  const why = 'the command that it was made for has ended';
+  if (!instance) return { steps: [...dropReservation(world), stepWithout(instanceName, action, { why })] };
+  return { steps: [stepOn(instance, action, { why }), ...teardown(instance, { why, now })] };
 }
 
 function becauseText({ because }: EffectiveState): string {

@@ -87,6 +87,8 @@ export interface World {
   readonly dependencies: readonly Dependency[];
   readonly scheduled: { readonly state: 'running' | 'stopped' | undefined; readonly nextChangeMs?: number } | undefined;
   readonly agent: AgentState;
+  /** Whether the process that a session is for has ended; absent where it is for none. */
+  readonly isAbandoned?: boolean;
   readonly placement: Placement;
   /** Whether the lifetimes that ended within the last minute leave room for one more deletion. */
   readonly mayExpire: boolean;

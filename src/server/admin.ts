@@ -17,6 +17,8 @@ export interface AdminInit {
   readonly onBug: (error: unknown) => void;
 }
 
+type WaitOptions = Omit<Parameters<ControlApi['awaitSandbox']>[0], 'signal'>;
+
 type Method = (api: ControlApi, options: never, response: ServerResponse, signal: AbortSignal) => Promise<unknown>;
 
 /** Methods that answer once. Names are those of {@link ControlApi}. */
@@ -32,6 +34,9 @@ const methods: Readonly<Record<string, Method>> = {
   unsuspend: (api, options) => api.unsuspend(options),
   confirmDeletes: (api, options) => api.confirmDeletes(options),
   adopt: (api, options) => api.adopt(options),
+  openSession: (api, options) => api.openSession(options),
+  endSession: (api, options) => api.endSession(options),
+  awaitSandbox: (api, options: object, _, signal) => api.awaitSandbox({ ...(options as WaitOptions), signal }),
 };
 
 /**

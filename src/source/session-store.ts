@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { syncDirectory, writeFileAtomically } from '../base/atomic-file.ts';
 import { messageOf, Problem } from '../base/problem.ts';
+import { instanceName } from '../spec/schema/formats.ts';
 import { checkName } from './check-name.ts';
 import { makeDirectory } from './make-directory.ts';
 import { codeOf } from './sentinel.ts';
@@ -23,8 +24,13 @@ export function sessionDirectory(stateDir: string, uid: number): string {
 }
 
 /** A file that says only that a sandbox is to be deleted. */
-function tombstoneOf(name: string): string {
-  return `apiVersion = "coi/v1"\n\n[sandbox.${name}]\ninstance = "coi-${name}"\nstate = "absent"\n`;
+function tombstoneOf(name: string, instance: string): string {
+  return `apiVersion = "coi/v1"\n\n[sandbox.${name}]\ninstance = "${instance}"\nstate = "absent"\n`;
+}
+
+function isTombstone(name: string, text: string): boolean {
+  const [, instance = ''] = /^instance = "([A-Za-z0-9-]+)"$/m.exec(text) ?? [];
+  return text === tombstoneOf(name, instance);
 }
 
 /**
@@ -73,9 +79,11 @@ export class SessionStore {
     });
   }
 
-  /** Have a sandbox deleted, in place of its manifest. */
-  async writeTombstone(place: SessionPlace): Promise<void> {
-    await this.replaceManifest(place, tombstoneOf(place.name));
+  /** Have a sandbox deleted, in place of its manifest. @param instance name of its Incus instance */
+  async writeTombstone(place: SessionPlace, instance: string): Promise<void> {
+    checkName(place.name);
+    if (!instanceName.safeParse(instance).success) throw new Error(`not a name of an instance: ${instance}`);
+    await this.replaceManifest(place, tombstoneOf(place.name, instance));
   }
 
   /**
@@ -87,7 +95,7 @@ export class SessionStore {
     const path = this.fileOf(place);
     try {
       // In one go: nothing else in this process may declare the name between the look and the removal.
-      if (readFileSync(path, 'utf8') !== tombstoneOf(place.name)) return false;
+      if (!isTombstone(place.name, readFileSync(path, 'utf8'))) return false;
       unlinkSync(path);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return false;

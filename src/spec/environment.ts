@@ -1,7 +1,4 @@
-import { Problem } from '../base/problem.ts';
-import { checkData } from './check-data.ts';
-import type { KeyPath } from './locate-toml.ts';
-import { sandboxSchema, type SandboxLayer } from './schema/sandbox.ts';
+import { namedLayer, type NamedLayer } from './named-layer.ts';
 
 /** Variables and the keys they set. */
 const variables: readonly { readonly name: string; readonly path: readonly string[] }[] = [
@@ -24,32 +21,13 @@ const variables: readonly { readonly name: string; readonly path: readonly strin
  * @returns the layer and its problems, which name the variable where a file would be named; a layer with problems is
  *   not to be used
  */
-export function environmentLayer(environment: Readonly<Record<string, string | undefined>>): {
-  readonly layer: SandboxLayer;
-  readonly problems: readonly Problem[];
-} {
-  const layer: Record<string, unknown> = {};
-  for (const { name, path } of variables) {
-    const text = environment[name];
-    if (text) set(layer, path, path[0] === 'persistent' ? text === 'true' || text === '1' : text);
-  }
-  const nowhere = { line: 1, column: 1 };
-  const locator = { at: () => undefined, nearest: () => ({ key: nowhere, value: nowhere }) };
-  const found = checkData({ schema: sandboxSchema, data: layer, file: 'environment', locator });
-  return { layer, problems: found.map(({ path, problem }) => named(problem, path)) };
-}
-
-function named({ code, message, hint }: Problem, path: KeyPath): Problem {
-  const variable = variables.find((candidate) => candidate.path.join('.') === path.join('.'))!;
-  return new Problem({
-    code,
-    message,
-    ...(hint && { hint }),
-    position: { file: `environment variable ${variable.name}` },
-  });
-}
-
-function set(table: Record<string, unknown>, [key, ...below]: readonly string[], value: unknown): void {
-  if (below.length === 0) table[key!] = value;
-  else set((table[key!] ??= {}) as Record<string, unknown>, below, value);
+export function environmentLayer(environment: Readonly<Record<string, string | undefined>>): NamedLayer {
+  return namedLayer(
+    variables.flatMap(({ name, path }) => {
+      const text = environment[name];
+      if (!text) return [];
+      const value = path[0] === 'persistent' ? text === 'true' || text === '1' : text;
+      return [{ name: `environment variable ${name}`, path, value }];
+    }),
+  );
 }

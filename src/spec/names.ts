@@ -1,7 +1,13 @@
 /** Longest sandbox name: with `coi-` before it, it makes 63, Incus' limit for instance names. */
 export const nameLimit = 59;
 
-/** Whether a name is a session's: eight hex digits of the workspace's hash, a dash, and the slot. */
+/**
+ * Whether a name is a session's: eight hex digits of the workspace's hash, a dash, and the slot; with a prefix before it
+ * where `COI_CONTAINER_PREFIX` asks for one.
+ */
 export function isSessionName(name: string): boolean {
-  return /^[0-9a-f]{8}-[0-9]+$/.test(name);
+  return /^(?:[a-z][a-z0-9-]*-)?[0-9a-f]{8}-[0-9]+$/.test(name);
 }
+
+/** How many sessions of one workspace there are at most: slots 1 to this one. */
+export const slotCount = 10;

@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import type { z } from 'zod';
 import { checkData, startsWith, type KeyProblem } from './check-data.ts';
 import { checkRules } from './check-rules.ts';
 import { hashSandbox } from './hash.ts';
@@ -7,8 +8,14 @@ import { isSessionName } from './names.ts';
 import { nearest } from './nearest.ts';
 import { parseToml, type TomlDocument } from './parse-toml.ts';
 import { resolveSandbox } from './resolve-sandbox.ts';
-import type { Manifest } from './sandbox.ts';
-import { manifestFileSchema, sessionFileSchema, type ProfileLayer, type SettingsLayer } from './schema/files.ts';
+import type { Manifest, Sandbox } from './sandbox.ts';
+import {
+  leaseSchema,
+  manifestFileSchema,
+  sessionFileSchema,
+  type ProfileLayer,
+  type SettingsLayer,
+} from './schema/files.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
 /** One manifest file as its source read it. */
@@ -57,9 +64,15 @@ export function parseManifestFile(input: ManifestFile): ParsedFile {
   };
 }
 
+/** What only the session source says. */
+interface SessionKeys {
+  readonly instance?: string;
+  readonly lease?: z.infer<typeof leaseSchema>;
+}
+
 interface TableInput {
   readonly name: string;
-  readonly table: SandboxLayer & { readonly instance?: string };
+  readonly table: SandboxLayer & SessionKeys;
   readonly document: TomlDocument;
   readonly found: readonly KeyProblem[];
   readonly input: ManifestFile;
@@ -73,18 +86,22 @@ function readTable({ name, table, document, found, input }: TableInput): {
   const place = (path: readonly (string | number)[]) => document.locator.nearest(['sandbox', name, ...path]).key;
   const own = found.filter(({ path }) => startsWith(path, ['sandbox', name]));
   const wrong = new Set(own.map(({ path }) => String(path[2] ?? '')));
-  const { instance = `coi-${name}`, ...manifest } = withoutKeys(table, wrong);
+  const { instance = `coi-${name}`, lease, ...manifest } = withoutKeys(table, wrong);
   const profile = manifest.profile === undefined ? undefined : profileNamed(manifest.profile, settings);
   const problems =
     manifest.profile !== undefined && !profile
       ? [unknownProfile({ name: manifest.profile, settings, position: { file, ...place(['profile']) } })]
       : [];
   const layers = manifestLayers({ settings, profile, manifest });
-  const sandbox = resolveSandbox({ layers, home, session: isSessionName(name) });
+  const sandbox = { ...resolveSandbox({ layers, home, session: isSessionName(name) }), ...leaseOf(lease) };
   problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
   if (own.length + problems.length > 0) return { problems };
   const position = { file, line: place([]).line };
   return { manifest: { name, instance, sandbox, source, position, hash: hashSandbox(sandbox) }, problems };
+}
+
+function leaseOf(lease: SessionKeys['lease']): Pick<Sandbox, 'lease'> {
+  return lease ? { lease: { pid: lease.pid, startedAt: lease.started_at, boot: lease.boot } } : {};
 }
 
 function withoutKeys(table: TableInput['table'], keys: ReadonlySet<string>): TableInput['table'] {

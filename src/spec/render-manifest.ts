@@ -8,8 +8,12 @@ import type { SandboxLayer } from './schema/sandbox.ts';
  * change it. Read with `kind: 'session'` and empty settings it gives the same sandbox, and so the same hash.
  */
 export function renderManifest({ name, instance, sandbox }: Pick<Manifest, 'name' | 'instance' | 'sandbox'>): string {
-  const table = { instance, ...layerOf(sandbox) };
+  const table = { instance, ...leaseOf(sandbox), ...layerOf(sandbox) };
   return stringify({ apiVersion, sandbox: { [name]: table } });
+}
+
+function leaseOf({ lease }: Sandbox): object {
+  return lease ? { lease: { pid: lease.pid, started_at: lease.startedAt, boot: lease.boot } } : {};
 }
 
 function layerOf(sandbox: Sandbox): SandboxLayer {

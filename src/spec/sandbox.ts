@@ -35,6 +35,15 @@ export interface Policy {
   readonly allow: 'in-place' | 'restart' | 'recreate';
 }
 
+/** The process that a session is for. Numbers are used again, so its start and that of the machine belong to it. */
+export interface Lease {
+  readonly pid: number;
+  /** Clock ticks between the start of the machine and its own, see proc_pid_stat(5). */
+  readonly startedAt: string;
+  /** Boot id of the machine, see proc_sys_kernel(5). */
+  readonly boot: string;
+}
+
 /** One sandbox with every layer applied and every default filled in. */
 export interface Sandbox {
   readonly image: string;
@@ -57,6 +66,8 @@ export interface Sandbox {
   readonly codeUser: { readonly uid: number; readonly name: string };
   /** Whether ids of the workspace's files are shifted into the container's range. */
   readonly shift: boolean;
+  /** Only in sessions that end with a process. */
+  readonly lease?: Lease;
 }
 
 /** A sandbox as one source declares it. */

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
@@ -35,6 +36,12 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
     unsuspend: done('goes on'),
     confirmDeletes: async () => [],
     adopt: async ({ name }) => ({ name, done: true, message: 'adopted' }),
+    openSession: async ({ prefix, hash, slot = 1 }) => {
+      const names = { name: `${hash}-${slot}`, instance: `${prefix}${hash}-${slot}` };
+      return { ...names, slot, file: '/desired.toml', isReused: false };
+    },
+    endSession: async () => undefined,
+    awaitSandbox: async () => ({ outcome: 'reached' }),
     async *events() {},
   };
   const api = Object.fromEntries(
@@ -76,10 +83,12 @@ export async function coi(argv: readonly string[], setting: Setting = {}) {
   const text = { stdout: '', stderr: '' };
   const output = (name: 'stdout' | 'stderr') => ({
     write: (part: string) => (text[name] += part),
+    pass: async (bytes: Uint8Array) => void (text[name] += Buffer.from(bytes).toString('utf8')),
     isTTY: setting.terminal !== undefined,
     columns: setting.terminal ?? 80,
   });
   const io: Io = {
+    stdin: Readable.from([]),
     stdout: output('stdout'),
     stderr: output('stderr'),
     env: setting.env ?? {},

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { withProgress } from '../../src/cli/progress.ts';
@@ -6,9 +7,9 @@ import { FakeClock, settled } from '../helpers/fake-clock.ts';
 function setUp(isTTY: boolean, env: NodeJS.ProcessEnv = {}) {
   const clock = new FakeClock();
   const written: string[] = [];
-  const output = { write: (text: string) => written.push(text), isTTY, columns: 80 };
+  const output = { write: (text: string) => written.push(text), isTTY, columns: 80, pass: async () => undefined };
   const silent = { ...output, write: () => expect.unreachable('progress is not a result') };
-  const io: Io = { stdout: silent, stderr: output, env, cwd: '/', signal: new AbortController().signal, clock };
+  const io: Io = { stdin: Readable.from([]), stdout: silent, stderr: output, env, cwd: '/', signal: new AbortController().signal, clock };
   const work = Promise.withResolvers<string>();
   const result = withProgress(io, 'Waiting', () => work.promise);
   return { clock, written, work, result };

@@ -43,7 +43,7 @@ describe('the session source', () => {
     await session.store.createManifest(place('one'), manifest('one'));
     const read = await session.source.read(never);
     expect([read.kind, namesOf(read)]).toEqual(['complete', ['0a1b2c3d-1', 'one']]);
-    await session.store.writeTombstone(place('0a1b2c3d-1'));
+    await session.store.writeTombstone(place('0a1b2c3d-1'), 'coi-0a1b2c3d-1');
     const after = await session.source.read(never);
     expect([after.kind, namesOf(after)]).toEqual(['complete', ['one']]);
     expect(after).toMatchObject({ sentinel: true });
@@ -71,7 +71,7 @@ describe('storing a session', () => {
 
   it('keeps a name taken until its tombstone is removed', async () => {
     await using session = await open();
-    await session.store.writeTombstone(place('one'));
+    await session.store.writeTombstone(place('one'), 'coi-one');
     await expect(session.store.createManifest(place('one'), manifest('one'))).rejects.toThrow('the name is taken');
     expect(await session.store.removeTombstone(place('one'))).toBe(true);
     expect(await session.store.removeTombstone(place('one'))).toBe(false);
@@ -80,7 +80,7 @@ describe('storing a session', () => {
 
   it('does not remove a manifest that took the place of a tombstone', async () => {
     await using session = await open();
-    await session.store.writeTombstone(place('one'));
+    await session.store.writeTombstone(place('one'), 'coi-one');
     await session.store.replaceManifest(place('one'), manifest('one'));
     expect(await session.store.removeTombstone(place('one'))).toBe(false);
     expect(await session.store.read(place('one'))).toBe(manifest('one'));
@@ -104,7 +104,7 @@ describe('storing a session', () => {
       const all = [
         () => session.store.createManifest(place(name), ''),
         () => session.store.replaceManifest(place(name), ''),
-        () => session.store.writeTombstone(place(name)),
+        () => session.store.writeTombstone(place(name), `coi-${name}`),
         () => session.store.removeTombstone(place(name)),
         () => session.store.read(place(name)),
       ];

@@ -8,9 +8,11 @@ export interface Wrapped {
 
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Reads lines until the one that is its own name, runs them, and becomes the command. `read` takes no byte too many. */
+/**
+ * Reads lines until the one that is its first argument, runs them, and becomes the command. `read` takes no byte too many.
+ */
 const script =
-  'e=; while IFS= read -r l && [ "$l" != "$0" ]; do e="$e$l\n"; done; eval "$e"; unset e l; exec "$@"'.replace(
+  'm=$1 e=; shift; while IFS= read -r l && [ "$l" != "$m" ]; do e="$e$l\n"; done; eval "unset m e l\n$e"; exec "$@"'.replaceAll(
     '\\n',
     '\n',
   );
@@ -32,5 +34,5 @@ export function withEnvironment(argv: readonly string[], env: Readonly<Record<st
     if (value.includes('\0')) throw new TypeError(`The value of ${name} holds a NUL`);
     return `export ${name}='${value.replaceAll("'", "'\\''")}'\n`;
   });
-  return { argv: ['/bin/sh', '-c', script, end, ...argv], preamble: `${lines.join('')}${end}\n` };
+  return { argv: ['/bin/sh', '-c', script, 'coi', end, ...argv], preamble: `${lines.join('')}${end}\n` };
 }

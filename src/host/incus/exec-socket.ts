@@ -1,4 +1,5 @@
 import { WebSocket } from 'undici';
+import type { GatedAgent } from './gated-agent.ts';
 import type { Transport } from './transport.ts';
 
 /** One stream of a program that runs in an instance. */
@@ -16,16 +17,21 @@ export interface ExecStream {
   readonly operation: string;
   readonly secret: string;
   readonly onData?: (chunk: Buffer) => void;
+  /** A connection of its own; one of the transport's unless given. */
+  readonly gate?: GatedAgent;
 }
 
 /**
  * Connects to a stream of an exec operation. Data is binary; an empty text marks the end, in both directions.
  * @see Incus documentation, "REST API", "instances/NAME/exec"
  */
-export function openExecSocket(transport: Transport, { operation, secret, onData = () => {} }: ExecStream): ExecSocket {
+export function openExecSocket(
+  transport: Transport,
+  { operation, secret, onData = () => {}, gate }: ExecStream,
+): ExecSocket {
   const route = '/1.0/operations/{operation}/websocket';
   const url = transport.url({ route, params: { operation }, query: { secret } }).replace(/^http/, 'ws');
-  const socket = new WebSocket(url, { dispatcher: transport.agent });
+  const socket = new WebSocket(url, { dispatcher: gate?.agent ?? transport.agent });
   socket.binaryType = 'arraybuffer';
   const opened = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();

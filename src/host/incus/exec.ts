@@ -1,10 +1,10 @@
-import { z } from 'zod';
 import type { Api } from './api.ts';
-import { silenceError } from './classify.ts';
 import { openDeadline } from './deadline.ts';
 import { withEnvironment } from './exec-environment.ts';
 import { ExecOutput } from './exec-output.ts';
-import { openExecSocket, type ExecSocket } from './exec-socket.ts';
+import { attachProgram, type Attached, type AttachRequest } from './exec-attach.ts';
+import { allOpened, beginExec, exitCodeOf, secretsOf, whatOf } from './exec-operation.ts';
+import { openExecSocket } from './exec-socket.ts';
 import { IncusError } from './errors.ts';
 import type { CallOptions } from './instances.ts';
 import type { StartedOperation } from './operation.ts';
@@ -36,7 +36,6 @@ export interface ExecResult {
   readonly isTruncated: boolean;
 }
 
-const fdsSchema = z.object({ '0': z.string(), '1': z.string(), '2': z.string(), control: z.string() });
 const kill = JSON.stringify({ command: 'signal', signal: 9 });
 
 /**
@@ -77,17 +76,19 @@ export class Exec {
   ): Promise<ExecResult> {
     const { env = {}, stdin = '', maxOutputBytes = 8 * 2 ** 20, signal } = options;
     const wrapped = withEnvironment(argv, env);
-    const started = await this.#begin(name, wrapped.argv, options);
+    const what = whatOf(name, argv);
+    const started = await beginExec(this.#api, what, { name, ...options, argv: wrapped.argv });
     const output = new ExecOutput(maxOutputBytes, () => streams.control.send(kill));
-    const streams = this.#attach({ ...started, what: whatOf(name, argv) }, output);
+    const streams = this.#attach(started, output);
     const all = Object.values(streams);
     const stop = () => streams.control.send(kill);
     signal.addEventListener('abort', stop, { once: true });
     try {
-      await untilAborted(this.#opened(started, all), signal);
+      await untilAborted(allOpened(this.#api, what, all), signal);
       for (const data of [wrapped.preamble, stdin]) if (data.length > 0) streams.stdin.send(Buffer.from(data));
       streams.stdin.send('');
-      const exitCode = await this.#exitCode({ ...started, what: whatOf(name, argv) }, { signal, output });
+      const { exitCode, refusal } = await exitCodeOf(this.#operations, started, signal);
+      if (refusal) output.add('stderr', Buffer.from(refusal));
       // What the program wrote last may still be on its way.
       await untilAborted(Promise.all([streams.stdout.ended, streams.stderr.ended]), signal);
       return { exitCode, ...output.result() };
@@ -97,67 +98,24 @@ export class Exec {
     }
   }
 
-  async #begin(name: string, argv: readonly string[], { cwd, uid, gid, signal }: ExecOptions) {
-    return this.#api.begin({
-      method: 'POST',
-      route: '/1.0/instances/{name}/exec',
-      what: whatOf(name, argv),
-      params: { name },
-      json: {
-        command: argv,
-        interactive: false,
-        'wait-for-websocket': true,
-        'record-output': false,
-        ...(cwd === undefined ? {} : { cwd }),
-        ...(uid === undefined ? {} : { user: uid }),
-        ...(gid === undefined ? {} : { group: gid }),
-      },
-      ...(signal === undefined ? {} : { signal }),
-    });
-  }
-
-  #attach({ operation, what }: StartedOperation, output: ExecOutput) {
-    const fds = fdsSchema.safeParse(operation.metadata['fds']);
-    if (!fds.success) {
-      throw new IncusError({ class: 'unknown-outcome', what, text: 'Incus gave no streams', cause: fds.error });
-    }
+  #attach(started: StartedOperation, output: ExecOutput) {
+    const secrets = secretsOf(started);
     const open = (secret: string, onData?: (chunk: Buffer) => void) =>
-      openExecSocket(this.#api.transport, { operation: operation.id, secret, ...(onData ? { onData } : {}) });
+      openExecSocket(this.#api.transport, { operation: started.operation.id, secret, ...(onData ? { onData } : {}) });
     return {
-      control: open(fds.data.control),
-      stdin: open(fds.data['0']),
-      stdout: open(fds.data['1'], (chunk) => output.add('stdout', chunk)),
-      stderr: open(fds.data['2'], (chunk) => output.add('stderr', chunk)),
+      control: open(secrets.control),
+      stdin: open(secrets['0']),
+      stdout: open(secrets['1'], (chunk) => output.add('stdout', chunk)),
+      stderr: open(secrets['2'], (chunk) => output.add('stderr', chunk)),
     };
   }
 
-  async #opened({ what }: StartedOperation, streams: readonly ExecSocket[]): Promise<void> {
-    try {
-      await Promise.all(streams.map(({ opened }) => opened));
-    } catch (cause) {
-      throw silenceError({ what, socketPath: this.#api.transport.socketPath, isWrite: true, cause });
-    }
+  /**
+   * Starts a program whose streams go on as they come.
+   *
+   * @throws as {@link attachProgram}
+   */
+  attach(request: AttachRequest): Promise<Attached> {
+    return attachProgram(this.#api, this.#operations, request);
   }
-
-  async #exitCode(
-    started: StartedOperation,
-    { signal, output }: { signal: AbortSignal; output: ExecOutput },
-  ): Promise<number> {
-    const outcome = await this.#operations.wait(started, { signal, timeoutMs: 2 ** 31 });
-    if (outcome.kind === 'unknown') {
-      const text = 'Incus no longer knows how it ended';
-      throw new IncusError({ class: 'unknown-outcome', what: started.what, text });
-    }
-    if (outcome.kind === 'success') return Number(outcome.metadata['return']);
-    // A program that cannot be run fails the operation, but shells have exit codes for it.
-    if (/^Command not (found|executable)/.test(outcome.error.text)) {
-      output.add('stderr', Buffer.from(`${outcome.error.text}\n`));
-      return outcome.error.text.startsWith('Command not found') ? 127 : 126;
-    }
-    throw outcome.error;
-  }
-}
-
-function whatOf(name: string, argv: readonly string[]): string {
-  return `run ${JSON.stringify(argv[0] ?? '')} in instance "${name}"`;
 }

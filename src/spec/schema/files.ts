@@ -22,12 +22,23 @@ export const manifestFileSchema = z.strictObject({
   }),
 });
 
+/** The process that a session is for. */
+export const leaseSchema = z.strictObject({
+  pid: z.int().min(1).meta({ description: 'Number of the process.' }),
+  started_at: z
+    .string()
+    .regex(/^[0-9]+$/)
+    .meta({ description: 'Its start, in clock ticks since that of the machine.' }),
+  boot: z.string().min(1).meta({ description: 'Which start of the machine that was: its boot id.' }),
+});
+
 /** A sandbox in the session source, where the command line also says which instance it is. */
 const sessionSandbox = sandboxSchema.extend({
   instance: field(instanceName, {
     description: 'Full name of the Incus instance.',
     allowed: 'a name that Incus takes for an instance',
   }),
+  lease: field(leaseSchema, { description: 'The process that it is for: when that ends, so does the session.' }),
 });
 
 /** A whole file of the session source. */

@@ -61,10 +61,12 @@ export const interfaceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$
 /** Image alias, fingerprint, or either behind a remote's name. */
 export const imageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
 /**
- * Names of declared sandboxes: valid in host names (RFC 1123), not like a session's `<8 hex digits>-<slot>`, and not like
- * the `del-…` of an instance that is being torn down.
+ * Names of declared sandboxes: valid in host names (RFC 1123), not like a session's `<8 hex digits>-<slot>` with or without
+ * a prefix, and not like the `del-…` of an instance that is being torn down.
  */
-export const declaredName = z.string().regex(/^(?!del-)(?![0-9a-f]{8}-[0-9]+$)[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?$/);
+export const declaredName = z
+  .string()
+  .regex(/^(?!del-)(?!(?:[a-z][a-z0-9-]*-)?[0-9a-f]{8}-[0-9]+$)[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?$/);
 /** Names in the session source: declared ones, and the sessions' own. */
 export const sessionSourceName = z.string().regex(/^(?!del-)[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?$/);
 /** Instance names as Incus takes them: a host name label that begins with a letter. */

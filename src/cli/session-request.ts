@@ -1,0 +1,83 @@
+import { realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { Problem, ProblemList } from '../base/problem.ts';
+import type { SessionRequest } from '../controller/session-api.ts';
+import { inspectWorkspace } from '../observe/workspace.ts';
+import { environmentLayer } from '../spec/environment.ts';
+import { commandLineLayers } from '../spec/layers.ts';
+import { nearest } from '../spec/nearest.ts';
+import { renderManifest } from '../spec/render-manifest.ts';
+import { resolveSandbox } from '../spec/resolve-sandbox.ts';
+import type { Sandbox } from '../spec/sandbox.ts';
+import type { ProfileLayer } from '../spec/schema/files.ts';
+import { flagLayer } from '../spec/session-flags.ts';
+import { checkPrefix, sessionNames, workspaceHash } from '../spec/session-names.ts';
+import type { Settings } from '../spec/settings.ts';
+import type { Io } from './io.ts';
+import type { SessionOptions } from './session-flags.ts';
+import { readSessionSettings } from './settings.ts';
+import { whoCalls } from './who.ts';
+
+/** A session as the command line asks for it. */
+export interface AskedSession {
+  readonly sandbox: Sandbox;
+  readonly settings: Settings;
+  readonly request: SessionRequest;
+}
+
+/**
+ * What a command line asks for, from all layers: built-in, /etc, the user's file, the project's, `COI_CONFIG`, environment,
+ * profile, flags.
+ *
+ * @param adjust what the command itself has to say about the sandbox, above all layers
+ * @throws {Problem} what is wrong with any of them
+ */
+export async function askForSession(
+  io: Io,
+  options: SessionOptions,
+  adjust: (sandbox: Sandbox) => Sandbox,
+): Promise<AskedSession> {
+  const path = resolve(io.cwd, options.workspace ?? '.');
+  const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
+  const workspace = await requireWorkspace(path);
+  const settings = await readSessionSettings(io, path);
+  const environment = environmentLayer(io.env);
+  const flags = flagLayer({ ...options, workspace });
+  const problems = [...environment.problems, ...flags.problems];
+  if (problems.length > 0) throw new ProblemList(problems);
+  const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
+  const layers = commandLineLayers({
+    settings: settings.layer,
+    environment: environment.layer,
+    ...(profile && { profile }),
+    flags: flags.layer,
+  });
+  const home = io.env['HOME'] || homedir();
+  const sandbox = adjust(resolveSandbox({ layers, home, session: true }));
+  const hash = workspaceHash(path);
+  const manifest = renderManifest({ ...sessionNames({ prefix, hash, slot: 1 }), sandbox });
+  const slot = options.slot ? { slot: options.slot } : {};
+  return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, manifest } };
+}
+
+/** The workspace without links, which is what may be mounted. */
+async function requireWorkspace(path: string): Promise<string> {
+  // What is not there is reported below, by the path that was given.
+  const real = await realpath(path).catch(() => path);
+  const fault = await inspectWorkspace(real);
+  if (!fault) return real;
+  throw new Problem({ code: 'session.workspace', message: fault.message, hint: fault.hint });
+}
+
+function profileNamed(name: string, { layer: { profiles = {} } }: Settings): ProfileLayer {
+  if (Object.hasOwn(profiles, name)) return profiles[name]!;
+  const known = Object.keys(profiles);
+  const meant = nearest(name, known);
+  const others = known.length === 0 ? 'The settings have no profiles.' : `The settings have ${known.join(', ')}.`;
+  throw new Problem({
+    code: 'spec.profile',
+    message: `There is no profile "${name}"`,
+    hint: meant ? `Did you mean "${meant}"?` : others,
+  });
+}

@@ -1,0 +1,74 @@
+import { untilAborted } from '../base/until-aborted.ts';
+import type { DesiredState } from './desired.ts';
+import { reportSandbox } from './report.ts';
+import type { SandboxRecord, Sandboxes } from './sandboxes.ts';
+import type { SandboxAwaited, SessionApi } from './session-api.ts';
+
+/** Where waiting looks. */
+export interface AwaitInit {
+  readonly sandboxes: Sandboxes;
+  readonly desired: Pick<DesiredState, 'manifests' | 'tombstoneOf'>;
+  /** Ends every wait. */
+  readonly lifetime: AbortSignal;
+}
+
+type Goal = Parameters<SessionApi['awaitSandbox']>[0]['goal'];
+
+/**
+ * Wait until a sandbox is as far as somebody wants it, by what each look at it comes to.
+ *
+ * @throws the reason of the signal, or of the lifetime, when it aborts
+ */
+export async function awaitSandbox(
+  { sandboxes, desired, lifetime }: AwaitInit,
+  { name, goal, timeoutMs, signal }: Parameters<SessionApi['awaitSandbox']>[0],
+): Promise<SandboxAwaited> {
+  const timeUp = AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1));
+  const ending = AbortSignal.any([signal, lifetime, timeUp]);
+  const isDeclared = () => desired.manifests().has(name);
+  const isKnown = () => isDeclared() || desired.tombstoneOf(name) !== undefined;
+  for (;;) {
+    using look = sandboxes.nextLook(name);
+    const record = sandboxes.get(name);
+    const outcome = outcomeOf(goal, { record, isDeclared: isDeclared(), isKnown: isKnown() });
+    if (outcome) return { outcome, ...reported(record) };
+    try {
+      await untilAborted(look.done, ending);
+    } catch (error) {
+      if (!timeUp.aborted || signal.aborted || lifetime.aborted) throw error;
+      return { outcome: 'timeout', ...reported(sandboxes.get(name)) };
+    }
+  }
+}
+
+function reported(record: SandboxRecord | undefined): Pick<SandboxAwaited, 'sandbox'> {
+  return record ? { sandbox: reportSandbox(record) } : {};
+}
+
+interface Seen {
+  readonly record: SandboxRecord | undefined;
+  readonly isDeclared: boolean;
+  /** Declared, or to be deleted. */
+  readonly isKnown: boolean;
+}
+
+function outcomeOf(goal: Goal, { record, isDeclared, isKnown }: Seen): SandboxAwaited['outcome'] | undefined {
+  if (isReached(goal, record, isKnown)) return 'reached';
+  return isStalled(record) || (goal !== 'gone' && !isDeclared) ? 'stuck' : undefined;
+}
+
+function isReached(goal: Goal, record: SandboxRecord | undefined, isKnown: boolean): boolean {
+  const instance = record?.world.instance;
+  switch (goal) {
+    case 'running':
+      return isKnown && instance?.power === 'running' && instance.rules === 'current';
+    case 'stopped':
+      return instance?.power === 'stopped';
+    case 'gone':
+      return !record && !isKnown;
+  }
+}
+
+function isStalled(record: SandboxRecord | undefined): boolean {
+  return record?.conditions.some(({ type, status }) => type === 'Stalled' && status === 'True') ?? false;
+}

@@ -1,0 +1,61 @@
+import type { SandboxReport } from './report.ts';
+
+/** A session that a command asks for. */
+export interface SessionRequest {
+  /** Whose session it is: numeric id of the user. */
+  readonly uid: number;
+  /** Name of that user, for the audit log. */
+  readonly by: string;
+  /** Of its workspace, see spec/session-names.ts. */
+  readonly hash: string;
+  /** What its instance name is to begin with. */
+  readonly prefix: string;
+  /** The slot that is wanted, or the next free one above it; the lowest free one unless given. */
+  readonly slot?: number;
+  /** A complete manifest file of the session source with one sandbox, whose name does not matter. */
+  readonly manifest: string;
+}
+
+/** A session that was declared. */
+export interface SessionOpened {
+  readonly name: string;
+  readonly instance: string;
+  readonly slot: number;
+  /** Its manifest. */
+  readonly file: string;
+  /** Whether a stopped container of an earlier session goes on. */
+  readonly isReused: boolean;
+}
+
+/** What can be waited for: that its instance runs with its rules, that it stands still, or that nothing of it is left and its slot is free. */
+export type SandboxGoal = 'running' | 'stopped' | 'gone';
+
+/** How a wait ended. */
+export interface SandboxAwaited {
+  /** `stuck`: only a person can put right what is in the way; for `running` also that it is on its way out. */
+  readonly outcome: 'reached' | 'stuck' | 'timeout';
+  /** What is known of it at the end; absent when it is not known. */
+  readonly sandbox?: SandboxReport;
+}
+
+/** What commands for sessions ask of a controller. */
+export interface SessionApi {
+  /**
+   * Take a slot by declaring a session in it. Of many that want the same slot exactly one gets it. A slot is taken by any
+   * instance of its name, whoever owns it; a stopped ephemeral leftover of the user's own is waited for, and a stopped
+   * persistent one goes on when its slot is asked for by a persistent session.
+   *
+   * @throws {Problem} `session.slots` when no slot is free, `session.name` for a hash, prefix or slot that is none, and
+   *   what is wrong with the manifest
+   */
+  openSession(request: SessionRequest): Promise<SessionOpened>;
+  /** Its command has ended: an ephemeral session is deleted, a persistent one stopped. Does not wait for that. */
+  endSession(options: { readonly name: string; readonly by: string }): Promise<void>;
+  /** Wait for a sandbox. `timeoutMs` in milliseconds. */
+  awaitSandbox(options: {
+    readonly name: string;
+    readonly goal: SandboxGoal;
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+  }): Promise<SandboxAwaited>;
+}

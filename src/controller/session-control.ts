@@ -1,0 +1,182 @@
+import { ulid } from 'ulid';
+import type { AuditEntry } from '../audit/record.ts';
+import { Problem } from '../base/problem.ts';
+import type { Manifest, Sandbox } from '../spec/sandbox.ts';
+import { slotCount } from '../spec/names.ts';
+import { parseSessionInstance, sessionNames, type SessionNames } from '../spec/session-names.ts';
+import { awaitSandbox } from './await-sandbox.ts';
+import type { Controller } from './controller.ts';
+import type { SessionApi, SessionOpened, SessionRequest } from './session-api.ts';
+
+/** The manifests of sessions. */
+export interface SessionManifests {
+  /** Id of the session source of a user. */
+  sourceOf(uid: number): string;
+  isSession(source: string): boolean;
+  /** Read a complete manifest file for its one sandbox. @throws {Problem} what is wrong with it */
+  read(text: string, uid: number): Promise<Sandbox>;
+  /** Declare a session whose name is not taken. @returns its file @throws {Problem} `session.taken` */
+  create(uid: number, manifest: SessionManifest): Promise<string>;
+  /** Declare a session in place of what was declared under its name. @returns its file */
+  put(uid: number, manifest: SessionManifest): Promise<string>;
+  writeTombstone(name: string, source: string): Promise<void>;
+}
+
+/** What is stored of a session. */
+export type SessionManifest = Pick<Manifest, 'name' | 'instance' | 'sandbox'>;
+
+export interface SessionControlInit {
+  readonly controller: Controller;
+  readonly manifests: SessionManifests;
+  readonly audit: (entry: AuditEntry) => Promise<void>;
+  readonly lifetime: AbortSignal;
+}
+
+/** Longest wait for the end of a leftover whose slot was asked for, in milliseconds. */
+const leftoverMs = 60_000;
+
+/** Opens and ends sessions. Takers of slots follow each other, so that each sees what the one before took. */
+export class SessionControl implements SessionApi {
+  readonly #init: SessionControlInit;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(init: SessionControlInit) {
+    this.#init = init;
+  }
+
+  async openSession(request: SessionRequest): Promise<SessionOpened> {
+    const { manifests } = this.#init;
+    requireNames(request);
+    const sandbox = await manifests.read(request.manifest, request.uid);
+    await this.#awaitLeftover(request);
+    const opened = await this.#inTurn(() => this.#take(request, sandbox));
+    await this.#tell(opened.name, manifests.sourceOf(request.uid));
+    await this.#record(opened.name, { kind: 'open', why: 'opened by command', actor: request.by });
+    return opened;
+  }
+
+  async endSession({ name, by }: Parameters<SessionApi['endSession']>[0]): Promise<void> {
+    const { controller, manifests } = this.#init;
+    const manifest = controller.desired.manifests().get(name);
+    if (!manifest || !manifests.isSession(manifest.source)) return;
+    await this.#record(name, { kind: 'end', why: 'its command has ended', actor: by });
+    if (manifest.sandbox.persistent) await this.#stop(manifest);
+    else await this.bury(manifest);
+  }
+
+  /** Have a session deleted, and let that be known at once. */
+  async bury({ name, source }: Manifest): Promise<void> {
+    await this.#init.manifests.writeTombstone(name, source);
+    await this.#tell(name, source);
+  }
+
+  async #stop({ name, instance, sandbox: { lease: _, ...sandbox }, source }: Manifest): Promise<void> {
+    const { manifests } = this.#init;
+    await manifests.put(uidOf(source), { name, instance, sandbox: { ...sandbox, state: 'stopped' } });
+    await this.#tell(name, source);
+  }
+
+  async #tell(name: string, source: string): Promise<void> {
+    const { controller, lifetime } = this.#init;
+    await controller.sources.read(source, lifetime);
+    controller.hintSandbox(name);
+  }
+
+  awaitSandbox(options: Parameters<SessionApi['awaitSandbox']>[0]): ReturnType<SessionApi['awaitSandbox']> {
+    const { controller, lifetime } = this.#init;
+    return awaitSandbox({ sandboxes: controller.sandboxes, desired: controller.desired, lifetime }, options);
+  }
+
+  /** A stopped ephemeral session of the user's own is on its way out: whoever names its slot means that very one. */
+  async #awaitLeftover({ slot, uid, ...id }: SessionRequest): Promise<void> {
+    if (slot === undefined) return;
+    const { controller, manifests, lifetime } = this.#init;
+    const { name } = sessionNames({ ...id, slot });
+    const world = controller.sandboxes.get(name)?.world;
+    const isOwn = (world?.instance ?? world?.tombstone)?.stamp.source === manifests.sourceOf(uid);
+    const manifest = controller.desired.manifests().get(name);
+    const isLeaving = !manifest || (world?.instance?.power === 'stopped' && !manifest.sandbox.persistent);
+    if (!isOwn || !isLeaving) return;
+    await this.awaitSandbox({ name, goal: 'gone', timeoutMs: leftoverMs, signal: lifetime });
+  }
+
+  async #take(request: SessionRequest, sandbox: Sandbox): Promise<SessionOpened> {
+    const { uid, slot: wanted = 1 } = request;
+    const { manifests } = this.#init;
+    for (let slot = wanted; slot <= slotCount; slot += 1) {
+      const names = sessionNames({ ...request, slot });
+      const isWanted = slot === request.slot;
+      if (isWanted && sandbox.persistent && this.#isAsleep(names, uid)) {
+        return { ...names, slot, file: await manifests.put(uid, { ...names, sandbox }), isReused: true };
+      }
+      if (await this.#isTaken(names)) continue;
+      const file = await this.#create(uid, { ...names, sandbox });
+      if (file !== undefined) return { ...names, slot, file, isReused: false };
+    }
+    throw noSlot(request);
+  }
+
+  async #create(uid: number, manifest: SessionManifest): Promise<string | undefined> {
+    try {
+      return await this.#init.manifests.create(uid, manifest);
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'session.taken') return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether it is a persistent session of this user that somebody stopped. */
+  #isAsleep({ name }: SessionNames, uid: number): boolean {
+    const { controller, manifests } = this.#init;
+    const manifest = controller.desired.manifests().get(name);
+    const power = controller.sandboxes.get(name)?.world.instance?.power;
+    return manifest?.source === manifests.sourceOf(uid) && manifest.sandbox.persistent && power === 'stopped';
+  }
+
+  async #isTaken({ name, instance }: SessionNames): Promise<boolean> {
+    const { controller, lifetime } = this.#init;
+    const { desired, instances } = controller;
+    // Whatever any source or instance says about the name: declared, deleted, contradictory, on its way out.
+    if (desired.manifests().has(name) || desired.tombstoneOf(name) !== undefined) return true;
+    if (desired.of(name).kind === 'unknown' || instances.ofSandbox(name).length > 0) return true;
+    if (desired.declaredAs(instance) !== undefined) return true;
+    return (await instances.refresh(instance, lifetime)) !== undefined;
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(run);
+    // The next one waits for this one and does not care how it ends.
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #record(name: string, entry: Pick<AuditEntry, 'kind' | 'why' | 'actor'>): Promise<void> {
+    return this.#init.audit({ reconcileId: ulid(), key: `sandbox/${name}`, phase: 'succeeded', ...entry });
+  }
+}
+
+/** User id in the id of a session source. */
+export function uidOf(source: string): number {
+  return Number(source.slice(source.indexOf('/') + 1));
+}
+
+/** What a command says ends up in names of files and instances. */
+function requireNames({ hash, prefix, slot = 1 }: SessionRequest): void {
+  const { instance } = sessionNames({ prefix, hash, slot });
+  const id = parseSessionInstance(instance);
+  if (id && id.prefix === prefix && id.hash === hash && id.slot === slot && slot <= slotCount) return;
+  throw new Problem({
+    code: 'session.name',
+    message: `${JSON.stringify(instance.slice(0, 80))} is not a name for a session`,
+    hint: `It needs a prefix with a dash at its end, eight hex digits, and a slot from 1 to ${slotCount}.`,
+  });
+}
+
+function noSlot({ slot }: SessionRequest): Problem {
+  const which = slot === undefined || slot === 1 ? `All ${slotCount} slots` : `Slot ${slot} and those above it`;
+  return new Problem({
+    code: 'session.slots',
+    message: `${which} of this workspace are taken`,
+    hint: 'See them with: coi list. End one with: coi kill NAME',
+  });
+}
