@@ -7,7 +7,7 @@ import type { Lease, Sandbox } from '../spec/sandbox.ts';
 import { connect } from './connect.ts';
 import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
-import { runInside, type RunOptions } from './run-inside.ts';
+import type { RunOptions } from './run-inside.ts';
 import { askForSession, type AskedSession } from './session-request.ts';
 import type { Call, Verb } from './verb.ts';
 
@@ -29,10 +29,12 @@ export const runCommand: Verb = async (call) => {
   const opened = await api.openSession(asked.request);
   noteSlot(call, asked, opened);
   let hasStarted = false;
+  // Read while the container starts: what talks to Incus takes as long as all the rest of this program.
+  const inside = import('./run-inside.ts');
   try {
     await withProgress(io, `Starting ${opened.instance}`, () => untilRunning(api, call, opened));
     hasStarted = true;
-    return await runInside(call, asked, opened);
+    return await (await inside).runInside(call, asked, opened);
   } finally {
     await withProgress(io, `Cleaning up ${opened.instance}`, () => end(api, { asked, opened, hasStarted }));
   }

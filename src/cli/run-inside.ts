@@ -1,15 +1,13 @@
 import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { SessionOpened } from '../controller/session-api.ts';
-import { openIncus, type Incus } from '../host/incus/client.ts';
-import { isIncusError } from '../host/incus/errors.ts';
+import { openIncus } from '../host/incus/client.ts';
 import type { Attached, Sink } from '../host/incus/exec-attach.ts';
 import { ExecOutput } from '../host/incus/exec-output.ts';
 import { incusSocket } from '../host/incus/socket.ts';
 import { workspacePath } from '../plan/render-instance.ts';
 import { guestCommand } from '../session/guest-command.ts';
 import { guestEnvironment } from '../session/guest-environment.ts';
-import { guestUser, type GuestUser } from '../session/guest-user.ts';
 import { Interrupted, type Io } from './io.ts';
 import { jsonText } from './printable.ts';
 import type { SessionOptions } from './session-flags.ts';
@@ -39,7 +37,7 @@ export async function runInside(call: Call, asked: AskedSession, opened: Session
     project: asked.settings.incus.project,
     clock,
   });
-  const user = await userInside(incus, opened.instance, asked.sandbox.codeUser.uid);
+  const { uid, name } = asked.sandbox.codeUser;
   const own = Object.fromEntries(options.env ?? []);
   const tooMuch = new AbortController();
   const held =
@@ -50,9 +48,9 @@ export async function runInside(call: Call, asked: AskedSession, opened: Session
       name: opened.instance,
       argv: guestCommand(args),
       cwd: workspacePath,
-      uid: user.uid,
-      gid: user.gid,
-      env: guestEnvironment({ home: user.home, terminal: io.env['TERM'], own }),
+      uid,
+      gid: uid,
+      env: guestEnvironment({ home: `/home/${name}`, terminal: io.env['TERM'], own }),
       stdin: io.stdin,
       stdout: sink(io.stdout, held, 'stdout'),
       stderr: sink(io.stderr, held, 'stderr'),
@@ -110,15 +108,5 @@ async function untilEnd(
     io.signal.removeEventListener('abort', pass);
     // It may never end by itself, and would keep this process waiting.
     io.stdin.destroy();
-  }
-}
-
-async function userInside(incus: Incus, instance: string, uid: number): Promise<GuestUser> {
-  try {
-    const file = await incus.files.get(instance, '/etc/passwd', { maxBytes: 2 ** 20 });
-    return guestUser(file.kind === 'file' ? file.content.toString('utf8') : '', uid);
-  } catch (error) {
-    if (isIncusError(error, 'gone')) return guestUser('', uid);
-    throw error;
   }
 }

@@ -78,8 +78,8 @@ export const verbs: readonly VerbSpec[] = [
     args: '<command...>',
     about: 'Run a command in a container of its own that goes when it ends',
     detail:
-      'The words are the program and its arguments; a single one with blanks is given to the shell inside.\n' +
-      'Put -- before a command with flags of its own. Exit code: that of the command; 124 when --timeout ended it.',
+      'The words are the program and its arguments; a single one with blanks goes to the shell inside.\n' +
+      'Put -- before a command with flags of its own. Its exit code is that of coi; 124: its time was up.',
     example: 'coi run -- npm test',
     flags: [
       { flags: '--capture', about: 'Print the output when the command has ended' },
@@ -130,6 +130,16 @@ export const verbs: readonly VerbSpec[] = [
     example: 'coi delete web --wait',
     flags: [{ flags: '--all', about: 'All of them' }, wait, timeout, format],
     load: async () => (await import('./delete.ts')).deleteSandboxes,
+  },
+  {
+    name: 'kill',
+    args: '[name...]',
+    about: 'Delete containers of sessions at once, with everything inside',
+    detail:
+      'Asks before it kills several. What a file in a watched directory declares is deleted by removing it there.',
+    example: 'coi kill coi-1a2b3c4d-1',
+    flags: [{ flags: '--all', about: 'Those of all sessions' }, { flags: '--force', about: 'Do not ask' }, format],
+    load: async () => (await import('./kill.ts')).kill,
   },
   {
     name: 'freeze',

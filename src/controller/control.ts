@@ -134,7 +134,7 @@ export class Control implements ControlApi {
 
   async delete({ names, by }: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
     return this.#each(names, async (name) => {
-      const { controller, session } = this.#init;
+      const { controller, session, lifetime } = this.#init;
       const manifest = controller.desired.manifests().get(name);
       const source = manifest?.source ?? controller.sandboxes.get(name)?.world.instance?.stamp.source ?? '';
       if (!session.isSession(source)) return refusal(name, manifest);
@@ -142,9 +142,9 @@ export class Control implements ControlApi {
         return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
       }
       await session.writeTombstone(name, source);
-      controller.sources.hint(source);
       await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
-      await this.#settleSources();
+      await controller.sources.read(source, lifetime);
+      controller.hintSandbox(name);
       return { name, done: true, message: 'It is being deleted' };
     });
   }
