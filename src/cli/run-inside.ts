@@ -103,6 +103,7 @@ async function untilEnd(
     return await attached.exitCode;
   } catch (error) {
     if (!ending.aborted) throw error;
+    if (timeUp.signal.aborted) io.stderr.write(`coi: the command was ended: its time was up\n`);
     return timedOut;
   } finally {
     io.signal.removeEventListener('abort', pass);

@@ -20,6 +20,13 @@ export const sessionFlags: readonly FlagSpec[] = [
     repeatable: true,
     parse: variable,
   },
+  {
+    flags: '--mount <pair>',
+    about: 'Another directory to mount, as HOST:PATH-INSIDE; may be repeated',
+    repeatable: true,
+    parse: mountPair,
+  },
+  { flags: '--storage <path>', about: 'Directory to mount at /storage; made if missing' },
   { flags: '--network <mode>', about: 'What it may reach: restricted, open, allowlist, none' },
   { flags: '--limit-cpu <cpus>', about: 'How many CPUs, or which: 2, 0-3, 0,1,3' },
   { flags: '--limit-cpu-allowance <share>', about: 'CPU time: 50%, 25ms/100ms' },
@@ -31,6 +38,7 @@ export const sessionFlags: readonly FlagSpec[] = [
   { flags: '--limit-disk-write <rate>', about: 'Fastest writing' },
   { flags: '--limit-disk-max <rate>', about: 'Both; wins over the other two' },
   { flags: '--limit-disk-priority <n>', about: 'Who goes first when the disk is busy, 0 to 10', parse: count },
+  { flags: '--limit-duration <time>', about: 'How long it may run: 2h, 1h30m' },
   { flags: '--limit-processes <n>', about: 'Most processes at once; 0 for no limit', parse: count },
 ];
 
@@ -43,12 +51,32 @@ export interface SessionOptions {
   readonly profile?: string;
   readonly env?: readonly (readonly [name: string, value: string])[];
   readonly network?: string;
+  readonly mount?: readonly MountPair[];
+  readonly storage?: string;
+}
+
+/** A directory to mount. */
+export interface MountPair {
+  /** As it was given. */
+  readonly host: string;
+  /** Absolute path inside. */
+  readonly container: string;
 }
 
 function slot(text: string): number {
   const number = count(text);
   if (number <= slotCount) return number;
   throw new UsageProblem(`There is no slot ${text}`, `Use 1 to ${slotCount}, or 0 for a free one`);
+}
+
+function mountPair(text: string): MountPair {
+  const [host = '', container = '', ...more] = text.split(':');
+  const hint = 'Example: --mount ~/data:/data';
+  if (host === '' || container === '' || more.length > 0) {
+    throw new UsageProblem(`--mount needs HOST:PATH-INSIDE, and "${text}" is none`, hint);
+  }
+  if (!container.startsWith('/')) throw new UsageProblem(`The path inside must be absolute, not "${container}"`, hint);
+  return { host, container };
 }
 
 /** One variable; what is behind the first `=` is taken as it is. */

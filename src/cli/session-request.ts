@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { Problem, ProblemList } from '../base/problem.ts';
 import type { SessionRequest } from '../controller/session-api.ts';
 import { inspectWorkspace } from '../observe/workspace.ts';
+import { checkAsked } from '../spec/check-rules.ts';
 import { environmentLayer } from '../spec/environment.ts';
 import { commandLineLayers } from '../spec/layers.ts';
 import { nearest } from '../spec/nearest.ts';
@@ -14,6 +15,7 @@ import type { ProfileLayer } from '../spec/schema/files.ts';
 import { flagLayer } from '../spec/session-flags.ts';
 import { checkPrefix, sessionNames, workspaceHash } from '../spec/session-names.ts';
 import type { Settings } from '../spec/settings.ts';
+import { mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
 import type { SessionOptions } from './session-flags.ts';
 import { readSessionSettings } from './settings.ts';
@@ -43,7 +45,7 @@ export async function askForSession(
   const workspace = await requireWorkspace(path);
   const settings = await readSessionSettings(io, path);
   const environment = environmentLayer(io.env);
-  const flags = flagLayer({ ...options, workspace });
+  const flags = flagLayer({ ...options, workspace, mount: await mountsOf(io, options) });
   const problems = [...environment.problems, ...flags.problems];
   if (problems.length > 0) throw new ProblemList(problems);
   const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
@@ -56,7 +58,10 @@ export async function askForSession(
   const home = io.env['HOME'] || homedir();
   const sandbox = adjust(resolveSandbox({ layers, home, session: true }));
   const hash = workspaceHash(path);
-  const manifest = renderManifest({ ...sessionNames({ prefix, hash, slot: 1 }), sandbox });
+  const names = sessionNames({ prefix, hash, slot: 1 });
+  const impossible = checkAsked(names.name, sandbox);
+  if (impossible.length > 0) throw new ProblemList(impossible);
+  const manifest = renderManifest({ ...names, sandbox });
   const slot = options.slot ? { slot: options.slot } : {};
   return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, manifest } };
 }

@@ -7,7 +7,7 @@ import type { NetworkPolicy } from '../network/policy.ts';
 import type { ImageAliases } from '../observe/images.ts';
 import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf, hasLostPower, powerOf } from '../observe/owned.ts';
-import { inspectWorkspace, type WorkspaceFault } from '../observe/workspace.ts';
+import { inspectDirectories, type WorkspaceFault } from '../observe/workspace.ts';
 import type { Placement } from '../plan/render-instance.ts';
 import { scheduledState, type ScheduleCache } from '../plan/schedule.ts';
 import { tombstoneName } from '../plan/stamp.ts';
@@ -105,7 +105,7 @@ export class WorldBuilder {
     const isUp = live?.instance.state === 'running' || live?.instance.state === 'frozen';
     const [owner] = live ? [live.owner] : [];
     const sameImage = owner?.kind === 'owned' && owner.stamp.applied?.image === sandbox.image;
-    const workspace = sandbox.workspace && !isUp ? await inspectWorkspace(sandbox.workspace) : undefined;
+    const workspace = isUp ? undefined : await inspectDirectories(sandbox);
     const imageExists = sameImage ? undefined : await this.#from.images.exists(sandbox.image, signal);
     return { workspace, imageExists };
   }
@@ -168,6 +168,7 @@ export class WorldBuilder {
       stamp,
       endpoint: endpointOf(stamp, this.#from.bridge),
       createdAt: Date.parse(instance.createdAt),
+      startedAt: startOf(instance),
       createdHere: this.#from.reservations.wasCreated(stamp.uid),
       lostPower: hasLostPower(instance),
       busy,
@@ -177,6 +178,12 @@ export class WorldBuilder {
       devices: instance.devices,
     };
   }
+}
+
+/** Incus writes a year before 1971 for what never ran. */
+function startOf({ lastUsedAt }: SeenInstance['instance']): number | undefined {
+  const at = Date.parse(lastUsedAt);
+  return at > 0 ? at : undefined;
 }
 
 function isTombstone({ instance, owner }: SeenInstance): boolean {

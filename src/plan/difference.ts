@@ -24,6 +24,7 @@ const changeOf: readonly (readonly [prefix: string, change: ChangeClass])[] = [
   ['/agent', 'restart'],
   ['/config/security.privileged', 'restart'],
   ['/config/security.guestapi', 'restart'],
+  ['/config/raw.lxc', 'restart'],
 ];
 
 const securityPrefixes = ['/devices/eth0', '/config/security.', '/config/boot.autostart', '/profiles', '/network'];

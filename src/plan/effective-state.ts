@@ -23,6 +23,8 @@ export interface StateInputs {
   readonly createdAt: number | undefined;
   /** Whether a longer lifetime may be in a part of the source that cannot be read now. */
   readonly mayBeExtended: boolean;
+  /** Its instance: when it was last started, and whether it stands still. */
+  readonly run?: { readonly startedAt: number | undefined; readonly isStopped: boolean } | undefined;
   /** Whether the process that it is for has ended. */
   readonly isAbandoned?: boolean;
   readonly now: number;
@@ -30,6 +32,8 @@ export interface StateInputs {
 
 /** Said of a session whose process has ended. */
 export const abandoned = 'the end of its command';
+/** Said of a sandbox that has run as long as it may. */
+export const ranOut = 'limits.runtime.max_duration';
 
 /** The lowest of override, lease, lifetime, schedule and manifest: absent < stopped < frozen < running. */
 export function effectiveState(manifest: Manifest, inputs: StateInputs): EffectiveState {
@@ -39,13 +43,27 @@ export function effectiveState(manifest: Manifest, inputs: StateInputs): Effecti
   }
   if (inputs.scheduled?.state) votes.push({ state: inputs.scheduled.state, because: 'schedule' });
   if (inputs.isAbandoned) votes.push({ state: manifest.sandbox.persistent ? 'stopped' : 'absent', because: abandoned });
+  const overAt = endOfRun(manifest, inputs);
+  if (overAt !== undefined && overAt <= inputs.now) votes.push({ state: afterRun(manifest, inputs), because: ranOut });
   const expiresAt = expiry(manifest, inputs.createdAt);
   if (expiresAt !== undefined && expiresAt <= inputs.now) {
     votes.push({ state: inputs.mayBeExtended ? 'frozen' : 'absent', because: 'lifetime' });
   }
   const lowest = votes.reduce((low, vote) => (rank(vote.state) < rank(low.state) ? vote : low));
-  const changes = [inputs.scheduled?.nextChangeMs, expiresAt].filter((at) => at !== undefined && at > inputs.now);
+  const changes = [inputs.scheduled?.nextChangeMs, expiresAt, overAt].filter(
+    (at) => at !== undefined && at > inputs.now,
+  );
   return changes.length === 0 ? lowest : { ...lowest, changesAt: Math.min(...(changes as number[])) };
+}
+
+function endOfRun({ sandbox }: Manifest, { run }: StateInputs): number | undefined {
+  const { runtime } = sandbox.limits;
+  return runtime && run?.startedAt !== undefined ? run.startedAt + runtime.maxMs : undefined;
+}
+
+/** Stopped, as its start long ago goes on to say; what is neither persistent nor to be started again is of no more use. */
+function afterRun({ sandbox }: Manifest, { run }: StateInputs): RunState {
+  return run?.isStopped && sandbox.restart === 'never' && !sandbox.persistent ? 'absent' : 'stopped';
 }
 
 function becauseOf({ kind, reason, by }: Override): string {

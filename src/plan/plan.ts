@@ -1,5 +1,5 @@
 import { converge } from './converge.ts';
-import { abandoned, effectiveState, type EffectiveState } from './effective-state.ts';
+import { abandoned, effectiveState, ranOut, type EffectiveState } from './effective-state.ts';
 import type { Aim } from './obstacle.ts';
 import { activeOverrides } from './override.ts';
 import type { Draft, Plan, Step } from './step.ts';
@@ -7,7 +7,6 @@ import { repairRules } from './rules.ts';
 import { stalled, stepOn, stepWithout, waiting } from './steps.ts';
 import { teardown } from './teardown.ts';
 import type { World } from './world.ts';
-import type { Manifest } from '../spec/sandbox.ts';
 
 /**
  * What is to be done about one sandbox, in order. Pure: the same world gives the same plan.
@@ -62,6 +61,7 @@ function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
     overrides,
     scheduled: world.scheduled,
     createdAt: world.instance?.createdAt,
+    run: world.instance && { startedAt: world.instance.startedAt, isStopped: world.instance.power === 'stopped' },
     mayBeExtended: !sourceComplete,
     isAbandoned: world.isAbandoned === true,
     now: world.now,
@@ -74,7 +74,7 @@ function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
 
 /** A declared sandbox that is not to exist now: the expiry is remembered first, or it would be created again. */
 function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
-  if (goal.because === abandoned) return abandon(world, manifest);
+  if (goal.because === abandoned || goal.because === ranOut) return endSession(world, { manifest, goal, overrides });
   if (!world.instance) return { steps: dropReservation(world) };
   const instance = world.instance;
   const isExpiry = goal.because === 'lifetime' && !overrides.some(({ kind }) => kind === 'expired');
@@ -91,13 +91,19 @@ function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
   return { steps: [...expire, ...teardown(instance, { why: becauseText(goal), now: world.now })] };
 }
 
-/** A session that nobody waits for any more. What declares it is put out of force first, whatever there is of it. */
-function abandon(world: World, { instance: instanceName, hash }: Manifest): Draft {
+/** Of no more use to anybody. What declares it is put out of force first, whatever there is of it. */
+function endSession(world: World, { manifest, goal, overrides }: Aim): Draft {
   const { instance, now } = world;
-  const action = { kind: 'expire', hash, reason: abandoned } as const;
-  const why = 'the command that it was made for has ended';
-  if (!instance) return { steps: [...dropReservation(world), stepWithout(instanceName, action, { why })] };
-  return { steps: [stepOn(instance, action, { why }), ...teardown(instance, { why, now })] };
+  const { instance: instanceName, hash } = manifest;
+  const action = { kind: 'expire', hash, reason: goal.because } as const;
+  const why = becauseText(goal);
+  const isRemembered = overrides.some(({ kind }) => kind === 'expired');
+  if (!instance) {
+    const expire = isRemembered ? [] : [stepWithout(instanceName, action, { why })];
+    return { steps: [...dropReservation(world), ...expire] };
+  }
+  const expire = isRemembered ? [] : [stepOn(instance, action, { why })];
+  return { steps: [...expire, ...teardown(instance, { why, now })] };
 }
 
 function becauseText({ because }: EffectiveState): string {

@@ -1,5 +1,6 @@
 import type { Manifest, RunState } from '../spec/sandbox.ts';
 import type { ChangeDraft } from './change.ts';
+import { ranOut } from './effective-state.ts';
 import { fightBlock } from './fight.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import type { Action, Block, Step } from './step.ts';
@@ -20,7 +21,8 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   if (block) return { steps: [], block };
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
   const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
-  const power = stepOn(instance, { kind: 'power', to, force: false }, { why, security });
+  const force = goal.because === ranOut && manifest.sandbox.limits.runtime?.force === true;
+  const power = stepOn(instance, { kind: 'power', to, force }, { why, security });
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
 }
 

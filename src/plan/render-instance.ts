@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
 import type { Limits, Manifest, Sandbox } from '../spec/sandbox.ts';
 import { renderStamp, type Stamp } from './stamp.ts';
@@ -44,7 +45,10 @@ export function desiredView(sandbox: Sandbox, endpoint: Endpoint, placement: Pla
     devices: {
       root: { type: 'disk', path: '/', pool: placement.storagePool, ...diskLimits(sandbox.limits) },
       eth0: nicDevice(endpoint, placement.network),
-      ...(sandbox.workspace ? { workspace: workspaceDevice(sandbox.workspace, sandbox.shift) } : {}),
+      ...(sandbox.workspace
+        ? { workspace: diskDevice({ source: sandbox.workspace, path: workspacePath }, sandbox.shift) }
+        : {}),
+      ...mountDevices(sandbox),
     },
   };
 }
@@ -62,11 +66,20 @@ function nicDevice(endpoint: Endpoint, network: string): Record<string, string> 
   };
 }
 
-function workspaceDevice(source: string, shift: boolean): Record<string, string> {
-  return { type: 'disk', source, path: workspacePath, ...(shift ? { shift: 'true' } : {}) };
+function diskDevice(place: { source: string; path: string }, shift: boolean): Record<string, string> {
+  return { type: 'disk', ...place, ...(shift ? { shift: 'true' } : {}) };
 }
 
-function limitConfig({ cpu, memory, disk, processes }: Limits): Record<string, string> {
+/** Named by their paths, so that one more changes nothing about the others. */
+function mountDevices({ mounts = {}, shift }: Sandbox): Record<string, Record<string, string>> {
+  const devices = Object.entries(mounts).map(([path, { host, readonly }]) => {
+    const name = `mount-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
+    return [name, { ...diskDevice({ source: host, path }, shift), ...(readonly && { readonly: 'true' }) }];
+  });
+  return Object.fromEntries(devices);
+}
+
+function limitConfig({ cpu, memory, disk, tmpfs, processes }: Limits): Record<string, string> {
   return withoutUnset({
     'limits.cpu': cpu?.count,
     'limits.cpu.allowance': cpu?.allowance,
@@ -76,7 +89,13 @@ function limitConfig({ cpu, memory, disk, processes }: Limits): Record<string, s
     'limits.memory.swap': memory?.swap,
     'limits.disk.priority': disk?.priority,
     'limits.processes': processes,
+    'raw.lxc': tmpfs === undefined ? undefined : tmpfsEntry(tmpfs),
   });
+}
+
+/** Incus 6.0 knows no device for this. See lxc.container.conf(5), "lxc.mount.entry". */
+function tmpfsEntry(size: string): string {
+  return `lxc.mount.entry = tmpfs tmp tmpfs rw,nosuid,nodev,mode=1777,size=${parseSize(size)},create=dir 0 0`;
 }
 
 /** Rates belong to the disk device: Incus refuses them on the instance. */

@@ -17,6 +17,8 @@ export interface OwnedInstance extends LiveInstance {
   readonly endpoint: Endpoint | undefined;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** When it was last started, milliseconds since 1970; undefined when it never was. */
+  readonly startedAt?: number | undefined;
   /** Whether this process saw its creation succeed. Without that a stopped instance with a create intent is a wreck. */
   readonly createdHere: boolean;
   /** Whether it was running when the host or incusd went down, so that being stopped is nobody's wish. */

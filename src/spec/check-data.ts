@@ -52,7 +52,10 @@ function problemsOf(issue: z.core.$ZodIssue, input: CheckInput): KeyProblem[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: [...path, key], problem: unknownKey({ path, key, input }) }));
   }
-  if (issue.code === 'invalid_key') return [{ path, problem: badName({ path, input }) }];
+  if (issue.code === 'invalid_key') {
+    const problem = path.at(-2) === 'mounts' ? badMountPath({ path, input }) : badName({ path, input });
+    return [{ path, problem }];
+  }
   const reason = issue.code === 'custom' ? issue.message : undefined;
   return [{ path, problem: badValue({ path, reason, input }) }];
 }
@@ -111,6 +114,15 @@ function badName({ path, input }: { path: KeyPath; input: CheckInput }): Problem
       kind === 'sandbox'
         ? `Use up to ${nameLimit} lower-case letters, digits and dashes, beginning and ending with a letter or digit.`
         : 'Use up to 63 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
+    position: { file: input.file, ...input.locator.nearest(path).key },
+  });
+}
+
+function badMountPath({ path, input }: { path: KeyPath; input: CheckInput }): Problem {
+  return new Problem({
+    code: 'spec.value',
+    message: `${renderPath(path)} is mounted at ${renderValue(path.at(-1))}, but must be at an absolute path inside`,
+    hint: 'Correct the path.',
     position: { file: input.file, ...input.locator.nearest(path).key },
   });
 }

@@ -56,7 +56,39 @@ const rules: readonly Rule[] = [
     message: 'depends_on names the sandbox itself, which could never start',
     hint: 'Remove it from the list.',
   },
+  {
+    reads: ['mounts', 'workspace'],
+    path: ['mounts'],
+    broken: ({ mounts = {} }) => Object.keys(mounts).some(isOccupied),
+    message: 'a mount stands over /workspace, or over what the system inside needs: /, /dev, /proc, /sys',
+    hint: 'Give it a path of its own, such as "/data".',
+  },
+  {
+    reads: ['mounts'],
+    path: ['mounts'],
+    broken: ({ mounts = {} }) => Object.keys(mounts).some((path, _, all) => all.some((other) => isBelow(path, other))),
+    message: 'mounts are nested: one lies below another',
+    hint: 'Give them paths that lie beside each other.',
+  },
+  {
+    reads: ['mounts'],
+    path: ['mounts'],
+    broken: ({ mounts = {} }) => Object.values(mounts).some(({ host }) => host === '/'),
+    message: 'a mount shows "/", which would hand over the whole host',
+    hint: 'Name the directory that is needed.',
+  },
 ];
+
+/** Where nothing may be mounted, and nothing below. */
+const occupied = ['/workspace', '/dev', '/proc', '/sys'];
+
+function isOccupied(path: string): boolean {
+  return path === '/' || occupied.some((each) => path === each || isBelow(path, each));
+}
+
+function isBelow(path: string, other: string): boolean {
+  return path.startsWith(`${other}/`);
+}
 
 /** What the rules are asked about. */
 export interface RuleInput {
@@ -70,17 +102,26 @@ export interface RuleInput {
 
 /** Impossible combinations in one resolved sandbox, as problems `spec.combination`. */
 export function checkRules({ name, sandbox, wrong, positionOf }: RuleInput): Problem[] {
-  return rules
-    .filter(({ reads, broken }) => !reads.some((key) => wrong.has(key)) && broken(sandbox, name))
-    .map(
-      ({ path, message, hint }) =>
-        new Problem({
-          code: 'spec.combination',
-          message: `sandbox.${name}: ${message}`,
-          hint,
-          position: positionOf(path),
-        }),
-    );
+  return brokenRules(name, sandbox, wrong).map(
+    ({ path, message, hint }) =>
+      new Problem({
+        code: 'spec.combination',
+        message: `sandbox.${name}: ${message}`,
+        hint,
+        position: positionOf(path),
+      }),
+  );
+}
+
+/** The same for a sandbox that stands in no file. */
+export function checkAsked(name: string, sandbox: Sandbox): Problem[] {
+  return brokenRules(name, sandbox, new Set()).map(
+    ({ message, hint }) => new Problem({ code: 'spec.combination', message, hint }),
+  );
+}
+
+function brokenRules(name: string, sandbox: Sandbox, wrong: ReadonlySet<string>): readonly Rule[] {
+  return rules.filter(({ reads, broken }) => !reads.some((key) => wrong.has(key)) && broken(sandbox, name));
 }
 
 function words(text: string): string {

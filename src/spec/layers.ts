@@ -21,7 +21,7 @@ export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
 
 /** What settings say about every sandbox. */
 function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
-  const { defaults = {}, tool, network, limits, incus } = settings;
+  const { defaults = {}, tool, network, limits, incus, mounts } = settings;
   const { image, persistent } = defaults;
   const { code_uid, claude_uid, code_user, disable_shift } = incus ?? {};
   return dropUndefined({
@@ -30,6 +30,7 @@ function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
     tool,
     network,
     limits,
+    mounts: mounts?.default && Object.fromEntries(mounts.default.map(({ host, container }) => [container, { host }])),
     incus: dropUndefined({ code_uid, claude_uid, code_user, disable_shift }),
   });
 }

@@ -1,5 +1,5 @@
 import { stringify } from 'smol-toml';
-import type { Manifest, Sandbox } from './sandbox.ts';
+import type { Manifest, RuntimeLimit, Sandbox } from './sandbox.ts';
 import { apiVersion } from './schema/files.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
@@ -17,11 +17,12 @@ function leaseOf({ lease }: Sandbox): object {
 }
 
 function layerOf(sandbox: Sandbox): SandboxLayer {
-  const { image, state, workspace, persistent, restart, tool, prompt, schedule, lifetime, policy } = sandbox;
+  const { image, state, workspace, mounts, persistent, restart, tool, prompt, schedule, lifetime, policy } = sandbox;
   return {
     image,
     state,
     ...(workspace !== undefined && { workspace }),
+    ...(mounts && { mounts: structuredClone(mounts) }),
     persistent,
     restart,
     ...(tool.command && { tool: { command: [...tool.command] } }),
@@ -51,11 +52,20 @@ function networkOf({ network }: Sandbox): NonNullable<SandboxLayer['network']> {
   };
 }
 
-function limitsOf({ limits: { processes, cpu, memory, disk } }: Sandbox): NonNullable<SandboxLayer['limits']> {
+function runtimeOf(processes: number | undefined, runtime: RuntimeLimit | undefined): object {
+  return {
+    ...(processes !== undefined && { max_processes: processes }),
+    ...(runtime && { max_duration: `${runtime.maxMs}ms`, stop_graceful: runtime.force !== true }),
+  };
+}
+
+function limitsOf({
+  limits: { processes, runtime, tmpfs, cpu, memory, disk },
+}: Sandbox): NonNullable<SandboxLayer['limits']> {
   return {
     ...(cpu && { cpu: { ...cpu } }),
     ...(memory && { memory: { ...memory } }),
-    ...(disk && { disk: { ...disk } }),
-    ...(processes !== undefined && { runtime: { max_processes: processes } }),
+    ...((disk || tmpfs !== undefined) && { disk: { ...disk, ...(tmpfs !== undefined && { tmpfs_size: tmpfs }) } }),
+    ...((processes !== undefined || runtime) && { runtime: runtimeOf(processes, runtime) }),
   };
 }

@@ -3,7 +3,7 @@ import { parseDuration } from '../base/units.ts';
 import { builtIn } from './defaults.ts';
 import { mergeSandbox } from './layers.ts';
 import { resolveNetwork } from './resolve-network.ts';
-import type { Limits, Sandbox } from './sandbox.ts';
+import type { Limits, Mount, Sandbox } from './sandbox.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
 /** What a sandbox is resolved from. */
@@ -31,18 +31,29 @@ export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox
 type Part<Keys extends keyof Sandbox> = Pick<Sandbox, Keys>;
 
 function whatRuns(
-  { image, persistent, workspace, tool, prompt, incus = {} }: SandboxLayer,
+  { image, persistent, workspace, mounts = {}, tool, prompt, incus = {} }: SandboxLayer,
   home: string,
-): Part<'image' | 'persistent' | 'workspace' | 'tool' | 'prompt' | 'codeUser' | 'shift'> {
+): Part<'image' | 'persistent' | 'workspace' | 'mounts' | 'tool' | 'prompt' | 'codeUser' | 'shift'> {
   return {
     image: image ?? builtIn.image,
     persistent: persistent ?? builtIn.persistent,
     ...(workspace !== undefined && { workspace: expandHome(workspace, home) }),
+    ...resolveMounts(mounts, home),
     tool: tool?.command ? { command: tool.command } : {},
     ...(prompt !== undefined && { prompt }),
     codeUser: { uid: incus.code_uid ?? builtIn.incus.codeUid, name: incus.code_user ?? builtIn.incus.codeUser },
     shift: incus.disable_shift !== true,
   };
+}
+
+/** In order of the paths inside, so that the order in files means nothing. */
+function resolveMounts(mounts: NonNullable<SandboxLayer['mounts']>, home: string): Part<'mounts'> {
+  const all = Object.entries(mounts).map(([path, { host, readonly }]): [string, Mount] => [
+    expandHome(path, '/'),
+    { host: expandHome(host, home), ...(readonly && { readonly }) },
+  ]);
+  if (all.length === 0) return {};
+  return { mounts: Object.fromEntries(all.toSorted(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
 function whenItRuns(
@@ -79,8 +90,17 @@ function resolveLimits(limits: SandboxLayer['limits']): Limits {
       max: bytesPerSecond(disk.max),
       priority: disk.priority,
     }),
+    ...(disk.tmpfs_size && { tmpfs: disk.tmpfs_size }),
+    ...resolveRuntime(runtime),
     ...(runtime?.max_processes && { processes: runtime.max_processes }),
   };
+}
+
+/** A limit that stops nothing is none. */
+function resolveRuntime(runtime: NonNullable<SandboxLayer['limits']>['runtime'] = {}): Pick<Limits, 'runtime'> {
+  const { max_duration: duration, auto_stop: stops = true, stop_graceful: graceful = true } = runtime;
+  const maxMs = duration && stops ? parseDuration(duration) : undefined;
+  return maxMs ? { runtime: { maxMs, ...(!graceful && { force: true }) } } : {};
 }
 
 function section(name: string, members: Readonly<Record<string, string | number | undefined>>): object {

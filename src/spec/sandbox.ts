@@ -4,6 +4,20 @@ import type { NetworkRules } from '../network/rules.ts';
 export const runStates = ['absent', 'stopped', 'frozen', 'running'] as const;
 export type RunState = (typeof runStates)[number];
 
+/** How long a sandbox may run, counted from its last start. */
+export interface RuntimeLimit {
+  readonly maxMs: number;
+  /** What runs inside is not asked to end first. */
+  readonly force?: true;
+}
+
+/** A directory of the host that shows inside. */
+export interface Mount {
+  /** Absolute. */
+  readonly host: string;
+  readonly readonly?: true;
+}
+
 /** Limits as Incus takes them: texts that its instance options define. */
 export interface Limits {
   readonly cpu?: { readonly count?: string; readonly allowance?: string; readonly priority?: number };
@@ -14,8 +28,11 @@ export interface Limits {
     readonly max?: string;
     readonly priority?: number;
   };
+  /** Size of a /tmp in memory; absent leaves /tmp on the root disk. */
+  readonly tmpfs?: string;
   /** Largest number of processes; absent means no limit. */
   readonly processes?: number;
+  readonly runtime?: RuntimeLimit;
 }
 
 /** Cron expressions that start and stop a sandbox, read in `timezone` (an IANA name). */
@@ -50,6 +67,8 @@ export interface Sandbox {
   readonly state: RunState;
   /** Absolute host directory mounted at /workspace. */
   readonly workspace?: string;
+  /** By absolute path inside; absent without any. */
+  readonly mounts?: Readonly<Record<string, Mount>>;
   readonly persistent: boolean;
   readonly restart: 'always' | 'never';
   readonly tool: { readonly name?: string; readonly command?: readonly string[] };

@@ -19,6 +19,8 @@ export interface SessionFlagValues {
   readonly limitDiskPriority?: number;
   readonly limitProcesses?: number;
   readonly limitDuration?: string;
+  /** By path inside; hosts absolute and without links. */
+  readonly mount?: Readonly<Record<string, { readonly host: string }>>;
 }
 
 const keys: Readonly<Record<keyof SessionFlagValues, readonly string[]>> = {
@@ -38,6 +40,7 @@ const keys: Readonly<Record<keyof SessionFlagValues, readonly string[]>> = {
   limitDiskPriority: ['limits', 'disk', 'priority'],
   limitProcesses: ['limits', 'runtime', 'max_processes'],
   limitDuration: ['limits', 'runtime', 'max_duration'],
+  mount: ['mounts'],
 };
 
 /** The layer that flags make; what was not given is undefined. Problems name the flag, all of them at once. */

@@ -9,7 +9,15 @@ function setUp(isTTY: boolean, env: NodeJS.ProcessEnv = {}) {
   const written: string[] = [];
   const output = { write: (text: string) => written.push(text), isTTY, columns: 80, pass: async () => undefined };
   const silent = { ...output, write: () => expect.unreachable('progress is not a result') };
-  const io: Io = { stdin: Readable.from([]), stdout: silent, stderr: output, env, cwd: '/', signal: new AbortController().signal, clock };
+  const io: Io = {
+    stdin: Readable.from([]),
+    stdout: silent,
+    stderr: output,
+    env,
+    cwd: '/',
+    signal: new AbortController().signal,
+    clock,
+  };
   const work = Promise.withResolvers<string>();
   const result = withProgress(io, 'Waiting', () => work.promise);
   return { clock, written, work, result };

@@ -37,6 +37,9 @@ const samples: Readonly<Record<string, unknown>> = {
   run_dir: '/r',
   metrics_listen: '127.0.0.1:1',
   bridge: 'br0',
+  default: [{ host: '/h', container: '/c' }],
+  tmpfs_size: '1GiB',
+  max_duration: '1h',
 };
 
 function sampleOf({ path, schema, meta }: SchemaKey): unknown {
@@ -57,8 +60,10 @@ function tableWith(path: readonly string[], value: unknown): Record<string, unkn
 const isRefused = (key: SchemaKey, all: readonly SchemaKey[]) =>
   all.some(({ path, schema }) => isUnbuilt(schema) && path.every((part, index) => key.path[index] === part));
 
-/** Keys that one network mode alone takes note of are tried in that mode. */
+/** Keys that mean something only beside others are tried beside those. */
 function inItsMode(path: readonly string[]): SandboxLayer {
+  if (path[0] === 'mounts') return { mounts: { p: { host: '/h' } } };
+  if (['auto_stop', 'stop_graceful'].includes(path.at(-1)!)) return { limits: { runtime: { max_duration: '2h' } } };
   const isListKey = ['allowed_domains', 'refresh_interval_minutes'].includes(path.at(-1)!);
   return isListKey ? { network: { mode: 'allowlist' } } : {};
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { field, later } from './field.ts';
+import { absolutePath, homePath, homePathAllowed } from './formats.ts';
 
 /** What runs inside. */
 export const toolSection = z.strictObject({
@@ -57,15 +58,25 @@ export const securitySection = z.strictObject({
   }),
 });
 
+const insidePath = absolutePath.meta({ allowed: 'an absolute path inside' });
+const hostPath = homePath.meta({ allowed: homePathAllowed });
+
 /** Mounts of a manifest: keyed by the path inside, so that a change is one patch operation. */
 export const manifestMounts = z.record(
-  z.string(),
-  z.strictObject({ host: field(z.string(), { description: 'Directory on the host.' }) }),
+  absolutePath,
+  z.strictObject({
+    host: hostPath.meta({
+      description: "Directory on the host. `~` is the home of the file's owner.",
+      allowed: homePathAllowed,
+    }),
+    readonly: field(z.boolean(), { description: 'Whether it can only be read inside.', default: false }),
+  }),
 );
 
 export const settingsMounts = z.strictObject({
-  default: later(z.array(z.strictObject({ host: z.string(), container: z.string() })), {
+  default: field(z.array(z.strictObject({ host: hostPath, container: insidePath })), {
     description: 'Directories mounted into every sandbox: pairs of `host` and `container`. Layers add up.',
     default: [],
+    allowed: 'a list of pairs such as { host = "~/data", container = "/data" }',
   }),
 });

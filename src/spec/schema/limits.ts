@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { builtIn } from '../defaults.ts';
-import { field, later } from './field.ts';
+import { field } from './field.ts';
 import {
   cpuAllowance,
   cpuSet,
@@ -63,7 +63,7 @@ const disk = z.strictObject({
     default: 0,
     allowed: priorityAllowed,
   }),
-  tmpfs_size: later(sizeOrNone, {
+  tmpfs_size: field(sizeOrNone, {
     description: 'Size of a /tmp in memory; empty keeps /tmp on the root disk.',
     default: '',
     allowed: 'a size such as "2GiB", or ""',
@@ -76,13 +76,15 @@ const runtime = z.strictObject({
     default: 0,
     allowed: 'a whole number of at least 0',
   }),
-  max_duration: later(durationOrNone, {
-    description: 'How long the sandbox may run in one go.',
+  max_duration: field(durationOrNone, {
+    description:
+      'How long the sandbox may run, counted from its last start. After that it is stopped and stays so until this changes; ' +
+      'a session that is not persistent is deleted.',
     default: '',
     allowed: `${durationAllowed}, or "" for no limit`,
   }),
-  auto_stop: later(z.boolean(), { description: 'Whether to stop when `max_duration` is over.', default: true }),
-  stop_graceful: later(z.boolean(), { description: 'Whether that stop lets programs end first.', default: true }),
+  auto_stop: field(z.boolean(), { description: 'Whether to stop when `max_duration` is over.', default: true }),
+  stop_graceful: field(z.boolean(), { description: 'Whether that stop lets programs end first.', default: true }),
 });
 
 /** How much of the host a sandbox may use. */

@@ -99,7 +99,10 @@ export const sandboxSchema = z.strictObject({
     allowed: 'a list of names of sandboxes',
   }),
   incus: field(sandboxIncus, { description: 'The user inside.' }),
-  mounts: later(manifestMounts, { description: 'More directories of the host, keyed by the path inside.' }),
+  mounts: field(manifestMounts, {
+    description: 'More directories of the host, keyed by the path inside: `mounts."/data" = { host = "~/data" }`.',
+    allowed: 'a table of absolute paths inside, each with its `host`',
+  }),
   paths: field(pathsSection, { description: 'Where things are kept and mounted.' }),
   git: field(gitSection, { description: 'Git inside the workspace.' }),
   security: field(securitySection, { description: 'What is read-only inside.' }),
