@@ -6,6 +6,7 @@ import { idle } from './idle.ts';
 import { endLargeFleet } from './large-fleet.ts';
 import { noop } from './noop.ts';
 import { progress } from './report.ts';
+import { runTrue } from './run-true.ts';
 import { spawn } from './spawn.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
@@ -16,6 +17,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'heal-rule': healRule,
   'heal-instance': healInstance,
   cli,
+  'run-true': runTrue,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

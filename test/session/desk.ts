@@ -1,0 +1,70 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { workspaceHash } from '../../src/spec/session-names.ts';
+import { startController, type LabController } from '../lab/controller.ts';
+import type { ImageName } from '../lab/image-cache.ts';
+import type { InsideOptions, RunResult } from '../lab/inside.ts';
+import { openLab, type Lab } from '../lab/lab.ts';
+import type { Running } from '../lab/running.ts';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+
+/** A lab with a controller, and directories to work in: what somebody has who types commands. */
+export class Desk implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly controller: LabController;
+
+  constructor(lab: Lab, controller: LabController) {
+    this.lab = lab;
+    this.controller = controller;
+  }
+
+  /** A directory of its own to work in, open to read. */
+  async workspace(name: string): Promise<string> {
+    const path = join(this.lab.dir, name);
+    await mkdir(path, { recursive: true });
+    await chmod(path, 0o755);
+    return path;
+  }
+
+  /** Name of the container in a slot of a workspace. */
+  instance(workspace: string, slot = 1, prefix = 'coi-'): string {
+    return `${prefix}${workspaceHash(workspace)}-${slot}`;
+  }
+
+  /** Runs `coi` in a directory to its end. */
+  coi(cwd: string, args: readonly string[], options: InsideOptions = {}): Promise<RunResult> {
+    return this.controller.coiWith({ cwd, timeoutMs: 120_000, ...options }, ...args);
+  }
+
+  /** Runs a command in the small image to its end. */
+  run(cwd: string, args: readonly string[], options: InsideOptions = {}): Promise<RunResult> {
+    return this.coi(cwd, ['run', '--image', 'busybox', ...args], options);
+  }
+
+  /** Starts a command in the small image that goes on. */
+  start(cwd: string, args: readonly string[]): Running {
+    const argv = [process.execPath, main, 'run', '--image', 'busybox', ...args];
+    return this.lab.spawn(argv, { cwd, env: this.controller.env });
+  }
+
+  /** Saves the settings of the host, for commands that start from now on. */
+  async settings(text: string): Promise<void> {
+    await writeFile(join(this.lab.dir, 'etc/config.toml'), `[incus]\nstorage_pool = "default"\n${text}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.controller[Symbol.asyncDispose]();
+    await this.lab[Symbol.asyncDispose]();
+  }
+}
+
+export async function openDesk(name: string, images: readonly ImageName[] = ['busybox']): Promise<Desk> {
+  const lab = await openLab({ name, images });
+  try {
+    return new Desk(lab, await startController(lab));
+  } catch (error) {
+    await lab[Symbol.asyncDispose]();
+    throw error;
+  }
+}
