@@ -27,24 +27,28 @@ const goneMs = 120_000;
 export const kill: Verb = async (call) => {
   const { io, args } = call;
   const { all = false, force = false } = call.options as KillOptions;
-  if (all && args.length > 0) throw new UsageProblem('kill takes either names or --all', 'Example: coi kill --all');
-  if (!all && args.length === 0) throw nothingNamed();
+  requireMeaning(all, args);
   await using api = await connect(io, 'write');
   const status = await api.status();
   const names = all ? sessionsOf(status, checkPrefix(io.env['COI_CONTAINER_PREFIX'])) : args;
   if (names.length === 0) return show(call, []);
-  const mustAsk = !force && (all || names.length > 1);
-  if (
-    mustAsk &&
-    !(await confirm(io, `Kill ${plural(names.length, 'container')}: ${names.map(printable).join(', ')}?`))
-  ) {
-    io.stderr.write('Cancelled\n');
-    return exitCodes.done;
-  }
+  const isMeant = force || (!all && names.length === 1) || (await askFor(call, names));
+  if (!isMeant) return exitCodes.done;
   const reports: VerbReport[] = [];
   for (const name of names) reports.push(await killOne(api, call, { name, found: findOf(status, name) }));
   return show(call, reports);
 };
+
+function requireMeaning(all: boolean, names: readonly string[]): void {
+  if (all && names.length > 0) throw new UsageProblem('kill takes either names or --all', 'Example: coi kill --all');
+  if (!all && names.length === 0) throw nothingNamed();
+}
+
+async function askFor({ io }: Call, names: readonly string[]): Promise<boolean> {
+  const isMeant = await confirm(io, `Kill ${plural(names.length, 'container')}: ${names.map(printable).join(', ')}?`);
+  if (!isMeant) io.stderr.write('Cancelled\n');
+  return isMeant;
+}
 
 /** A failure and no wrong use, as scripts know it. */
 function nothingNamed(): Problem {

@@ -41,7 +41,7 @@ export const runCommand: Verb = async (call) => {
 };
 
 /** It runs what the command line says and nothing else, and ends with this process. */
-function forOneCommand({ prompt: _, ...sandbox }: Sandbox): Sandbox {
+function forOneCommand({ prompt: _prompt, ...sandbox }: Sandbox): Sandbox {
   return { ...sandbox, tool: {}, state: 'running', restart: 'never', lease: ownLease() };
 }
 

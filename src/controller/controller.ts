@@ -99,14 +99,9 @@ export class Controller {
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);
-    const policies = {
-      instances: this.instances,
-      reservations,
-      bridge,
-      overrides,
-      desired: (name: string) => this.desired.of(name),
-      now: () => clock.now(),
-    };
+    const desired = (name: string) => this.desired.of(name);
+    const now = () => clock.now();
+    const policies = { instances: this.instances, reservations, bridge, overrides, desired, now };
     this.network = new NetworkReconciler({ ...policies, firewall, clock });
     this.host = new HostKeys({
       ...seen,

@@ -49,8 +49,12 @@ export class SessionControl implements SessionApi {
     requireNames(request);
     const sandbox = await manifests.read(request.manifest, request.uid);
     await this.#awaitLeftover(request);
-    const opened = await this.#inTurn(() => this.#take(request, sandbox));
-    await this.#tell(opened.name, manifests.sourceOf(request.uid));
+    const opened = await this.#inTurn(async () => {
+      const taken = await this.#take(request, sandbox);
+      // Before the next one looks: O_EXCL alone does not keep two users apart.
+      await this.#tell(taken.name, manifests.sourceOf(request.uid));
+      return taken;
+    });
     await this.#record(opened.name, { kind: 'open', why: 'opened by command', actor: request.by });
     return opened;
   }
@@ -70,9 +74,10 @@ export class SessionControl implements SessionApi {
     await this.#tell(name, source);
   }
 
-  async #stop({ name, instance, sandbox: { lease: _, ...sandbox }, source }: Manifest): Promise<void> {
+  async #stop({ name, instance, sandbox, source }: Manifest): Promise<void> {
     const { manifests } = this.#init;
-    await manifests.put(uidOf(source), { name, instance, sandbox: { ...sandbox, state: 'stopped' } });
+    const { lease: _lease, ...kept } = sandbox;
+    await manifests.put(uidOf(source), { name, instance, sandbox: { ...kept, state: 'stopped' } });
     await this.#tell(name, source);
   }
 
@@ -90,14 +95,18 @@ export class SessionControl implements SessionApi {
   /** A stopped ephemeral session of the user's own is on its way out: whoever names its slot means that very one. */
   async #awaitLeftover({ slot, uid, ...id }: SessionRequest): Promise<void> {
     if (slot === undefined) return;
-    const { controller, manifests, lifetime } = this.#init;
     const { name } = sessionNames({ ...id, slot });
+    if (!this.#isLeaving(name, this.#init.manifests.sourceOf(uid))) return;
+    await this.awaitSandbox({ name, goal: 'gone', timeoutMs: leftoverMs, signal: this.#init.lifetime });
+  }
+
+  #isLeaving(name: string, source: string): boolean {
+    const { controller } = this.#init;
     const world = controller.sandboxes.get(name)?.world;
-    const isOwn = (world?.instance ?? world?.tombstone)?.stamp.source === manifests.sourceOf(uid);
+    const instance = world?.instance ?? world?.tombstone;
+    if (instance?.stamp.source !== source) return false;
     const manifest = controller.desired.manifests().get(name);
-    const isLeaving = !manifest || (world?.instance?.power === 'stopped' && !manifest.sandbox.persistent);
-    if (!isOwn || !isLeaving) return;
-    await this.awaitSandbox({ name, goal: 'gone', timeoutMs: leftoverMs, signal: lifetime });
+    return !manifest || (instance.power === 'stopped' && !manifest.sandbox.persistent);
   }
 
   async #take(request: SessionRequest, sandbox: Sandbox): Promise<SessionOpened> {

@@ -37,23 +37,29 @@ export const ranOut = 'limits.runtime.max_duration';
 
 /** The lowest of override, lease, lifetime, schedule and manifest: absent < stopped < frozen < running. */
 export function effectiveState(manifest: Manifest, inputs: StateInputs): EffectiveState {
-  const votes: StateVote[] = [{ state: manifest.sandbox.state, because: 'manifest' }];
-  for (const override of inputs.overrides) {
-    if (override.state) votes.push({ state: override.state, because: becauseOf(override) });
-  }
-  if (inputs.scheduled?.state) votes.push({ state: inputs.scheduled.state, because: 'schedule' });
-  if (inputs.isAbandoned) votes.push({ state: manifest.sandbox.persistent ? 'stopped' : 'absent', because: abandoned });
-  const overAt = endOfRun(manifest, inputs);
-  if (overAt !== undefined && overAt <= inputs.now) votes.push({ state: afterRun(manifest, inputs), because: ranOut });
+  const { now, scheduled } = inputs;
   const expiresAt = expiry(manifest, inputs.createdAt);
-  if (expiresAt !== undefined && expiresAt <= inputs.now) {
-    votes.push({ state: inputs.mayBeExtended ? 'frozen' : 'absent', because: 'lifetime' });
-  }
-  const lowest = votes.reduce((low, vote) => (rank(vote.state) < rank(low.state) ? vote : low));
-  const changes = [inputs.scheduled?.nextChangeMs, expiresAt, overAt].filter(
-    (at) => at !== undefined && at > inputs.now,
-  );
+  const overAt = endOfRun(manifest, inputs);
+  const isPast = (at: number | undefined) => at !== undefined && at <= now;
+  const votes: StateVote[] = [
+    { state: manifest.sandbox.state, because: 'manifest' },
+    ...inputs.overrides.flatMap((each) => (each.state ? [{ state: each.state, because: becauseOf(each) }] : [])),
+    ...vote(scheduled?.state, 'schedule'),
+    ...vote(inputs.isAbandoned ? afterCommand(manifest) : undefined, abandoned),
+    ...vote(isPast(overAt) ? afterRun(manifest, inputs) : undefined, ranOut),
+    ...vote(isPast(expiresAt) ? (inputs.mayBeExtended ? 'frozen' : 'absent') : undefined, 'lifetime'),
+  ];
+  const lowest = votes.reduce((low, each) => (rank(each.state) < rank(low.state) ? each : low));
+  const changes = [scheduled?.nextChangeMs, expiresAt, overAt].filter((at) => at !== undefined && at > now);
   return changes.length === 0 ? lowest : { ...lowest, changesAt: Math.min(...(changes as number[])) };
+}
+
+function vote(state: RunState | undefined, because: string): StateVote[] {
+  return state ? [{ state, because }] : [];
+}
+
+function afterCommand({ sandbox }: Manifest): RunState {
+  return sandbox.persistent ? 'stopped' : 'absent';
 }
 
 function endOfRun({ sandbox }: Manifest, { run }: StateInputs): number | undefined {

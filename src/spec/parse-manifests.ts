@@ -10,7 +10,7 @@ import { parseToml, type TomlDocument } from './parse-toml.ts';
 import { resolveSandbox } from './resolve-sandbox.ts';
 import type { Manifest, Sandbox } from './sandbox.ts';
 import {
-  leaseSchema,
+  type leaseSchema,
   manifestFileSchema,
   sessionFileSchema,
   type ProfileLayer,

@@ -496,6 +496,69 @@ describe('overrides', () => {
   });
 });
 
+describe('a session for one command', () => {
+  const lease = { pid: 7, startedAt: '1', boot: 'b' };
+  const session = manifest({ lease, restart: 'never' });
+  const abandoned = { isAbandoned: true };
+
+  it('goes when its command has ended, whatever became of it, and what declares it first', () => {
+    expect(names(plan(world(session, { instance: owned(session) })))).toEqual([]);
+    expect(names(plan(world(session, { ...abandoned, instance: owned(session) })))).toEqual([
+      'expire',
+      ...wholeTeardown,
+    ]);
+    expect(names(plan(world(session, abandoned)))).toEqual(['expire']);
+    const expired = {
+      kind: 'expired',
+      state: 'absent',
+      reason: 'x',
+      by: 'controller',
+      at: now,
+      hash: session.hash,
+    } as const;
+    expect(names(plan(world(session, { ...abandoned, overrides: [expired] })))).toEqual([]);
+  });
+
+  it('is kept, stopped, when it is persistent', () => {
+    const kept = manifest({ lease, restart: 'never', persistent: true });
+    const stamped = { halted: true };
+    expect(names(plan(world(kept, { ...abandoned, instance: owned(kept) })))).toEqual(['stamp', 'stop']);
+    expect(names(plan(world(kept, { ...abandoned, instance: owned(kept, { power: 'stopped', stamped }) })))).toEqual(
+      [],
+    );
+  });
+});
+
+describe('the longest running time', () => {
+  const brief = manifest({ limits: { runtime: { maxMs: 60_000 } } });
+  const since = (agoMs: number, changes: Parameters<typeof owned>[1] = {}) =>
+    owned(brief, { startedAt: now - agoMs, ...changes });
+
+  it('is looked at when it is over, and not before', () => {
+    expect(plan(world(brief, { instance: since(59_000) }))).toMatchObject({ steps: [], nextLookAt: now + 1_000 });
+  });
+
+  it('stops, and is what keeps it stopped', () => {
+    expect(names(plan(world(brief, { instance: since(60_000) })))).toEqual(['stop']);
+    expect(plan(world(brief, { instance: since(99_000, { power: 'stopped' }) }))).toMatchObject({ steps: [] });
+    const longer = manifest({ limits: { runtime: { maxMs: 600_000 } } });
+    expect(names(plan(world(longer, { instance: since(99_000, { power: 'stopped' }) })))).toContain('start');
+  });
+
+  it('asks what runs inside to end, unless told not to', () => {
+    const forced = manifest({ limits: { runtime: { maxMs: 60_000, force: true } } });
+    const [asked] = plan(world(brief, { instance: since(60_000) })).steps;
+    const [pulled] = plan(world(forced, { instance: owned(forced, { startedAt: 0 }) })).steps;
+    expect([asked?.action, pulled?.action]).toMatchObject([{ force: false }, { force: true }]);
+  });
+
+  it('ends a session that nobody asked to keep', () => {
+    const session = manifest({ restart: 'never', limits: { runtime: { maxMs: 60_000 } } });
+    const stopped = owned(session, { startedAt: now - 60_000, power: 'stopped' });
+    expect(names(plan(world(session, { instance: stopped })))[0]).toBe('expire');
+  });
+});
+
 describe('lifetime and schedule', () => {
   const short = manifest({ lifetime: { ttlMs: 60_000 } });
   const born = (agoMs: number) => owned(short, { createdAt: now - agoMs });

@@ -79,7 +79,7 @@ describe('slots', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ container: desk.instance(here), exit_code: 0 });
     const { stdout } = await desk.coi(here, ['events', desk.instance(here).slice(4), '--format', 'json']);
     const created = new Set([...stdout.matchAll(/"uid":"(\w+)"/g)].map(([, uid]) => uid));
-    expect([created.size, created.has(first.config['user.coi.uid']!)]).toEqual([2, true]);
+    expect([created.size, created.has(first.config['user.coi.uid'])]).toEqual([2, true]);
     await running.ended;
   });
 

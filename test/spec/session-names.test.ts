@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isSessionName, slotCount } from '../../src/spec/names.ts';
 import { declaredName, instanceName, sessionSourceName } from '../../src/spec/schema/formats.ts';
