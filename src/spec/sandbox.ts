@@ -85,7 +85,7 @@ export interface Sandbox {
   readonly codeUser: { readonly uid: number; readonly name: string };
   /** Whether ids of the workspace's files are shifted into the container's range. */
   readonly shift: boolean;
-  /** Only in sessions that end with a process. */
+  /** Only in sessions that are for one process and end with it. */
   readonly lease?: Lease;
 }
 

@@ -22,10 +22,12 @@ describe('coi --help', () => {
         diff          Show what would be done, and why
         plan          Save what would be done, to be carried out later exactly so
         list          List the containers
+        run           Run a command in a container of its own that goes when it ends
         status        Show sandboxes, sources and host, or everything about one sandbox
         why           Say what holds a sandbox, since when, and what to do about it
         events        Show what was done, oldest first
         delete        Delete sandboxes that "coi apply -f" or a session made
+        kill          Delete containers of sessions at once, with everything inside
         freeze        Hold sandboxes still until "coi resume"
         resume        Let frozen and quarantined sandboxes run again; without names all of them
         suspend       Leave sandboxes as they are: nothing but security steps until "--off"

@@ -62,7 +62,9 @@ describe('commands in documents', () => {
     const verb = verbOf(args);
     expect(args[0]!.startsWith('--') || verb !== undefined).toBe(true);
     const forms = (verb?.flags ?? []).map(formOf);
-    const flags = args.filter((word) => word.startsWith('-') && word !== '--help').map((word) => word.split('=')[0]!);
+    // What follows is for a command inside.
+    const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+    const flags = own.filter((word) => word.startsWith('-') && word !== '--help').map((word) => word.split('=')[0]!);
     const known = forms.flatMap(({ long, short }) => [`--${long}`, `-${short}`]);
     expect(flags.filter((flag) => !known.includes(flag))).toEqual([]);
   });

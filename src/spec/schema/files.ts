@@ -24,7 +24,7 @@ export const manifestFileSchema = z.strictObject({
 
 /** The process that a session is for. */
 export const leaseSchema = z.strictObject({
-  pid: z.int().min(1).meta({ description: 'Number of the process.' }),
+  pid: z.int().min(1).meta({ description: 'Its number' }),
   started_at: z
     .string()
     .regex(/^[0-9]+$/)
