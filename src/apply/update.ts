@@ -58,9 +58,13 @@ function withoutEmpty(config: Readonly<Record<string, string>>): Record<string, 
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== ''));
 }
 
-/** Take the deletion protection off: the last thing before a deletion. */
+/**
+ * Take the deletion protection off: the last thing before a deletion. Limits go with it: Incus refuses every change of an
+ * instance with a limit that the host cannot enforce, and it could never be deleted.
+ */
 export async function unprotect(task: Task): Promise<void> {
-  const { etag } = await findTarget(task);
-  const config = { 'security.protection.delete': '' };
+  const { etag, instance } = await findTarget(task);
+  const limits = Object.keys(instance.config).filter((key) => key.startsWith('limits.'));
+  const config = { 'security.protection.delete': '', ...Object.fromEntries(limits.map((key) => [key, ''])) };
   await task.hands.incus.instances.patch(task.step.instance, { config }, { etag, signal: task.signal });
 }

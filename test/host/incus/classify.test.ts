@@ -43,6 +43,12 @@ const seen = [
     'transient',
     'incus.volume-unmade',
   ],
+  [
+    undefined,
+    'Load go-lxc struct: Cannot apply limits.disk.priority as blkio.weight cgroup controller is missing',
+    'invalid',
+    'incus.limit-unenforceable',
+  ],
   [400, 'The network is currently in use', 'conflict', 'incus.in-use'],
   [500, 'sftp: "remove /etc: directory not empty" (SSH_FX_FAILURE)', 'conflict', 'incus.not-empty'],
   [undefined, 'Image not provided for instance creation', 'gone', 'incus.image-missing'],
