@@ -273,6 +273,7 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     adopt: (options) => acting(() => api.adopt(options)),
     openSession: (options) => acting(() => api.openSession(options)),
     endSession: (options) => api.endSession(options),
-    awaitSandbox: (options) => api.awaitSandbox(options),
+    // Nobody goes on with it once this process has ended.
+    awaitSandbox: (options) => api.awaitSandbox(options.goal === 'away' ? { ...options, goal: 'gone' } : options),
   };
 }

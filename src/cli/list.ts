@@ -9,13 +9,18 @@ export const list: Verb = async ({ io, options }) => {
   await using api = await connect(io, 'read');
   const { sandboxes } = await withProgress(io, 'Asking for the sandboxes', () => api.status());
   const containers = sandboxes
-    .filter(({ state }) => state !== 'absent')
+    .filter(({ state, instance }) => state !== 'absent' && !isLeaving(instance))
     .map(containerOf)
     .toSorted(byName);
   if (options['format'] === 'json') io.stdout.write(jsonText({ active_containers: containers }));
   else io.stdout.write(renderList(printableReport(containers), options['all'] === true));
   return 0;
 };
+
+/** Containers that wait for their deletion have another name, see plan/stamp.ts. */
+function isLeaving(instance: string): boolean {
+  return /^coi-del-[0-9a-z]{26}$/.test(instance);
+}
 
 /** A container as scripts know it, and what we add. */
 interface Container {

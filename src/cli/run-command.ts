@@ -74,14 +74,14 @@ interface Ending {
   readonly hasStarted: boolean;
 }
 
-/** Ephemeral: until nothing is left of it, so that its slot is free for the next one. Persistent: until it is stopped. */
+/** Ephemeral: until nothing of it runs or has its name; its files go behind our back. Persistent: until it is stopped. */
 async function end(api: ControlApi, { asked, opened, hasStarted }: Ending): Promise<void> {
   const { name } = opened;
   const { by } = asked.request;
   const isKept = asked.sandbox.persistent && (hasStarted || opened.isReused);
   if (isKept) await api.endSession({ name, by });
   else await api.delete({ names: [name], by });
-  const goal = isKept ? 'stopped' : 'gone';
+  const goal = isKept ? 'stopped' : 'away';
   const { outcome } = await api.awaitSandbox({ name, goal, timeoutMs: endMs, signal: new AbortController().signal });
   requireEnd(opened, outcome);
 }

@@ -135,8 +135,7 @@ export const verbs: readonly VerbSpec[] = [
     name: 'kill',
     args: '[name...]',
     about: 'Delete containers of sessions at once, with everything inside',
-    detail:
-      'Asks before it kills several. What a file in a watched directory declares is deleted there.',
+    detail: 'Asks before it kills several. What a file in a watched directory declares is deleted there.',
     example: 'coi kill coi-1a2b3c4d-1',
     flags: [{ flags: '--all', about: 'Those of all sessions' }, { flags: '--force', about: 'Do not ask' }, format],
     load: async () => (await import('./kill.ts')).kill,

@@ -52,18 +52,21 @@ interface Seen {
   readonly isKnown: boolean;
 }
 
-function outcomeOf(goal: Goal, { record, isDeclared, isKnown }: Seen): SandboxAwaited['outcome'] | undefined {
-  if (isReached(goal, record, isKnown)) return 'reached';
-  return isStalled(record) || (goal !== 'gone' && !isDeclared) ? 'stuck' : undefined;
+function outcomeOf(goal: Goal, seen: Seen): SandboxAwaited['outcome'] | undefined {
+  if (isReached(goal, seen)) return 'reached';
+  const isWantedGone = goal === 'gone' || goal === 'away';
+  return isStalled(seen.record) || (!isWantedGone && !seen.isDeclared) ? 'stuck' : undefined;
 }
 
-function isReached(goal: Goal, record: SandboxRecord | undefined, isKnown: boolean): boolean {
+function isReached(goal: Goal, { record, isDeclared, isKnown }: Seen): boolean {
   const instance = record?.world.instance;
   switch (goal) {
     case 'running':
       return isKnown && instance?.power === 'running' && instance.rules === 'current';
     case 'stopped':
       return instance?.power === 'stopped';
+    case 'away':
+      return !isDeclared && !instance;
     case 'gone':
       return !record && !isKnown;
   }

@@ -27,8 +27,11 @@ export interface SessionOpened {
   readonly isReused: boolean;
 }
 
-/** What can be waited for: that its instance runs with its rules, that it stands still, or that nothing of it is left and its slot is free. */
-export type SandboxGoal = 'running' | 'stopped' | 'gone';
+/**
+ * What can be waited for: that its instance runs with its rules; that it stands still; that it has ended and nothing has its
+ * name any more, although its files may still be on their way out; that nothing of it is left and its slot is free.
+ */
+export type SandboxGoal = 'running' | 'stopped' | 'away' | 'gone';
 
 /** How a wait ended. */
 export interface SandboxAwaited {

@@ -35,6 +35,9 @@ export interface SessionControlInit {
 /** Longest wait for the end of a leftover whose slot was asked for, in milliseconds. */
 const leftoverMs = 60_000;
 
+/** Longest wait for what is left of one that has ended already, in milliseconds: other slots may be free. */
+const remainsMs = 5_000;
+
 /** Opens and ends sessions. Takers of slots follow each other, so that each sees what the one before took. */
 export class SessionControl implements SessionApi {
   readonly #init: SessionControlInit;
@@ -118,11 +121,20 @@ export class SessionControl implements SessionApi {
       if (isWanted && sandbox.persistent && this.#isAsleep(names, uid)) {
         return { ...names, slot, file: await manifests.put(uid, { ...names, sandbox }), isReused: true };
       }
-      if (await this.#isTaken(names)) continue;
+      if ((await this.#isTaken(names)) && !(await this.#isFreeSoon(names.name, uid))) continue;
       const file = await this.#create(uid, { ...names, sandbox });
       if (file !== undefined) return { ...names, slot, file, isReused: false };
     }
     throw noSlot(request);
+  }
+
+  /** What is left of the user's own last session in a slot takes a moment to go: the next one has the slot then, too. */
+  async #isFreeSoon(name: string, uid: number): Promise<boolean> {
+    const { controller, manifests, lifetime } = this.#init;
+    const isOwn = controller.desired.tombstoneOf(name) === manifests.sourceOf(uid);
+    if (!isOwn || controller.sandboxes.get(name)?.world.instance) return false;
+    const wait = { name, goal: 'gone', timeoutMs: remainsMs, signal: lifetime } as const;
+    return (await this.awaitSandbox(wait)).outcome === 'reached';
   }
 
   async #create(uid: number, manifest: SessionManifest): Promise<string | undefined> {

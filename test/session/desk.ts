@@ -6,6 +6,7 @@ import type { ImageName } from '../lab/image-cache.ts';
 import type { InsideOptions, RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import type { Running } from '../lab/running.ts';
+import { until } from '../lab/until.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
@@ -51,6 +52,13 @@ export class Desk implements AsyncDisposable {
   /** Saves the settings of the host, for commands that start from now on. */
   async settings(text: string): Promise<void> {
     await writeFile(join(this.lab.dir, 'etc/config.toml'), `[incus]\nstorage_pool = "default"\n${text}`);
+  }
+
+  /** Waits until nothing is left of any session: the last files go when the command has ended already. */
+  async cleared(): Promise<void> {
+    const isClear = async () =>
+      (await this.controller.status()).sandboxes.length === 0 && (await this.controller.instances()).size === 0;
+    await until('nothing to be left', isClear, { timeoutMs: 60_000 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../lab/until.ts';
 import { listRules, worldOf } from '../lab/world.ts';
 import { openDesk, type Desk } from './desk.ts';
 
@@ -24,6 +23,8 @@ describe('coi run', () => {
       stderr: 'to-stderr',
       exitCode: 7,
     });
+    expect((await desk.coi(here, ['list'])).stdout).toBe('Active Containers:\n  (none)');
+    await desk.cleared();
     expect(await worldOf(desk.lab)).toEqual(before);
     expect(await readdir(join(desk.lab.stateDir, 'desired/0'))).toEqual(['.coi-source']);
   });
@@ -121,7 +122,7 @@ describe('coi run', () => {
       'trap "" TERM INT; sleep 100',
     ]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 124, stderr: 'coi: the command was ended: its time was up' });
-    expect((await desk.controller.instances()).size).toBe(0);
+    await desk.cleared();
   });
 
   it('takes one quoted line or a list of words', async () => {
@@ -140,7 +141,7 @@ describe('coi run', () => {
     expect(await desk.coi(here, ['run'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('COMMAND') });
     const gone = await desk.run(here, ['-w', join(here, 'nowhere'), 'true']);
     expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not exist') });
-    expect((await desk.controller.status()).sandboxes).toEqual([]);
+    await desk.cleared();
   });
 
   it('passes any bytes, more of them than fit into memory at once where nobody reads', async () => {
@@ -160,14 +161,14 @@ describe('coi run', () => {
     await shell(line);
     const rss = (await readFile(`${file}.rss`, 'utf8')).split('\n').map((each) => Number.parseInt(each, 10));
     expect(Math.max(...rss.filter((each) => each > 0))).toBeLessThan(300_000);
-    await until('the end', async () => (await desk.controller.status()).sandboxes.length === 0, { timeoutMs: 60_000 });
+    await desk.cleared();
   });
 
   it('hands on Ctrl-C once, and cleans up once', async () => {
     const running = desk.start(here, ['--', 'sh', '-c', 'echo up; exec sleep 100']);
     await running.printed(/up/, 60_000);
     expect(await running.stop('SIGINT')).toMatchObject({ exitCode: 130 });
-    expect((await desk.controller.instances()).size).toBe(0);
+    await desk.cleared();
     const stubborn = desk.start(here, [
       '--',
       'sh',
@@ -255,6 +256,8 @@ describe('coi run', () => {
 
   it('lives by the same rules, limits and mounts as any sandbox', async () => {
     const data = join(desk.lab.dir, 'made/data');
+    await mkdir(data, { recursive: true });
+    await chown(data, 1000, 1000);
     const flags = [
       '--limit-cpu',
       '1',
@@ -285,7 +288,13 @@ describe('coi run', () => {
       '--storage',
       join(desk.lab.dir, 'made/storage'),
     ];
-    const running = desk.start(here, [...flags, '--', 'sh', '-c', 'touch /data/seen /storage/seen; echo up; sleep 60']);
+    const running = desk.start(here, [
+      ...flags,
+      '--',
+      'sh',
+      '-c',
+      'touch /data/seen && cd /storage && echo up; sleep 60',
+    ]);
     await running.printed(/up/, 60_000);
     const { config, devices } = await desk.controller.instance(desk.instance(here));
     expect(config).toMatchObject({
@@ -298,7 +307,8 @@ describe('coi run', () => {
       'limits.processes': '90',
     });
     expect(devices['root']).toMatchObject({ 'limits.read': '10MiB', 'limits.write': '11MiB', 'limits.max': '12MiB' });
-    expect(await stat(join(data, 'seen'))).toMatchObject({ uid: 0 });
+    expect(await stat(join(data, 'seen'))).toMatchObject({ uid: 1000 });
+    expect(await readdir(join(desk.lab.dir, 'made'))).toEqual(['data', 'storage']);
     const report = await desk.controller.ready(desk.instance(here).slice(4), 'running');
     expect(report).toMatchObject({ network: 'none', workspace: here, persistent: false });
     expect(await listRules(desk.lab)).toContain(report.ipv4);
@@ -310,16 +320,17 @@ describe('coi run', () => {
     });
     expect((await desk.coi(here, ['list'])).stdout).toContain(`${desk.instance(here)} (ephemeral)`);
     await running.stop('SIGTERM');
+    await desk.cleared();
     expect(await listRules(desk.lab)).not.toContain(report.ipv4);
   });
 
   it('has a limit that shows on the container, or is told that the host cannot enforce it, and leaves nothing', async () => {
     const running = desk.start(here, ['--limit-disk-priority', '3', '--', 'sh', '-c', 'echo up; sleep 60']);
-    const isUp = await running.printed(/up/, 60_000).catch(() => false);
+    const isUp = await running.printed(/^up$/m, 60_000).catch(() => false);
     const config = isUp ? (await desk.controller.instance(desk.instance(here))).config : undefined;
     await running.stop('SIGTERM');
     expect(config?.['limits.disk.priority'] === '3' || running.output.includes('cannot enforce that limit')).toBe(true);
-    expect((await desk.controller.instances()).size).toBe(0);
+    await desk.cleared();
   });
 
   it('refuses mounts, modes and limits that make no sense, all of them at once', async () => {
@@ -348,7 +359,7 @@ describe('coi run', () => {
       expect(all).toContain(`${flag}: `);
     expect(await said('-e', '1A=b')).toContain('--env needs NAME=VALUE');
     expect(await said('--slot', '11')).toContain('no slot 11');
-    expect((await desk.controller.status()).sandboxes).toEqual([]);
+    await desk.cleared();
   });
 
   it('puts /tmp in memory where a size is set', async () => {

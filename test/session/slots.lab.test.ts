@@ -62,6 +62,7 @@ describe('slots', () => {
 
   it('are taken by any instance of their name, whoever owns it', async () => {
     const here = await desk.workspace('foreign');
+    await desk.cleared();
     await createContainer(desk.lab, { name: desk.instance(here), start: false });
     expect((await desk.run(here, ['--format', 'json', 'true'])).stdout).toContain(desk.instance(here, 2));
     expect(await desk.coi(here, ['kill', desk.instance(here)])).toMatchObject({ exitCode: 1 });
@@ -117,6 +118,7 @@ describe('slots', () => {
 describe('coi kill', () => {
   it('deletes one, several or all, with their rules, and asks before it deletes several', async () => {
     const here = await desk.workspace('kill');
+    await desk.cleared();
     const before = await worldOf(desk.lab);
     const names = [1, 2, 3].map((slot) => desk.instance(here, slot));
     const args = names.map((_, index) => ['--persistent', '--slot', String(index + 1), 'true']);

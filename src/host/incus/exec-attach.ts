@@ -64,8 +64,9 @@ export async function attachProgram(api: Api, operations: Operations, request: A
   void forward(request.stdin, streams, AbortSignal.any([signal, ended.signal]));
   const exitCode = async () => {
     try {
-      const end = await exitCodeOf(operations, { ...started, what }, signal);
+      // The last of the output is the end, as a rule: asking afterwards costs one request, waiting at Incus three.
       await untilAborted(streams.taken(), signal);
+      const end = await exitCodeOf(operations, { ...started, what }, signal);
       if (end.refusal) await request.stderr(Buffer.from(end.refusal));
       return end.exitCode;
     } finally {
