@@ -15,7 +15,7 @@ import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
 import { incusSocket } from './host/incus/socket.ts';
-import { watchLinks } from './host/link/watch.ts';
+import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { openFirewall } from './host/nft/firewall.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
@@ -156,6 +156,7 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   sources.watch();
   const watches = [
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
+    watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
   ];
   await controller.run();

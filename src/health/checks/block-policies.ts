@@ -1,0 +1,21 @@
+import { observeBlockPolicies } from '../../host/xfrm/xfrm.ts';
+import { ok, warning, type HealthCheck } from '../check.ts';
+
+/** Whether the second layer is in place. */
+export const blockPoliciesCheck: HealthCheck = {
+  name: 'block_policies',
+  group: 'CRITICAL',
+  look: async (sight) => {
+    sight.requireRoot('the block policies');
+    const { missing, stale } = await observeBlockPolicies({
+      bridge: await sight.requireBridge(),
+      signal: sight.signal,
+    });
+    if (missing.length + stale.length === 0) return ok('The second layer is in place');
+    return warning(
+      `Of the second layer ${missing.length} policies are missing and ${stale.length} are left over: ` +
+        'a flushed ruleset would not be caught',
+      ['systemctl restart coi', '# without systemd: coi controller'],
+    );
+  },
+};
