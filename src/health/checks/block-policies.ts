@@ -1,5 +1,5 @@
 import { observeBlockPolicies } from '../../host/xfrm/xfrm.ts';
-import { ok, warning, type HealthCheck } from '../check.ts';
+import { ok, warning, type Finding, type HealthCheck } from '../check.ts';
 
 /** Whether the second layer is in place. */
 export const blockPoliciesCheck: HealthCheck = {
@@ -19,3 +19,12 @@ export const blockPoliciesCheck: HealthCheck = {
     );
   },
 };
+
+/** There the policies follow the sandboxes, and who they are is for the controller to say. */
+function onSharedBridge(network: string | undefined): Finding {
+  if (network === 'ready') return ok('The controller has the second layer in place');
+  return {
+    status: 'unknown',
+    message: 'on a shared bridge only the controller knows what belongs to the second layer',
+  };
+}
