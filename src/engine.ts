@@ -17,6 +17,7 @@ import { openIncus, type Incus } from './host/incus/client.ts';
 import { incusSocket } from './host/incus/socket.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { openFirewall } from './host/nft/firewall.ts';
+import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
@@ -155,12 +156,26 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   });
   sources.watch();
   const watches = [
+    holdWhereSafe({ log, signal }),
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
     watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
   ];
   await controller.run();
   await Promise.all(watches);
+}
+
+/** One more layer, where this host's nft can bear it; the others hold without it. */
+async function holdWhereSafe({ log, signal }: Pick<EngineInit, 'log' | 'signal'>): Promise<void> {
+  const obstacle = await holdObstacle({ signal });
+  if (obstacle !== undefined) {
+    log.info({ because: obstacle }, 'No table that outlasts a flush');
+    return;
+  }
+  const onFailure = (text: string) => {
+    if (!signal.aborted) log.warn({ said: text }, 'The table that outlasts a flush is not there');
+  };
+  await holdBridge({ clock, signal, onFailure });
 }
 
 function metricsAddress({ settings, mode }: EngineInit): { metrics?: string } {

@@ -7,10 +7,9 @@ export const blockPoliciesCheck: HealthCheck = {
   group: 'CRITICAL',
   look: async (sight) => {
     sight.requireRoot('the block policies');
-    const { missing, stale } = await observeBlockPolicies({
-      bridge: await sight.requireBridge(),
-      signal: sight.signal,
-    });
+    const bridge = await sight.requireBridge();
+    if (bridge.shared) return onSharedBridge((await sight.controller())?.network);
+    const { missing, stale } = await observeBlockPolicies({ bridge, signal: sight.signal });
     if (missing.length + stale.length === 0) return ok('The second layer is in place');
     return warning(
       `Of the second layer ${missing.length} policies are missing and ${stale.length} are left over: ` +

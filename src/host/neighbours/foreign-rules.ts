@@ -53,8 +53,16 @@ export function chainsOf(objects: readonly Json[]): ForeignChain[] {
   });
 }
 
+/** nft 1.0.6 now and then breaks down on rules that are changed under its hands; looking again is all it takes. */
+const brokeDown = /corrupted|double free|invalid pointer|invalid size|^$/;
+const tries = 3;
+
 async function list(asking: Asking, ...what: readonly string[]): Promise<Json[]> {
-  const finished = await ask(['nft', '-j', 'list', ...what], asking);
+  let finished = await ask(['nft', '-j', 'list', ...what], asking);
+  for (let count = 1; count < tries && finished && finished.code !== 0; count += 1) {
+    if (!brokeDown.test(finished.stderr)) break;
+    finished = await ask(['nft', '-j', 'list', ...what], asking);
+  }
   if (finished === undefined) {
     throw new Problem({
       code: 'host.program-missing',
