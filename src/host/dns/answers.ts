@@ -150,13 +150,13 @@ export class Answers {
     const until = now + (ttl + graceTime) * 1_000;
     const places = usable.flatMap((address) => placesOf(guest.seat, address, verdict.ports));
     if (sets.count(guest.seat.uid) + places.length > mostPlaces) return this.#deny(guest, query, 'rate');
-    guest.known.learn(name, family, { addresses: usable, until });
+    const isNews = guest.known.learn(name, family, { addresses: usable, until });
     const least = now + (ttl + leastMargin) * 1_000;
     const wrote = await sets.ensure(
       places.map((place) => ({ ...place, until })),
       least,
     );
-    if (wrote) onLearned(guest);
+    if (wrote || isNews) onLearned(guest);
     return { reply: { kind: 'addresses', addresses: usable, ttl }, result: isStale ? 'stale' : 'answered' };
   }
 

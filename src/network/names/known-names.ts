@@ -20,10 +20,12 @@ export class KnownNames {
     for (const [name, known] of names) this.#names.set(name, known);
   }
 
-  /** A name was answered. */
-  learn(name: string, family: Family, { addresses, until }: { addresses: readonly string[]; until: number }): void {
+  /** A name was answered. @returns whether it led elsewhere before */
+  learn(name: string, family: Family, { addresses, until }: { addresses: readonly string[]; until: number }): boolean {
     const before = this.#names.get(name);
     const times = new Map(before?.until);
+    const isSame =
+      before?.last[family]?.join(' ') === addresses.join(' ') && addresses.every((each) => times.has(each));
     for (const address of addresses) {
       const later = Math.max(until, times.get(address) ?? 0);
       times.delete(address);
@@ -35,9 +37,9 @@ export class KnownNames {
     }
     this.#names.delete(name);
     this.#names.set(name, { last: { ...before?.last, [family]: addresses }, until: times });
-    if (this.#names.size <= mostNames) return;
     const [oldest] = this.#names.keys();
-    if (oldest !== undefined) this.#names.delete(oldest);
+    if (this.#names.size > mostNames && oldest !== undefined) this.#names.delete(oldest);
+    return !isSame;
   }
 
   /** An address is in use: it stays, under every name that leads to it. */
