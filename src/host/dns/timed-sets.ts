@@ -22,6 +22,9 @@ interface Held extends TimedPlace {
   loading: { readonly until: number; readonly done: Promise<void> } | undefined;
 }
 
+/** Stands for the owner of what has none: nft takes no empty comment. */
+const unowned = 'nobody';
+
 /** What is in the timed sets, remembered, so that what is there already costs nothing. */
 export class TimedSets {
   readonly #firewall: TimedWriter;
@@ -148,8 +151,10 @@ export class TimedSets {
     const found = await this.#firewall.held();
     const there = new Set(found.map(placeId));
     const known = new Map(this.#all().map((held) => [placeId(held), held]));
-    const foreign = found.filter((place) => known.get(placeId(place))?.uid !== place.uid);
-    await this.takeOut(foreign.map((place) => ({ ...place, uid: place.uid ?? '' })));
+    const isOurs = (place: (typeof found)[number]) =>
+      place.uid !== undefined && known.get(placeId(place))?.uid === place.uid;
+    const foreign = found.filter((place) => !isOurs(place));
+    await this.takeOut(foreign.map((place) => ({ ...place, uid: place.uid ?? unowned })));
     const now = this.#clock.monotonic();
     const live = [...known.values()].filter(({ until }) => until > now);
     const gone = new Set(foreign.map(placeId));
