@@ -3,6 +3,7 @@ import type { Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decode, encode, streamEncode, RECURSION_AVAILABLE, TRUNCATED_RESPONSE } from 'dns-packet';
 import type { Answer, Packet, Question } from 'dns-packet';
 
@@ -19,6 +20,8 @@ export interface ZoneRecord {
 /** How a server behaves. */
 export interface Manners {
   readonly zone: Zone;
+  /** Milliseconds until it answers. */
+  readonly delayMs?: number;
   /** Says nothing at all. */
   readonly mute?: boolean;
   /** Response code of every answer: 2 SERVFAIL, 5 REFUSED. */
@@ -63,7 +66,7 @@ export class NameServer implements AsyncDisposable {
     tcp.listen({ host, port: udp.address().port });
     await once(tcp, 'listening');
     const server = new NameServer(manners, onAsked, udp, tcp);
-    udp.on('message', (packet, from) => server.#byDatagram(packet, from));
+    udp.on('message', (packet, from) => void server.#byDatagram(packet, from));
     tcp.on('connection', (socket) => {
       socket.on('error', () => socket.destroy());
       socket.on('data', (chunk) => {
@@ -74,10 +77,11 @@ export class NameServer implements AsyncDisposable {
     return server;
   }
 
-  #byDatagram(packet: Buffer, from: { port: number; address: string }): void {
+  async #byDatagram(packet: Buffer, from: { port: number; address: string }): Promise<void> {
     const reply = this.#reply(packet);
     if (!reply) return;
-    const { forged, streamOnly } = this.manners;
+    const { forged, streamOnly, delayMs = 0 } = this.manners;
+    if (delayMs > 0) await sleep(delayMs);
     const send = (each: Packet | Buffer) =>
       this.#udp.send(Buffer.isBuffer(each) ? each : encode(each), from.port, from.address);
     const bad: Answer[] = [{ type: 'A', name: reply.questions?.[0]?.name ?? '', ttl: 60, data: '203.0.113.66' }];

@@ -12,6 +12,8 @@ export interface Lookup {
   readonly server: string;
   readonly port?: number;
   readonly tcp?: boolean;
+  /** Address that it comes from. */
+  readonly from?: string;
   /** How often it is sent; each time is waited for. */
   readonly tries?: number;
   readonly waitMs?: number;
@@ -66,13 +68,17 @@ function byDatagram(lookup: Lookup, waitMs: number): Promise<DecodedPacket | str
     socket.on('error', () => end('shut'));
     socket.on('message', (message) => end(decode(message)));
     socket.on('connect', () => socket.send(encode(packetOf(lookup))));
-    socket.connect(port, server);
+    socket.bind(0, lookup.from, () => socket.connect(port, server));
   });
 }
 
 function byStream(lookup: Lookup, waitMs: number): Promise<DecodedPacket | string> {
   return new Promise((resolve) => {
-    const socket = connect({ host: lookup.server, port: lookup.port ?? 53 });
+    const socket = connect({
+      host: lookup.server,
+      port: lookup.port ?? 53,
+      ...(lookup.from === undefined ? {} : { localAddress: lookup.from }),
+    });
     let received = Buffer.alloc(0);
     const end = (answer: DecodedPacket | string) => {
       clearTimeout(timer);
