@@ -106,6 +106,7 @@ export class NameService {
       });
     });
     await Promise.all([...servers, this.#upkeep.run()]);
+    await this.#files.settled();
   }
 
   /**
