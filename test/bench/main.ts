@@ -5,6 +5,7 @@ import { healRule } from './heal-rule.ts';
 import { idle } from './idle.ts';
 import { endLargeFleet } from './large-fleet.ts';
 import { noop } from './noop.ts';
+import { packetCost, packetScale } from './packets.ts';
 import { progress } from './report.ts';
 import { spawn } from './spawn.ts';
 
@@ -16,6 +17,8 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'heal-rule': healRule,
   'heal-instance': healInstance,
   cli,
+  'packet-scale': packetScale,
+  'packet-cost': packetCost,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

@@ -16,7 +16,11 @@ export function allowlist(index: number, ...more: readonly string[]): NetworkRul
     return `2001:db8:${index.toString(16)}::${at}`;
   };
   const entries = [...Array.from({ length: named }, (_, at) => entry(at)), ...more];
-  return { mode: 'allowlist', allowed: Object.fromEntries(entries.map((text) => [canonicalAllowEntry(text), true as const])), refreshMinutes: 30 };
+  return {
+    mode: 'allowlist',
+    allowed: Object.fromEntries(entries.map((text) => [canonicalAllowEntry(text), true as const])),
+    refreshMinutes: 30,
+  };
 }
 
 /** Policies of a large host: every second sandbox restricted, the others with an allowlist each. */
