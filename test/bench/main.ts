@@ -7,6 +7,7 @@ import { endLargeFleet } from './large-fleet.ts';
 import { noop } from './noop.ts';
 import { packetCost, packetScale } from './packets.ts';
 import { progress } from './report.ts';
+import { ruleset1000 } from './ruleset-1000.ts';
 import { spawn } from './spawn.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
@@ -19,6 +20,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   cli,
   'packet-scale': packetScale,
   'packet-cost': packetCost,
+  'ruleset-1000': ruleset1000,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);
