@@ -1,4 +1,5 @@
 import { cli } from './cli.ts';
+import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
 import { healInstance } from './heal-instance.ts';
 import { healRule } from './heal-rule.ts';
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'packet-scale': packetScale,
   'packet-cost': packetCost,
   'ruleset-1000': ruleset1000,
+  dns,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);
