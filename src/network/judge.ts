@@ -1,0 +1,157 @@
+import { contains, parseInterfaceAddress, parsePrefix, renderPrefix } from './address.ts';
+import type { Prefix } from './address.ts';
+import { allowEntries, matchesName, renderAllowEntry, webPorts } from './allow-entry.ts';
+import type { AllowEntry } from './allow-entry.ts';
+import type { Destination } from './destination.ts';
+import type { Bridge } from './policy.ts';
+import { knownResolverNames, knownResolvers } from './resolvers.ts';
+import type { NetworkRules } from './rules.ts';
+import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
+
+/** The rule that decides about a packet, in the order in which the rules are asked. */
+export type RuleName =
+  | 'mode-none'
+  | 'dhcp'
+  | 'no-ipv6'
+  | 'names'
+  | 'host-service'
+  | 'sibling'
+  | 'open'
+  | 'other-resolver'
+  | 'metadata'
+  | 'special'
+  | 'listed'
+  | 'private'
+  | 'known-resolver'
+  | 'led-to'
+  | 'not-listed'
+  | 'public';
+
+/** What is to become of a packet, and why. */
+export interface Judgement {
+  readonly allowed: boolean;
+  readonly rule: RuleName;
+  /** The range of {@link RuleName} `special`, `private` or `known-resolver` that holds the address, or the bridge's. */
+  readonly range?: string;
+  /** The entry of the allowlist that lets it through. */
+  readonly entry?: string;
+}
+
+/** What surrounds a sandbox. */
+export interface Surroundings {
+  readonly bridge: Bridge;
+  /** What the host takes for its own: addresses, broadcast, anycast. See `host/link/local-addresses.ts`. */
+  readonly host: readonly Prefix[];
+  /** Whether a name led the sandbox to this destination, and that still holds: what the kernel's timed sets say. */
+  readonly isLedTo?: (destination: Destination) => boolean;
+}
+
+/** What the kernel takes for itself on every host: this network, broadcast, multicast. See fib types in nft(8). */
+const always = prefixes(['0.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32', 'ff00::/8']);
+const isWith = ({ proto, port }: Destination, ports: readonly number[]) =>
+  (proto === 'tcp' || proto === 'udp') && port !== undefined && ports.includes(port);
+
+/**
+ * Says what the rules of `skeleton.ts` do with the first packet of a flow that a sandbox sends from its own address. The
+ * order is theirs; a test compares both.
+ */
+export function judge(rules: NetworkRules, around: Surroundings, to: Destination): Judgement {
+  const [gateway4, gateway6] = [around.bridge.ipv4, around.bridge.ipv6].map((text) =>
+    text === undefined ? undefined : parseInterfaceAddress(text),
+  );
+  const gateway = to.address.family === 4 ? gateway4 : gateway6;
+  if (isDhcp(to, gateway4!.address.value)) return { allowed: true, rule: 'dhcp' };
+  if (!gateway) return { allowed: false, rule: 'no-ipv6' };
+  if (rules.mode === 'none') return { allowed: false, rule: 'mode-none' };
+  const isGateway = gateway.address.value === to.address.value;
+  if (isGateway || [...always, ...around.host].some((range) => contains(range, to.address))) {
+    return isGateway && isWith(to, [53]) ? { allowed: true, rule: 'names' } : { allowed: false, rule: 'host-service' };
+  }
+  if (contains(gateway.prefix, to.address)) {
+    return { allowed: false, rule: 'sibling', range: renderPrefix(gateway.prefix) };
+  }
+  if (rules.mode === 'open') return { allowed: true, rule: 'open' };
+  return judgeOutside(rules, around, to);
+}
+
+/** Only what comes from the client's port: an ordinary program's datagram to port 67 is one to a service of the host. */
+function isDhcp({ address, proto, port }: Destination, gateway: bigint): boolean {
+  return address.family === 4 && proto === 'udp' && port === 67 && [gateway, 0xffff_ffffn].includes(address.value);
+}
+
+function judgeOutside(rules: NetworkRules, around: Surroundings, to: Destination): Judgement {
+  if (isWith(to, [53, 853])) return { allowed: false, rule: 'other-resolver' };
+  const isRestricted = rules.mode === 'restricted';
+  if (within(metadata, to)) return { allowed: isRestricted && rules.metadata === true, rule: 'metadata' };
+  const special = within(specials, to);
+  if (special) return { allowed: false, rule: 'special', range: special };
+  const entry = isRestricted ? undefined : literalFor(rules, to);
+  if (entry) return { allowed: true, rule: 'listed', entry: renderAllowEntry(entry) };
+  const near = within(privates, to);
+  if (near && (!isRestricted || !rules.localNetwork)) {
+    return { allowed: rules.localNetwork === true, rule: 'private', range: near };
+  }
+  const resolver = isWith(to, [443]) ? within(resolvers, to) : undefined;
+  if (resolver) return { allowed: false, rule: 'known-resolver', range: resolver };
+  if (isRestricted) return near ? { allowed: true, rule: 'private', range: near } : { allowed: true, rule: 'public' };
+  if (around.isLedTo?.(to)) return { allowed: true, rule: 'led-to' };
+  return { allowed: false, rule: 'not-listed' };
+}
+
+function literalFor({ allowed }: NetworkRules, to: Destination): AllowEntry | undefined {
+  return allowEntries(allowed).find(
+    (entry) => entry.kind === 'prefix' && contains(entry.prefix, to.address) && opens(entry, to),
+  );
+}
+
+/** Whether an entry opens a port: that of its own, or those of the web. */
+function opens({ port }: AllowEntry, to: Pick<Destination, 'proto' | 'port'>): boolean {
+  const ports = port ? [port] : webPorts;
+  return ports.some((each) => each.proto === to.proto && each.port === to.port);
+}
+
+/** What becomes of connections to a name, as far as its name tells. */
+export interface NameJudgement extends Judgement {
+  /** Whether the address that the name leads to has a say, too. */
+  readonly dependsOnAddress?: true;
+}
+
+/** Says whether a name may be asked for and reached at a port. Nobody is asked for its addresses. */
+export function judgeName(
+  rules: NetworkRules,
+  name: string,
+  to: { readonly proto: 'tcp' | 'udp'; readonly port: number },
+): NameJudgement {
+  if (rules.mode === 'none') return { allowed: false, rule: 'mode-none' };
+  if (rules.mode === 'open') return { allowed: true, rule: 'open', dependsOnAddress: true };
+  if (to.port === 53 || to.port === 853) return { allowed: false, rule: 'other-resolver' };
+  if (rules.mode === 'restricted') return { allowed: true, rule: 'public', dependsOnAddress: true };
+  const isResolver = knownResolverNames.includes(name);
+  const entry = allowEntries(rules.allowed).find(
+    (each) => matchesName(each, name) && opens(each, to) && !(isResolver && each.kind === 'wildcard'),
+  );
+  if (entry) return { allowed: true, rule: 'listed', entry: renderAllowEntry(entry), dependsOnAddress: true };
+  return { allowed: false, rule: isResolver ? 'known-resolver' : 'not-listed' };
+}
+
+interface Range {
+  readonly prefix: Prefix;
+  readonly text: string;
+}
+
+const metadata = ranges(metadataAddresses);
+const specials = ranges(specialRanges);
+const privates = ranges(privateRanges);
+const resolvers = ranges(knownResolvers);
+
+function ranges(texts: { readonly 4: readonly string[]; readonly 6: readonly string[] }): readonly Range[] {
+  return [...texts[4], ...texts[6]].map((text) => ({ prefix: parsePrefix(text)!, text }));
+}
+
+function prefixes(texts: readonly string[]): readonly Prefix[] {
+  return texts.map((text) => parsePrefix(text)!);
+}
+
+function within(all: readonly Range[], { address }: Destination): string | undefined {
+  return all.find(({ prefix }) => contains(prefix, address))?.text;
+}
