@@ -46,8 +46,9 @@ export interface Surroundings {
   readonly isLedTo?: (destination: Destination) => boolean;
 }
 
-/** What the kernel takes for itself on every host: this network, broadcast, multicast. See fib types in nft(8). */
-const always = prefixes(['0.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32', 'ff00::/8']);
+/** What the kernel takes for itself on every host: this host, broadcast, multicast. See fib types in nft(8). */
+const always = prefixes(['0.0.0.0/32', '224.0.0.0/4', '255.255.255.255/32', 'ff00::/8']);
+const linkLocal = ranges({ 4: [], 6: ['fe80::/10'] });
 const isWith = ({ proto, port }: Destination, ports: readonly number[]) =>
   (proto === 'tcp' || proto === 'udp') && port !== undefined && ports.includes(port);
 
@@ -67,6 +68,8 @@ export function judge(rules: NetworkRules, around: Surroundings, to: Destination
   if (isGateway || [...always, ...around.host].some((range) => contains(range, to.address))) {
     return isGateway && isWith(to, [53]) ? { allowed: true, rule: 'names' } : { allowed: false, rule: 'host-service' };
   }
+  const link = rules.mode === 'open' ? within(linkLocal, to) : undefined;
+  if (link) return { allowed: false, rule: 'special', range: link };
   if (contains(gateway.prefix, to.address)) {
     return { allowed: false, rule: 'sibling', range: renderPrefix(gateway.prefix) };
   }

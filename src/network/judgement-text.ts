@@ -49,6 +49,7 @@ const never: Readonly<Partial<Record<RuleName, string>>> = {
 
 /** Why no line of a manifest allows something, as part of a sentence. */
 export function nothingAllowsText({ rule }: Judgement, { mode }: Pick<NetworkRules, 'mode'>): string {
+  if (mode === 'open' && rule === 'special') return leftOver.open;
   return never[rule] ?? leftOver[mode];
 }
 
