@@ -21,6 +21,7 @@ import { hintFrom, instancesKey, networkKey, sandboxKey, sourceKey } from './hin
 import type { Journal } from './journal.ts';
 import { KeyedSources } from './keyed-sources.ts';
 import { ManagedViews } from './managed-views.ts';
+import type { PolicyInputs } from './policies.ts';
 import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './queue.ts';
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
 import { SandboxReconciler } from './reconcile-sandbox.ts';
@@ -76,6 +77,9 @@ export class Controller {
   readonly host: HostKeys;
   readonly views: ManagedViews;
   readonly hands: Hands;
+  readonly firewall: Firewall;
+  /** What decides the policy of each sandbox. */
+  readonly policies: PolicyInputs;
   readonly #init: ControllerInit;
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
@@ -96,7 +100,8 @@ export class Controller {
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);
-    const policies = {
+    this.firewall = firewall;
+    this.policies = {
       instances: this.instances,
       reservations,
       bridge,
@@ -104,7 +109,7 @@ export class Controller {
       desired: (name: string) => this.desired.of(name),
       now: () => clock.now(),
     };
-    this.network = new NetworkReconciler({ ...policies, firewall, clock });
+    this.network = new NetworkReconciler({ ...this.policies, firewall, clock });
     this.host = new HostKeys({
       ...seen,
       clock,
@@ -114,7 +119,7 @@ export class Controller {
     });
     this.views = new ManagedViews({ instances: this.instances, reservations, bridge, placement });
     this.worlds = new WorldBuilder({
-      ...policies,
+      ...this.policies,
       agents,
       images: this.#images,
       fights: this.fights,

@@ -41,6 +41,8 @@ export interface Noted {
 /** How many destinations are remembered for one sandbox, the newest: a scan of ports must not use up the kernel's room. */
 export const mostDenials = 500;
 const dayMs = 86_400_000;
+/** The kernel tells times in whole seconds. */
+const clockSlackMs = 2_000;
 
 /** Remembers what the kernel cannot: when a destination was first refused, and counts from before a full load. */
 export class DenialRecord {
@@ -119,7 +121,7 @@ function split(
   const foreign: RefusedDestination[] = [];
   for (const row of rows) {
     const owner = owners.get(row.from);
-    if (!owner || row.lastAt < owner.since) foreign.push(row);
+    if (!owner || row.lastAt + clockSlackMs < owner.since) foreign.push(row);
     else if (own.has(owner.uid)) own.get(owner.uid)!.push(row);
     else own.set(owner.uid, [row]);
   }

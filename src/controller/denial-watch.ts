@@ -1,54 +1,43 @@
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Firewall } from '../host/nft/firewall.ts';
-import type { RefusedDestination } from '../host/nft/records.ts';
-import { appendJsonLines } from '../log/json-lines-file.ts';
-import { RunningTotals } from './running-totals.ts';
+import { DenialLog, type DenialLogInit, type LoggedSandbox } from './denial-log.ts';
 import { DenialRecord, type Denial, type DenialLook } from './denial-record.ts';
-import type { NameDenials } from './name-denials.ts';
+import { RunningTotals } from './running-totals.ts';
 
 /** How often to look, in milliseconds; longer where a look takes long, so that it is a hundredth of the time at most. */
 const everyMs = 30_000;
 const lengthFactor = 100;
 
-const largestLog = 8 * 2 ** 20;
-
 /** A sandbox that may have been refused something. */
-export interface WatchedSandbox {
-  readonly uid: string;
-  readonly name: string;
+export interface WatchedSandbox extends LoggedSandbox {
   readonly addresses: readonly string[];
   /** When it came to be, milliseconds since 1970. */
   readonly since: number;
-  /** Where its refused connections are written; the host's own log when undefined. */
-  readonly log?: { readonly enabled?: false; readonly path?: string } | undefined;
 }
 
 /** What a {@link DenialWatch} works with. */
-export interface DenialWatchInit {
+export interface DenialWatchInit extends DenialLogInit {
   readonly firewall: Pick<Firewall, 'records' | 'loads'>;
   readonly clock: Clock;
-  readonly stateDir: string;
-  /** Everything that exists at this moment. */
-  readonly sandboxes: () => readonly WatchedSandbox[];
-  readonly names?: NameDenials | undefined;
-  /** Told when a look or a log failed. Must not throw. */
-  readonly onProblem: (error: unknown) => void;
+  /** Everything that exists at this moment; undefined while that is not known. */
+  readonly sandboxes: () => readonly WatchedSandbox[] | undefined;
+  /** Whether only to look: nothing is written then, and the kernel's records stay as they are. */
+  readonly looksOnly: boolean;
 }
 
 /** Looks at what the kernel refused: now and then, and when somebody asks. */
 export class DenialWatch {
   readonly #init: DenialWatchInit;
+  readonly #log: DenialLog;
   readonly #record = new DenialRecord();
   readonly #packets = new RunningTotals();
-  /** What was written of names until now, by sandbox and name. */
-  readonly #loggedNames = new Map<string, number>();
   #looking: Promise<void> = Promise.resolve();
-  /** Packets and loads at the last look: while they stay, nothing new can be recorded. */
+  /** Packets, loads and sandboxes at the last look: while they stay, nothing new can be recorded. */
   #mark: string | undefined;
 
   constructor(init: DenialWatchInit) {
     this.#init = init;
+    this.#log = new DenialLog(init);
   }
 
   /** Look now and then until the signal aborts. */
@@ -78,11 +67,6 @@ export class DenialWatch {
     return this.#record.of(uid);
   }
 
-  /** Names that a sandbox was refused; undefined where nobody can say. */
-  names(uid: string): NameDenials | undefined {
-    return this.#init.names && uid !== '' ? this.#init.names : undefined;
-  }
-
   /** Packets refused by sandbox since it came to be or the controller was started, as of the last look. */
   packets(): ReadonlyMap<string, number> {
     return this.#packets.all();
@@ -91,15 +75,17 @@ export class DenialWatch {
   async #look(): Promise<void> {
     const { firewall, sandboxes, clock } = this.#init;
     const all = sandboxes();
+    if (!all) return;
+    const uids = new Set(all.map(({ uid }) => uid));
     const packets = await this.#steady(() => firewall.records.packets());
-    this.#packets.note(packets.value, packets.loads, new Set(all.map(({ uid }) => uid)));
-    const mark = JSON.stringify([packets.loads, [...packets.value], all.map(({ uid }) => uid)]);
+    this.#packets.note(packets.value, packets.loads, uids);
+    const mark = JSON.stringify([packets.loads, [...packets.value], [...uids]]);
     if (mark !== this.#mark) {
       const { value: rows, loads } = await this.#steady(() => firewall.records.refused());
       await this.#note(all, { rows, loads, owners: ownersOf(all), now: clock.now() });
       this.#mark = mark;
     }
-    await this.#logNames(all);
+    if (!this.#init.looksOnly) await this.#log.names(all);
   }
 
   /** A load in the middle would mix what was counted before with what was counted since. */
@@ -113,64 +99,21 @@ export class DenialWatch {
   }
 
   async #note(all: readonly WatchedSandbox[], look: DenialLook): Promise<void> {
-    const isFirst = this.#mark === undefined;
     const { changed, spare } = this.#record.note(look);
-    if (spare.length > 0) await this.#forget(spare);
+    if (this.#init.looksOnly) return;
+    // What was refused before this controller began to look, another one has written down.
+    const since = this.#mark === undefined ? look.now - everyMs : 0;
     for (const sandbox of all) {
-      const since = isFirst ? look.now - everyMs : 0;
-      // What was refused before this controller began to look, another one has written down.
-      const lines = (changed.get(sandbox.uid) ?? []).filter(({ lastAt }) => lastAt >= since);
-      await this.#log(sandbox, lines.map(connectionLine));
+      const denials = changed.get(sandbox.uid) ?? [];
+      await this.#log.connections(
+        sandbox,
+        denials.filter(({ lastAt }) => lastAt >= since),
+      );
     }
-  }
-
-  async #forget(spare: readonly RefusedDestination[]): Promise<void> {
-    await this.#init.firewall.records.forget(spare);
-  }
-
-  async #logNames(all: readonly WatchedSandbox[]): Promise<void> {
-    const { names } = this.#init;
-    if (!names) return;
-    const known = new Set<string>();
-    for (const sandbox of all) {
-      const lines = names.denials(sandbox.uid).flatMap((denial) => {
-        const key = `${sandbox.uid} ${denial.name} ${denial.type} ${denial.reason}`;
-        known.add(key);
-        if (this.#loggedNames.get(key) === denial.count) return [];
-        this.#loggedNames.set(key, denial.count);
-        const { name, type, reason, count } = denial;
-        return [{ at: denial.lastAt, name, type, reason, count, first: timeText(denial.firstAt) }];
-      });
-      await this.#log(sandbox, lines);
-    }
-    for (const key of this.#loggedNames.keys()) if (!known.has(key)) this.#loggedNames.delete(key);
-  }
-
-  async #log(sandbox: WatchedSandbox, lines: readonly ({ readonly at: number } & object)[]): Promise<void> {
-    const { log = {}, name, uid } = sandbox;
-    if (lines.length === 0 || log.enabled === false) return;
-    const path = log.path ?? join(this.#init.stateDir, 'log/network.log');
-    const values = lines
-      .toSorted((a, b) => a.at - b.at)
-      .map(({ at, ...line }) => ({ ts: timeText(at), sandbox: name, uid, ...line }));
-    try {
-      await appendJsonLines({ path, makeDirectory: log.path === undefined, maxBytes: largestLog }, values);
-    } catch (error) {
-      // The log is for people; what it lacks is still answered by coi why-denied.
-      this.#init.onProblem(error);
-    }
+    if (spare.length > 0) await this.#init.firewall.records.forget(spare);
   }
 }
 
 function ownersOf(all: readonly WatchedSandbox[]): DenialLook['owners'] {
   return new Map(all.flatMap(({ uid, since, addresses }) => addresses.map((address) => [address, { uid, since }])));
-}
-
-function connectionLine({ to, proto, port, count, firstAt, lastAt }: Denial) {
-  return { at: lastAt, address: to, proto, ...(port !== undefined && { port }), count, first: timeText(firstAt) };
-}
-
-/** RFC 3339 in UTC with milliseconds, as the audit log has it. */
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -5,8 +5,8 @@ export interface NameDenial {
   readonly type: string;
   readonly reason: 'unlisted' | 'private answer' | 'known resolver' | 'suspicious' | 'rate';
   readonly count: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Who knows which names were refused: the resolver, where one runs. */

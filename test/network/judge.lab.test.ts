@@ -175,11 +175,10 @@ it.each(variants)('judges as the kernel does: $mode, local $localNetwork, metada
   const argv = [`--net=/run/netns/${sandbox.namespace}`, 'perl', '-e', perlSender, String(link)];
   await execa('nsenter', argv, { input });
 
-  const { timed } = await firewall.records.heldFor(uid);
   const around: Surroundings = {
     bridge,
     host: await listLocalAddresses({ namespace: world.host }),
-    isLedTo: ledTo(timed),
+    isLedTo: ledTo(await firewall.records.timed(uid)),
   };
   const [sent, passed, refused] = [await noted('sent'), await noted('passed'), await firewall.records.refused()];
   const denied = new Set(

@@ -25,11 +25,9 @@ export interface RefusedDestination {
 const recordSetNames = ['denied4', 'denied6', 'other4', 'other6'] as const;
 type RecordSet = (typeof recordSetNames)[number];
 
-/** What the kernel holds for one sandbox. */
-export interface Held {
-  readonly elements: readonly PlacedElement[];
-  /** Addresses that names led to. */
-  readonly timed: readonly (Member & { readonly set: TimedSet })[];
+/** An address that a name led to. */
+export interface TimedMember extends Member {
+  readonly set: TimedSet;
 }
 
 /** How many are forgotten in one transaction: a few milliseconds. */
@@ -83,15 +81,17 @@ export class Records {
   }
 
   /** What the tables hold for one owner at this moment. */
-  async heldFor(uid: string): Promise<Held> {
-    const [{ elements }, ...timed] = await Promise.all([
-      listTables(this.#call()),
-      ...timedSetNames.map(async (set) => (await listMembers(set, this.#call())).map((member) => ({ set, ...member }))),
-    ]);
-    return {
-      elements: listElements(elements).filter((element) => element.uid === uid),
-      timed: timed.flat().filter((member) => member.uid === uid),
-    };
+  async elements(uid: string): Promise<PlacedElement[]> {
+    const { elements } = await listTables(this.#call());
+    return listElements(elements).filter((element) => element.uid === uid);
+  }
+
+  /** Addresses that names led one owner to. */
+  async timed(uid: string): Promise<TimedMember[]> {
+    const lists = await Promise.all(
+      timedSetNames.map(async (set) => (await listMembers(set, this.#call())).map((member) => ({ set, ...member }))),
+    );
+    return lists.flat().filter((member) => member.uid === uid);
   }
 }
 
