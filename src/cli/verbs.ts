@@ -94,7 +94,7 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'why-denied',
     args: '<name>',
-    about: 'Say what a sandbox could not reach, why, and which line of its manifest would allow it',
+    about: 'Say what a sandbox could not reach, why, and which line would allow it',
     detail: `The kernel keeps a destination for a day after its last packet.\n${rulesNeedRoot}`,
     example: 'coi why-denied web --since 1h',
     flags: [{ flags: '--since <duration>', about: 'Only what was refused in this time', parse: durationMs }, format],
@@ -103,7 +103,7 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'policy',
     args: '<name>',
-    about: 'Show what a sandbox may reach: what the kernel holds, and where each setting comes from',
+    about: 'Show what a sandbox may reach by what the kernel holds, and who says so',
     detail: `${rulesNeedRoot}\nOf a sandbox called "test": coi policy coi-test`,
     example: 'coi policy web',
     flags: [format],
@@ -114,8 +114,9 @@ export const verbs: readonly VerbSpec[] = [
     args: '<name> <destination>',
     about: 'Say whether a sandbox may reach HOST:PORT, without sending anything',
     detail:
-      'HOST:PORT or HOST:PORT/udp, where HOST is a name, an address, or an IPv6 address in brackets; HOST alone means port 443.\n' +
-      `Names are not looked up. Exit codes: 0 allowed, 1 refused, 2 error.\n${rulesNeedRoot}`,
+      'DESTINATION is HOST:PORT or HOST:PORT/udp; HOST alone means port 443. HOST is a name, an address,\n' +
+      'or an IPv6 address in brackets. Names are not looked up.\n' +
+      `Exit codes: 0 allowed, 1 refused, 2 error.\n${rulesNeedRoot}`,
     example: 'coi policy test web github.com:22',
     flags: [format],
     failureCode: plansFail,

@@ -88,7 +88,7 @@ export class Controller {
 
   constructor(init: ControllerInit, firewall: Firewall) {
     this.#init = init;
-    const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
+    const { clock, incus, journal, reservations, agents, bridge, placement } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
     this.instances = new InstanceCache(incus.instances, () => {
       this.queue.add(networkKey, { priority: 'event', afterMs: vanishedDelayMs });
@@ -101,14 +101,7 @@ export class Controller {
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);
     this.firewall = firewall;
-    this.policies = {
-      instances: this.instances,
-      reservations,
-      bridge,
-      overrides,
-      desired: (name: string) => this.desired.of(name),
-      now: () => clock.now(),
-    };
+    this.policies = this.#policyInputs();
     this.network = new NetworkReconciler({ ...this.policies, firewall, clock });
     this.host = new HostKeys({
       ...seen,
@@ -145,6 +138,19 @@ export class Controller {
       sandbox: (name, signal) => reconciler.reconcile(name, signal),
       source: (id, signal) => this.sources.read(id, signal),
       host: (name, signal) => this.host.look(name, signal),
+    };
+  }
+
+  #policyInputs(): PolicyInputs {
+    const { clock, reservations, bridge, overrides } = this.#init;
+    const { instances, desired } = this;
+    return {
+      instances,
+      reservations,
+      bridge,
+      overrides,
+      desired: (name: string) => desired.of(name),
+      now: () => clock.now(),
     };
   }
 

@@ -32,14 +32,22 @@ export async function appendJsonLines(file: JsonLinesFile, values: readonly obje
   const held = `/proc/self/fd/${directory.fd}`;
   const target = `${held}/${basename(path)}`;
   const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
-  {
-    await using handle = await openPlain(target, { path, directory });
-    const { size } = await handle.stat();
-    if (size === 0 || size + Buffer.byteLength(text) <= file.maxBytes) return void (await handle.appendFile(text));
+  if (await isFull(target, { path, directory, room: file.maxBytes - Buffer.byteLength(text) })) {
+    await rename(target, `${target}.1`);
   }
-  await rename(target, `${target}.1`);
-  await using fresh = await openPlain(target, { path, directory });
-  await fresh.appendFile(text);
+  await using handle = await openPlain(target, { path, directory });
+  await handle.appendFile(text);
+}
+
+interface Held {
+  readonly path: string;
+  readonly directory: FileHandle;
+}
+
+async function isFull(target: string, { room, ...held }: Held & { readonly room: number }): Promise<boolean> {
+  await using handle = await openPlain(target, held);
+  const { size } = await handle.stat();
+  return size > 0 && size > room;
 }
 
 async function openDirectory(path: string): Promise<FileHandle> {
@@ -52,10 +60,7 @@ async function openDirectory(path: string): Promise<FileHandle> {
   throw pathProblem(path, 'a part of the path is a symbolic link');
 }
 
-async function openPlain(
-  target: string,
-  { path, directory }: { readonly path: string; readonly directory: FileHandle },
-): Promise<FileHandle> {
+async function openPlain(target: string, { path, directory }: Held): Promise<FileHandle> {
   const handle = await open(target, appending, 0o600).catch((cause: unknown) => {
     throw pathProblem(path, 'it cannot be opened for writing, or is a symbolic link', cause);
   });

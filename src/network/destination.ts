@@ -23,16 +23,20 @@ const form =
  * @returns a sentence that says what is wrong, when the text is none of these
  */
 export function parseAsked(text: string): Asked | string {
-  const groups = form.exec(text.trim())?.groups;
-  const host = groups?.['bracketed'] ?? groups?.['plain'] ?? groups?.['bare'];
-  if (!groups || host === undefined) return 'It is neither HOST:PORT nor HOST; an IPv6 address stands in brackets.';
-  const port = Number(groups['port'] ?? 443);
-  if (port < 1 || port > 65_535) return 'A port is a number from 1 to 65535.';
-  const proto = groups['proto']?.toLowerCase() === 'udp' ? 'udp' : 'tcp';
+  const { bracketed, plain, bare, port = '443', proto = 'tcp' } = form.exec(text.trim())?.groups ?? {};
+  const host = bracketed ?? plain ?? bare;
+  if (host === undefined) return 'It is neither HOST:PORT nor HOST; an IPv6 address stands in brackets.';
+  const to = { proto: protocolOf(proto), port: Number(port) };
+  if (to.port < 1 || to.port > 65_535) return 'A port is a number from 1 to 65535.';
   const address = parseAddress(host);
-  if (address) return { kind: 'address', address, proto, port };
-  const name = groups['bracketed'] === undefined ? canonicalName(host) : undefined;
-  return name === undefined ? 'It is neither a name nor an address.' : { kind: 'name', name, proto, port };
+  const name = canonicalName(host);
+  if (address) return { kind: 'address', address, ...to };
+  // Only addresses stand in brackets.
+  return name === undefined || bracketed ? 'It is neither a name nor an address.' : { kind: 'name', name, ...to };
+}
+
+function protocolOf(text: string): 'tcp' | 'udp' {
+  return text.toLowerCase() === 'udp' ? 'udp' : 'tcp';
 }
 
 /** The text of a destination as {@link parseAsked} reads it, for protocols without ports `ADDRESS (PROTOCOL)`. */

@@ -1,5 +1,5 @@
 import { contains, parseInterfaceAddress, parsePrefix, renderPrefix } from './address.ts';
-import type { Prefix } from './address.ts';
+import type { Address, InterfaceAddress, Prefix } from './address.ts';
 import { allowEntries, matchesName, renderAllowEntry, webPorts } from './allow-entry.ts';
 import type { AllowEntry } from './allow-entry.ts';
 import type { Destination } from './destination.ts';
@@ -57,49 +57,98 @@ const isWith = ({ proto, port }: Destination, ports: readonly number[]) =>
  * order is theirs; a test compares both.
  */
 export function judge(rules: NetworkRules, around: Surroundings, to: Destination): Judgement {
-  const [gateway4, gateway6] = [around.bridge.ipv4, around.bridge.ipv6].map((text) =>
-    text === undefined ? undefined : parseInterfaceAddress(text),
-  );
-  const gateway = to.address.family === 4 ? gateway4 : gateway6;
-  if (isDhcp(to, gateway4!.address.value)) return { allowed: true, rule: 'dhcp' };
-  if (!gateway) return { allowed: false, rule: 'no-ipv6' };
+  const { ipv4, ipv6 } = around.bridge;
+  const own = to.address.family === 4 ? ipv4 : ipv6;
+  // Only what comes from the client's port: an ordinary program's datagram to port 67 is one to a service of the host.
+  if (isDhcp(to, parseInterfaceAddress(ipv4).address)) return { allowed: true, rule: 'dhcp' };
+  if (own === undefined) return { allowed: false, rule: 'no-ipv6' };
   if (rules.mode === 'none') return { allowed: false, rule: 'mode-none' };
-  const isGateway = gateway.address.value === to.address.value;
-  if (isGateway || [...always, ...around.host].some((range) => contains(range, to.address))) {
-    return isGateway && isWith(to, [53]) ? { allowed: true, rule: 'names' } : { allowed: false, rule: 'host-service' };
+  const packet: Packet = { rules, around, to, gateway: parseInterfaceAddress(own) };
+  for (const rule of [...near, ...(rules.mode === 'open' ? open : far)]) {
+    const judgement = rule(packet);
+    if (judgement) return judgement;
   }
-  const link = rules.mode === 'open' ? within(linkLocal, to) : undefined;
-  if (link) return { allowed: false, rule: 'special', range: link };
-  if (contains(gateway.prefix, to.address)) {
-    return { allowed: false, rule: 'sibling', range: renderPrefix(gateway.prefix) };
-  }
-  if (rules.mode === 'open') return { allowed: true, rule: 'open' };
-  return judgeOutside(rules, around, to);
-}
-
-/** Only what comes from the client's port: an ordinary program's datagram to port 67 is one to a service of the host. */
-function isDhcp({ address, proto, port }: Destination, gateway: bigint): boolean {
-  return address.family === 4 && proto === 'udp' && port === 67 && [gateway, 0xffff_ffffn].includes(address.value);
-}
-
-function judgeOutside(rules: NetworkRules, around: Surroundings, to: Destination): Judgement {
-  if (isWith(to, [53, 853])) return { allowed: false, rule: 'other-resolver' };
-  const isRestricted = rules.mode === 'restricted';
-  if (within(metadata, to)) return { allowed: isRestricted && rules.metadata === true, rule: 'metadata' };
-  const special = within(specials, to);
-  if (special) return { allowed: false, rule: 'special', range: special };
-  const entry = isRestricted ? undefined : literalFor(rules, to);
-  if (entry) return { allowed: true, rule: 'listed', entry: renderAllowEntry(entry) };
-  const near = within(privates, to);
-  if (near && (!isRestricted || !rules.localNetwork)) {
-    return { allowed: rules.localNetwork === true, rule: 'private', range: near };
-  }
-  const resolver = isWith(to, [443]) ? within(resolvers, to) : undefined;
-  if (resolver) return { allowed: false, rule: 'known-resolver', range: resolver };
-  if (isRestricted) return near ? { allowed: true, rule: 'private', range: near } : { allowed: true, rule: 'public' };
-  if (around.isLedTo?.(to)) return { allowed: true, rule: 'led-to' };
   return { allowed: false, rule: 'not-listed' };
 }
+
+function isDhcp({ address, proto, port }: Destination, gateway: Address): boolean {
+  return (
+    address.family === 4 && proto === 'udp' && port === 67 && [gateway.value, 0xffff_ffffn].includes(address.value)
+  );
+}
+
+interface Packet {
+  readonly rules: NetworkRules;
+  readonly around: Surroundings;
+  readonly to: Destination;
+  /** The bridge's own address of this family. */
+  readonly gateway: InterfaceAddress;
+}
+
+/** Decides, or leaves it to the next one. */
+type Rule = (packet: Packet) => Judgement | undefined;
+
+const toHost: Rule = ({ around, to, gateway }) => {
+  const isGateway = gateway.address.value === to.address.value;
+  if (!isGateway && ![...always, ...around.host].some((range) => contains(range, to.address))) return undefined;
+  return isGateway && isWith(to, [53]) ? { allowed: true, rule: 'names' } : { allowed: false, rule: 'host-service' };
+};
+
+const toSibling: Rule = ({ to, gateway }) =>
+  contains(gateway.prefix, to.address)
+    ? { allowed: false, rule: 'sibling', range: renderPrefix(gateway.prefix) }
+    : undefined;
+
+const toLink: Rule = ({ to }) => {
+  const range = within(linkLocal, to);
+  return range === undefined ? undefined : { allowed: false, rule: 'special', range };
+};
+
+const toOtherResolver: Rule = ({ to }) =>
+  isWith(to, [53, 853]) ? { allowed: false, rule: 'other-resolver' } : undefined;
+
+const toMetadata: Rule = ({ rules, to }) =>
+  within(metadata, to) === undefined
+    ? undefined
+    : { allowed: rules.mode === 'restricted' && rules.metadata === true, rule: 'metadata' };
+
+const toSpecial: Rule = ({ to }) => {
+  const range = within(specials, to);
+  return range === undefined ? undefined : { allowed: false, rule: 'special', range };
+};
+
+const toListed: Rule = ({ rules, to }) => {
+  const entry = rules.mode === 'allowlist' ? literalFor(rules, to) : undefined;
+  return entry && { allowed: true, rule: 'listed', entry: renderAllowEntry(entry) };
+};
+
+const toPrivate: Rule = ({ rules, to }) => {
+  const range = within(privates, to);
+  return range === undefined ? undefined : { allowed: rules.localNetwork === true, rule: 'private', range };
+};
+
+const toKnownResolver: Rule = ({ to }) => {
+  const range = isWith(to, [443]) ? within(resolvers, to) : undefined;
+  return range === undefined ? undefined : { allowed: false, rule: 'known-resolver', range };
+};
+
+const toRest: Rule = ({ rules, around, to }) => {
+  if (rules.mode === 'restricted') return { allowed: true, rule: 'public' };
+  return around.isLedTo?.(to) ? { allowed: true, rule: 'led-to' } : undefined;
+};
+
+const near: readonly Rule[] = [toHost];
+const open: readonly Rule[] = [toLink, toSibling, () => ({ allowed: true, rule: 'open' })];
+const far: readonly Rule[] = [
+  toSibling,
+  toOtherResolver,
+  toMetadata,
+  toSpecial,
+  toListed,
+  toPrivate,
+  toKnownResolver,
+  toRest,
+];
 
 function literalFor({ allowed }: NetworkRules, to: Destination): AllowEntry | undefined {
   return allowEntries(allowed).find(

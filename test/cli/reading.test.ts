@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Problem } from '../../src/base/problem.ts';
 import { coi, openPeer, type Peer } from './peer.ts';
 import { ago, api, db, denials, host, now, plans, policy, refusal, source, status, web } from './reports.ts';
 
@@ -354,7 +355,16 @@ describe('coi policy test', () => {
       code: 2,
       stderr: 'coi: "git.example:0" is no destination\n  A port is a number from 1 to 65535. Example: github.com:22\n',
     });
-    expect((await coi(['policy', 'test', 'web', 'a.example'], { env: { COI_RUN_DIR: '/nowhere' } })).code).toBe(2);
+    await using failing = await openPeer({
+      policyTest: async () => {
+        throw new Problem({ code: 'control.unknown-name', message: 'There is no sandbox "wbe"' });
+      },
+    });
+    expect(await coi(['policy', 'test', 'wbe', 'a.example'], { env: failing.env })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'coi: There is no sandbox "wbe"\n',
+    });
   });
 });
 

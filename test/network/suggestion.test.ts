@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, constantFrom, integer, ipV4, ipV6, oneof, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/network/address.ts';
 import { parseAsked } from '../../src/network/destination.ts';
@@ -69,15 +69,15 @@ describe('suggest', () => {
   });
 
   it('is a line that a manifest takes and that allows it', () => {
-    const modes = fc.constantFrom('none', 'restricted', 'allowlist', 'open');
-    const address = fc.oneof(
-      fc.ipV4(),
-      fc.ipV6(),
-      fc.constantFrom('10.1.2.3', '192.168.1.1', '100.100.100.200', '169.254.169.254', '1.1.1.1', '8.8.8.8', 'fd00::1'),
+    const modes = constantFrom('none', 'restricted', 'allowlist', 'open');
+    const address = oneof(
+      ipV4(),
+      ipV6(),
+      constantFrom('10.1.2.3', '192.168.1.1', '100.100.100.200', '169.254.169.254', '1.1.1.1', '8.8.8.8', 'fd00::1'),
     );
-    const port = fc.oneof(fc.constantFrom(53, 80, 443, 853), fc.integer({ min: 1, max: 65_535 }));
-    fc.assert(
-      fc.property(modes, address, port, fc.constantFrom('tcp', 'udp'), (mode, host, number, proto) => {
+    const port = oneof(constantFrom(53, 80, 443, 853), integer({ min: 1, max: 65_535 }));
+    assert(
+      property(modes, address, port, constantFrom('tcp', 'udp'), (mode, host, number, proto) => {
         const to = { address: parseAddress(host)!, proto, port: number };
         const old = mode === 'allowlist' ? ['network.allowed_domains = ["a.example"]'] : [];
         const rules = rulesOf(`network.mode = "${mode}"`, ...old);

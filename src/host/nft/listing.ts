@@ -156,7 +156,11 @@ function readKey(entry: unknown): ReadElement | undefined {
   const key = keyOf(wrapping ? wrapping.val : entry);
   const uid = typeof wrapping?.comment === 'string' ? wrapping.comment : undefined;
   if (key === undefined || !safe.test(key) || (uid !== undefined && !safe.test(uid))) return undefined;
-  return { key, element: { uid }, packets: wrapping?.counter?.packets ?? 0, expires: wrapping?.expires };
+  return { key, element: { uid }, packets: packetsOf(wrapping), expires: wrapping?.expires };
+}
+
+function packetsOf(wrapping: Wrapping | undefined): number {
+  return wrapping?.counter?.packets ?? 0;
 }
 
 function keyOf(value: unknown): string | undefined {
