@@ -24,7 +24,7 @@ const form =
  */
 export function parseAsked(text: string): Asked | string {
   const { bracketed, plain, bare, port = '443', proto = 'tcp' } = form.exec(text.trim())?.groups ?? {};
-  const host = bracketed ?? plain ?? bare;
+  const host = [bracketed, plain, bare].find((each) => each !== undefined);
   if (host === undefined) return 'It is neither HOST:PORT nor HOST; an IPv6 address stands in brackets.';
   const to = { proto: protocolOf(proto), port: Number(port) };
   if (to.port < 1 || to.port > 65_535) return 'A port is a number from 1 to 65535.';

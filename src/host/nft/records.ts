@@ -30,8 +30,8 @@ export interface TimedMember extends Member {
   readonly set: TimedSet;
 }
 
-/** How many are forgotten in one transaction: a few milliseconds. */
-const portion = 500;
+/** How many are forgotten in one transaction: other changes of rules wait some tens of milliseconds for it at most. */
+const portion = 4_000;
 
 /** What the kernel counts and holds. Nothing is remembered here; methods throw the Problems of `nft.ts`. */
 export class Records {
