@@ -62,6 +62,8 @@ function ifPresent(side: Side | undefined, rule: (side: Side) => string): string
 }
 
 const onHost = 'fib daddr type { local, broadcast, anycast, multicast }';
+/** From a global address the kernel does not tell that one of these is the host's own; nothing beyond the link has one. */
+const linkLocal = 'fe80::/10';
 /** Only what ends on this link: an advertisement addressed to elsewhere would be a way out. */
 const onLink = 'fib daddr . iif type { local, multicast }';
 
@@ -130,6 +132,7 @@ ${both(denyChain)}
 	chain none { goto refuse; }
 	chain open {
 		${onHost} goto host
+		ct original ip6 daddr ${linkLocal} goto refuse
 		${noSiblings}
 		goto stamp
 	}
