@@ -19,8 +19,9 @@ import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
-import { watchLinks } from './host/link/watch.ts';
+import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { openFirewall } from './host/nft/firewall.ts';
+import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
@@ -203,12 +204,27 @@ async function run(
   sources.watch();
   const watches = [
     names.run(),
+    holdWhereSafe({ log, signal }),
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
+    watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     denials.run(signal),
   ];
   await controller.run();
   await Promise.all(watches);
+}
+
+/** One more layer, where this host's nft can bear it; the others hold without it. */
+async function holdWhereSafe({ log, signal }: Pick<EngineInit, 'log' | 'signal'>): Promise<void> {
+  const obstacle = await holdObstacle({ signal });
+  if (obstacle !== undefined) {
+    log.info({ because: obstacle }, 'No table that outlasts a flush');
+    return;
+  }
+  const onFailure = (text: string) => {
+    if (!signal.aborted) log.warn({ said: text }, 'The table that outlasts a flush is not there');
+  };
+  await holdBridge({ clock, signal, onFailure });
 }
 
 function metricsAddress({ settings, mode }: EngineInit): { metrics?: string } {

@@ -82,7 +82,10 @@ export class NetworkAnswers {
     const { manifest, policy, ...subject } = this.#find(name);
     const { records } = this.#init.controller.firewall;
     const held = policy && { elements: await records.elements(policy.uid), timed: await records.timed(policy.uid) };
-    return { ...reportPolicy({ name: subject.name, manifest, policy, held }), ...quarantineOf(subject) };
+    return {
+      ...reportPolicy({ name: subject.name, manifest, policy, bridge: this.#init.controller.policies.bridge, held }),
+      ...quarantineOf(subject),
+    };
   }
 
   /** @throws {Problem} `control.unknown-name`, `network.destination`, and those of `nft.ts` */

@@ -5,6 +5,8 @@ import { elementSets, modeChain } from './elements.ts';
 import { marks, renderMark } from './marks.ts';
 import type { Bridge } from './policy.ts';
 import { knownResolvers, resolverPort } from './resolvers.ts';
+import { ownBridge, sharedBridge } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
 import { recordSets, timedSets } from './timed-elements.ts';
 
@@ -28,6 +30,7 @@ interface Side {
 export function renderSkeleton(bridge: Bridge): string {
   const side4 = sideOf(bridge.ipv4);
   const side6 = bridge.ipv6 === undefined ? undefined : sideOf(bridge.ipv6);
+  const sharing = bridge.shared ? sharedBridge(bridge.name) : ownBridge(bridge.name);
   return `table inet coi {
 	set generation { type mark; }
 ${renderSets('inet')}
@@ -35,11 +38,11 @@ ${Object.entries({ ...timedSets, ...recordSets })
   .map(([name, type]) => `	set ${name} { ${type.replaceAll('; ', ';')}; }`)
   .join('\n')}
 ${policyChains(side4, side6)}
-${hookChains(bridge.name, side4, side6)}
+${hookChains(bridge.name, { side4, side6, sharing })}
 }
 table bridge coi {
 ${renderSets('bridge')}
-${identityChains}
+${identityChains(sharing)}
 }
 `;
 }
@@ -166,7 +169,7 @@ function restrictedRules({ localNetwork }: Variant): string {
 		goto stamp`;
 }
 
-/** What a person named by address comes first. Which addresses a name may stand for is the resolver's to say. */
+/** What a person named by address comes first, then what must not be reached by name. */
 function allowlistRules({ localNetwork }: Variant): string {
   const named = (ip: 'ip' | 'ip6') => `ct original ${ip} saddr . ct original ${ip} daddr`;
   const web = (set: string) =>
@@ -185,6 +188,7 @@ function allowlistRules({ localNetwork }: Variant): string {
   return `${web('net')}
 		${withPort('netport')}
 		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
+		${otherResolvers}
 		${web('web')}
 		${withPort('port')}
 		goto refuse`;
@@ -198,15 +202,21 @@ const otherResolvers = both(
     `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
 );
 
-function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side | undefined): string {
+interface Hooks {
+  readonly side4: Side;
+  readonly side6: Side | undefined;
+  readonly sharing: Sharing;
+}
+
+function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sharing }: Hooks): string {
   const fromBridge = `iifname "${bridgeName}"`;
   const toResolver = (ip: 'ip' | 'ip6', family: Family, to: string) =>
     `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 dnat ${ip} to ${to}:${resolverPort}`;
-  const notPassed = `meta mark & ${renderMark(marks.passed)} == 0`;
+  const { unknownSender, backToBridge, notPassed, toSandboxes, onlyTo, onlyFrom } = sharing;
   return `	chain judge {
 		type filter hook prerouting priority mangle; policy accept;
 		iifname != "${bridgeName}" accept
-		meta mark & ${renderMark(marks.identity)} == 0 counter drop comment "the bridge table did not vouch for it"
+		${unknownSender}
 		ip saddr . ct mark @live4 ${setPassed}
 		ip6 saddr . ct mark @live6 ${setPassed}
 		ip daddr { ${gateway}, 255.255.255.255 } udp sport 68 udp dport 67 goto pass
@@ -223,11 +233,11 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	chain forward {
 		type filter hook forward priority filter - 10; policy accept;
 		${fromBridge} goto leave
-		oifname "${bridgeName}" goto enter
+		${toSandboxes}
 	}
 	chain leave {
-		${notPassed} counter drop
-		oifname "${bridgeName}" counter drop
+		${notPassed}
+		${backToBridge}
 	}
 	chain enter {
 		ip daddr . ct mark @live4 accept
@@ -238,13 +248,13 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	}
 	chain input {
 		type filter hook input priority filter - 10; policy accept;
-		${fromBridge} ${notPassed} counter drop
+		${notPassed}
 		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 counter drop`)}
 	}
 	chain output {
 		type filter hook output priority filter - 10; policy accept;
-		oifname "${bridgeName}" icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
-		oifname "${bridgeName}" icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop
+		oifname "${bridgeName}" ${onlyTo('ip', 4)} icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
+		oifname "${bridgeName}" ${onlyTo('ip6', 6)} icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop
 	}
 	chain names {
 		type nat hook prerouting priority dstnat; policy accept;
@@ -253,8 +263,8 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	}
 	chain nat {
 		type nat hook postrouting priority srcnat; policy accept;
-		${fromBridge} oifname != "${bridgeName}" ip saddr ${prefix} masquerade
-		${fromBridge} oifname != "${bridgeName}" meta nfproto ipv6 masquerade
+		${fromBridge} oifname != "${bridgeName}" ${onlyFrom('ip', 4, prefix)} masquerade
+		${fromBridge} oifname != "${bridgeName}" meta nfproto ipv6 ${onlyFrom('ip6', 6)} masquerade
 	}`;
 }
 
@@ -266,9 +276,9 @@ const setKnown = `meta mark set ${renderMark(marks.identity)} accept`;
  * `who6` has its port and MAC in `mac`, too. A neighbour advertisement is also held to its target, or one sandbox could
  * draw the host's packets for another to itself.
  */
-const identityChains = `	chain guard {
+const identityChains = ({ otherPorts, bridgeChains }: Sharing) => `${bridgeChains}	chain guard {
 		type filter hook prerouting priority -300; policy accept;
-		iifname != "coi*" accept
+		${otherPorts}
 		ether type ip iifname . ether saddr . ip saddr @who4 ${setKnown}
 		ether type ip6 meta l4proto != ipv6-icmp iifname . ether saddr . ip6 saddr @who6 ${setKnown}
 		iifname . ether saddr != @mac counter drop
