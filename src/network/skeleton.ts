@@ -229,6 +229,7 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side): string {
 	chain input {
 		type filter hook input priority filter - 10; policy accept;
 		${fromBridge} ${notPassed} counter drop
+		iifname "coi*" ${notPassed} counter drop comment "past the bridge: see arrive"
 		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 counter drop`)}
 	}
 	chain output {
@@ -251,6 +252,9 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side): string {
  * Which port may say it is whom. Frames that pass are marked; `judge` wants the mark, so ports with other names on the
  * bridge reach nothing. A neighbour advertisement is also held to its target, or one sandbox could draw the host's
  * packets for another to itself.
+ *
+ * Frames to a bridge's group addresses (IEEE 802.1D: 01:80:c2:00:00:0x) never meet `guard`: the bridge hands them to the
+ * port itself, so that no rule about the bridge sees them, and learns where their sender is. `arrive` meets them.
  */
 const identityChains = `	chain guard {
 		type filter hook prerouting priority -300; policy accept;
@@ -276,6 +280,10 @@ const identityChains = `	chain guard {
 		iifname . ether saddr . ip6 saddr @who6 goto known
 		ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } goto known
 		counter drop
+	}
+	chain arrive {
+		type filter hook input priority -300; policy accept;
+		iifname "coi*" meta mark & ${renderMark(marks.identity)} == 0 counter drop
 	}
 	chain between {
 		type filter hook forward priority -300; policy accept;
