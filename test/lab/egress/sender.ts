@@ -53,10 +53,45 @@ sub out { my ($packet, %o) = @_;
   put(frame($o{to} // $gw, $o{as} // (ord($packet) >> 4 == 4 ? 0x0800 : 0x86dd), $packet, $o{mac})) or die "cannot send: $!\n" }
 # ARP with the mark behind it: op, sender's MAC and IP, target's MAC and IP.
 sub arp { my ($op, $sha, $spa, $tha, $tpa) = @_; pack('n n C C n', 1, 0x0800, 6, 4, $op) . $sha . $spa . $tha . $tpa . mark() }
+# Fragments of a packet, each with its own share of the payload: 24 bytes or what is told.
+sub pieces { my ($packet, $size) = @_; $size //= 24; my @pieces;
+  if (ord($packet) >> 4 == 4) { my $data = substr $packet, 20;
+    for (my $at = 0; $at < length $data; $at += $size) { my $more = $at + $size < length $data ? 0x2000 : 0;
+      push @pieces, ip(substr($packet, 12, 4), substr($packet, 16, 4), ord(substr $packet, 9, 1), substr($data, $at, $size), id => 77 + $technique, fragment => $more | $at / 8) }
+    return @pieces }
+  my $data = substr $packet, 40;
+  for (my $at = 0; $at < length $data; $at += $size) { my $more = $at + $size < length $data ? 1 : 0;
+    push @pieces, ip(substr($packet, 8, 16), substr($packet, 24, 16), 44, pack('C C n N', ord(substr $packet, 6, 1), 0, $at | $more, 77 + $technique) . substr($data, $at, $size), hops => ord substr $packet, 7, 1) }
+  @pieces }
+# An IPv6 packet with extension headers put in before its payload: [TYPE, BYTES BEHIND THE LENGTH] each.
+sub extended { my ($packet, @headers) = @_; my $next = ord substr $packet, 6, 1; my $data = substr $packet, 40;
+  for (reverse @headers) { my ($type, $body) = @$_; $data = pack('C C', $next, (length($body) + 2) / 8 - 1) . $body . $data; $next = $type }
+  ip(substr($packet, 8, 16), substr($packet, 24, 16), $next, $data, hops => ord substr $packet, 7, 1) }
+our $pad = pack('C C a4', 1, 4, '');
+sub crc32c { my $crc = 0xffffffff; for (unpack 'C*', $_[0]) { $crc ^= $_; $crc = $crc & 1 ? ($crc >> 1) ^ 0x82f63b78 : $crc >> 1 for 1 .. 8 } $crc ^ 0xffffffff }
+sub sctp { my ($dst, $port) = @_; my $init = pack('n n N N', sport(), $port, 0, 0) . pack('C C n N N n n N', 1, 0, 20, 7, 65536, 1, 1, 7);
+  my $note = mark() . "\0" x 8; $note = substr $note, 0, 8; $init .= pack('n n', 0x8008, 12) . $note; substr($init, 14, 2) = pack 'n', 32;
+  substr($init, 8, 4) = pack 'V', crc32c($init); ip(own($dst), $dst, 132, $init) }
+sub segment { my ($dst, $port, $flags) = @_; my $src = own($dst);
+  ip($src, $dst, 6, sealed($src, $dst, 6, pack('n n N N C C n n n', sport(), $port, 5, 5, 0x50, $flags, 64000, 0, 0) . mark(), 16)) }
+# BOOTP (RFC 2131): the mark stands where a hardware address of 16 bytes would.
+sub bootp { my (%o) = @_; my $name = mark();
+  pack('C4 N n n a4 a4 a4 a4 a6 a10 a192 N', 1, 1, 6, 0, 77, 0, $o{flags} // 0, $o{ciaddr} // '', '', '', $o{giaddr} // '', $o{mac} // $mac, mark(), '', 0x63825363)
+  . pack('C3', 53, 1, $o{type}) . pack('C C/a', 12, $name) . pack('C C/a', 61, "\0" . $name) . ($o{more} // '') . "\xff" }
+sub ask { my ($name) = @_; pack('n6', 7, 0x0100, 1, 0, 0, 0) . join('', map { pack 'C/a', $_ } split /\./, $name) . pack('C n n', 0, 16, 1) }
+# A connection by the kernel, from a port that tells the technique; sends something once it is open.
+sub talk { my ($dst, $port, $data) = @_; my $four = is4($dst);
+  my $name = sub { my ($address, $port) = @_; $four ? pack('S n a4 x8', 2, $port, $address) : pack('S n N a16 N', 10, $port, 0, $address, 0) };
+  socket(my $s, $four ? 2 : 10, 1, 6) or die "socket: $!\n"; setsockopt($s, 1, 2, pack 'i', 1); setsockopt($s, 1, 13, pack 'i i', 1, 0);
+  bind($s, $name->(own($dst), sport())) or die "bind: $!\n"; fcntl($s, 4, 04000); connect($s, $name->($dst, $port));
+  my $w = ''; vec($w, fileno $s, 1) = 1; select(undef, my $ready = $w, undef, 2); getpeername($s) or return; send($s, $data, 0);
+  select(my $answer = $w, undef, undef, 0.3) }
+sub hello { my $name = shift; my $sni = pack('n/a', pack('C n/a', 0, $name)); my $ext = pack('n n/a', 0, $sni);
+  my $body = pack('n a32 C n/a C C', 0x0303, 'r' x 32, 0, pack('n', 0x1301), 1, 0) . pack('n/a', $ext); my $hs = pack('C C n', 1, 0, length $body) . $body; pack('C n n/a', 22, 0x0301, $hs) }
 sub sh { my $command = join ' ', @_; system('sh', '-c', "exec 2>&1; $command") == 0 or die "failed: $command\n" }
-# Runs something with the kernel's own stack in a new network namespace, after a link was moved there under the name mv0.
+# Runs a shell script as a container of its own would: in new namespaces, after a link was moved there.
 sub nested { my ($link, $script) = @_;
-  sh("mkfifo /tmp/go.$technique"); my $pid = open(my $in, '-|', 'unshare', '-n', 'sh', '-c', 'echo $$; read x < /tmp/go.'.$technique.'; '.$script) or die "no namespace: $!\n";
+  sh("mkfifo /tmp/go.$technique"); my $pid = open(my $in, '-|', 'unshare', '-n', '-m', '-u', '-i', 'sh', '-c', 'echo $$; read x < /tmp/go.'.$technique.'; '.$script) or die "no namespace: $!\n";
   my $inner = <$in>; chomp $inner; sh("ip link set $link netns $inner"); open(my $g, '>', "/tmp/go.$technique"); print $g "go\n"; close $g; unlink "/tmp/go.$technique";
   local $/; my $said = <$in>; close $in; $? == 0 or die "in the namespace: $said\n" }
 $SIG{ALRM} = sub { die "took too long\n" };
@@ -65,6 +100,8 @@ our @allowed = ${list([allowed.ipv4, allowed.ipv6])};
 our @unlisted = ${list(['203.0.113.11', '2001:db8:113::11', '198.51.100.10'])};
 our @private = ${list(['10.7.0.10', '192.168.77.10', '172.20.7.10', 'fd77::10'])};
 our @otherHost = ${list(['192.168.55.10', 'fd55::10'])};
+our @metadata = ${list(['169.254.169.254', '169.254.170.2', '100.100.100.200', 'fd00:ec2::254'])};
+our ($gw4, $gw6) = (at('10.90.0.1'), at('fd42:90::1'));
 our @anywhere = (@allowed, @unlisted, @private, @otherHost);
 our $all = hw('ff:ff:ff:ff:ff:ff');
 `;

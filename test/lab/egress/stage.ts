@@ -67,6 +67,7 @@ export class Stage implements AsyncDisposable {
   static async #fill(place: Place, techniques: readonly Technique[]): Promise<Stage> {
     const outside = await Promise.all(neighbours.map((name) => place.lab.neighbour(name)));
     await prepareHost(place.lab, outside[1]!);
+    for (const port of [80, 443]) await outside[0]!.serve({ proto: 'tcp', port });
     const sibling = await place.guest('sibling', 'image = "perl"', 'network.mode = "open"');
     const guests = new Map<Mode, Guest>();
     const opened = modeNames.map(async (mode, index) => [mode, await openGuest(place, mode, index)] as const);
@@ -210,6 +211,10 @@ async function prepareHost(lab: Lab, inner: Neighbour): Promise<void> {
     const via = address.includes(':') ? inner.ipv6 : inner.ipv4;
     await lab.inside.output(['ip', 'route', 'add', address, 'via', via, 'dev', 'lab-private']);
   }
+  // Whose packets come from anywhere, and who passes on what a packet asks for.
+  const links = ['ipv6.conf.all', 'ipv6.conf.coibr0'];
+  await lab.inside.output(['sysctl', '-qw', ...links.flatMap((scope) => [`net.${scope}.seg6_enabled=1`, `net.${scope}.rpl_seg_enabled=1`])]);
+  await lab.inside.output(['sysctl', '-qw', 'net.ipv4.conf.coibr0.route_localnet=1']);
   const settings = ['ipv4.conf.all', 'ipv4.conf.default', 'ipv4.conf.coibr0', 'ipv6.conf.all', 'ipv6.conf.coibr0'];
   await lab.inside.output(['sysctl', '-qw', ...settings.map((scope) => `net.${scope}.accept_source_route=1`)]);
 }

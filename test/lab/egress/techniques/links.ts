@@ -1,4 +1,4 @@
-import { everyMode, publicly, type Technique } from '../technique.ts';
+import type { Technique } from '../technique.ts';
 
 /** Frames of other kinds, and links of one's own. */
 export const links: readonly Technique[] = [
@@ -46,14 +46,3 @@ export const links: readonly Technique[] = [
     bare: ['host'],
   },
 ];
-
-export const tunnels: readonly Technique[] = [
-  {
-    name: 'ICMP echo to hosts of the internet',
-    how: 'out(echo($_)) for @allowed, @unlisted',
-    arrives: { internet: publicly },
-    bare: ['internet'],
-  },
-];
-
-void everyMode;
