@@ -134,6 +134,7 @@ export class Controller {
       fights: this.fights,
       journal,
       isObserved: () => this.sources.isObserved(),
+      hasFailed: (name) => this.queue.failures(sandboxKey(name)) > 0,
     });
     this.#handlers = {
       sandbox: (name, signal) => reconciler.reconcile(name, signal),

@@ -35,7 +35,7 @@ ${Object.entries({ ...timedSets, ...recordSets })
   .map(([name, type]) => `	set ${name} { ${type.replaceAll('; ', ';')}; }`)
   .join('\n')}
 ${policyChains(side4, side6)}
-${hookChains(bridge.name, side4)}
+${hookChains(bridge.name, side4, side6)}
 }
 table bridge coi {
 ${renderSets('bridge')}
@@ -163,7 +163,7 @@ function restrictedRules({ localNetwork }: Variant): string {
 		goto stamp`;
 }
 
-/** What a person named by address comes first, then what must not be reached by name. */
+/** What a person named by address comes first. Which addresses a name may stand for is the resolver's to say. */
 function allowlistRules({ localNetwork }: Variant): string {
   const named = (ip: 'ip' | 'ip6') => `ct original ${ip} saddr . ct original ${ip} daddr`;
   const web = (set: string) =>
@@ -182,7 +182,6 @@ function allowlistRules({ localNetwork }: Variant): string {
   return `${web('net')}
 		${withPort('netport')}
 		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
-		${otherResolvers}
 		${web('web')}
 		${withPort('port')}
 		goto refuse`;
@@ -193,8 +192,10 @@ const otherResolvers = both(
     `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
 );
 
-function hookChains(bridgeName: string, { gateway, prefix }: Side): string {
+function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side | undefined): string {
   const fromBridge = `iifname "${bridgeName}"`;
+  const toResolver = (ip: 'ip' | 'ip6', family: Family, to: string) =>
+    `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 dnat ${ip} to ${to}:${resolverPort}`;
   const notPassed = `meta mark & ${renderMark(marks.passed)} == 0`;
   return `	chain judge {
 		type filter hook prerouting priority mangle; policy accept;
@@ -239,7 +240,8 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side): string {
 	}
 	chain names {
 		type nat hook prerouting priority dstnat; policy accept;
-		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 redirect to :${resolverPort}`)}
+		${toResolver('ip', 4, gateway)}
+		${ifPresent(side6, (side) => toResolver('ip6', 6, `[${side.gateway}]`))}
 	}
 	chain nat {
 		type nat hook postrouting priority srcnat; policy accept;

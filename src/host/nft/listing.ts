@@ -100,17 +100,16 @@ interface LogRule {
 
 /** A chain with one rule that is ours as it should be; anything else is told apart from that by its value. */
 function addLogRule(builder: Builder, owner: string, { expr }: Json): void {
-  const [first, second, ...rest] = (Array.isArray(expr) ? expr : []) as LogRule[];
-  const { rate, per, burst } = first?.limit ?? {};
-  const isOurs =
-    rate === logLimit.perSecond &&
-    per === 'second' &&
-    burst === logLimit.burst &&
-    second?.log?.prefix === logPrefix(owner) &&
-    rest.length === 0;
   const logs = builder.elements.get('inet log')!;
   const isFirst = logs.get(owner)?.value === 'is empty';
-  logs.set(owner, { uid: owner, value: isOurs && isFirst ? logged : 'was changed' });
+  const isOurs = isFirst && Array.isArray(expr) && expr.length === 2 && logsFor(owner, expr as LogRule[]);
+  logs.set(owner, { uid: owner, value: isOurs ? logged : 'was changed' });
+}
+
+function logsFor(owner: string, [first, second]: readonly LogRule[]): boolean {
+  const { rate, per, burst } = first?.limit ?? {};
+  const isLimited = rate === logLimit.perSecond && per === 'second' && burst === logLimit.burst;
+  return isLimited && second?.log?.prefix === logPrefix(owner);
 }
 
 function addElements(builder: Builder, set: Json, list: readonly unknown[]): void {

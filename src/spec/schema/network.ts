@@ -4,9 +4,13 @@ import { builtIn } from '../defaults.ts';
 import { networkModes } from '../../network/rules.ts';
 import { field, later } from './field.ts';
 
-const allowEntry = z.string().refine((text) => typeof parseAllowEntry(text) !== 'string', {
-  error: ({ input }) => String(parseAllowEntry(String(input))),
-});
+const allowEntry = z
+  .string()
+  .superRefine((text, context) => {
+    const entry = parseAllowEntry(text);
+    if (typeof entry === 'string') context.addIssue({ code: 'custom', message: entry });
+  })
+  .meta({ allowed: 'a name, an address or a prefix such as "example.com", "*.example.com:22" or "203.0.113.0/24"' });
 
 /** What a sandbox may reach. */
 export const networkSection = z.strictObject({
