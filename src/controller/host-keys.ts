@@ -68,9 +68,9 @@ export class HostKeys {
     if (instances.listedAt === undefined) return;
     const wasReady = network.isReady();
     listeners.onNetwork(await network.reconcile(signal));
+    if (wasReady) return;
     for (const { name, plan, world } of sandboxes.all()) {
-      // Rules may have been in doubt for a moment in between, which is when the plan of one that waits was made.
-      const isWaiting = plan.block?.reason === 'WaitingNetwork' || (!wasReady && world.instance?.rules !== 'current');
+      const isWaiting = plan.block?.reason === 'WaitingNetwork' || world.instance?.rules !== 'current';
       if (isWaiting) queue.add(sandboxKey(name), { priority: 'security' });
     }
   }

@@ -182,7 +182,7 @@ export class Stage implements AsyncDisposable {
 const callPerl = `
 my ($payload, @to) = @ARGV;
 for my $to (@to) {
-  my ($family, $name) = $to =~ /:/ ? (AF_INET6, sockaddr_in6(7777, inet_pton(AF_INET6, $to))) : (AF_INET, sockaddr_in(7777, inet_aton($to)));
+  my ($family, $name) = $to =~ /:/ ? (AF_INET6, pack_sockaddr_in6(7777, inet_pton(AF_INET6, $to))) : (AF_INET, pack_sockaddr_in(7777, inet_aton($to)));
   socket(my $socket, $family, SOCK_DGRAM, 0) or die $!;
   for (1 .. 3) { send($socket, $payload, 0, $name); select(undef, undef, undef, 0.02) }
 }`;
