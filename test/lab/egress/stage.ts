@@ -214,7 +214,7 @@ async function prepareHost(lab: Lab, inner: Neighbour): Promise<void> {
   // Whose packets come from anywhere, and who passes on what a packet asks for.
   const links = ['ipv6.conf.all', 'ipv6.conf.coibr0'];
   await lab.inside.output(['sysctl', '-qw', ...links.flatMap((scope) => [`net.${scope}.seg6_enabled=1`, `net.${scope}.rpl_seg_enabled=1`])]);
-  await lab.inside.output(['sysctl', '-qw', 'net.ipv4.conf.coibr0.route_localnet=1']);
+  await lab.inside.output(['sysctl', '-qw', 'net.ipv4.conf.coibr0.route_localnet=1', 'net.ipv6.conf.coibr0.suppress_frag_ndisc=0']);
   const settings = ['ipv4.conf.all', 'ipv4.conf.default', 'ipv4.conf.coibr0', 'ipv6.conf.all', 'ipv6.conf.coibr0'];
   await lab.inside.output(['sysctl', '-qw', ...settings.map((scope) => `net.${scope}.accept_source_route=1`)]);
 }

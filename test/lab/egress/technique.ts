@@ -34,6 +34,8 @@ export interface Technique {
   readonly bare: readonly Spot[];
   /** It is not about what it sends itself, but about where the host's packets for the sibling go afterwards. */
   readonly draws?: true;
+  /** Where several modes let it through, it need not come through in all of them at once. */
+  readonly contended?: true;
 }
 
 export const lan: readonly Mode[] = ['allowlist+lan', 'restricted+lan', 'open'];

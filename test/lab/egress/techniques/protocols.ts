@@ -1,11 +1,14 @@
-import { lan, publicly, type Spot, type Technique } from '../technique.ts';
+import { everyMode, lan, publicly, type Spot, type Technique } from '../technique.ts';
 
 const outside: readonly Spot[] = ['internet', 'private', 'otherHost'];
 const byAddress = { internet: publicly, private: lan, otherHost: lan };
 
-/** Something other than TCP and UDP to everybody: what passes depends on the address alone, and lists open ports only. */
+/**
+ * Something other than TCP and UDP to everybody: what passes depends on the address alone, and lists open ports only.
+ * Behind one address, only one sandbox at a time can speak a protocol without ports to the same host.
+ */
 function protocol(name: string, how: string, bare: readonly Spot[] = [...outside, 'host', 'sibling']): Technique {
-  return { name, how, arrives: byAddress, bare };
+  return { name, how, arrives: byAddress, bare, contended: true };
 }
 
 const everybody = '@anywhere, @host, @sibling';
@@ -32,7 +35,8 @@ export const protocols: readonly Technique[] = [
     name: 'ICMP errors that quote an allowed flow, to somebody else',
     how: `for my $to (@allowed) { out(udp($to, 443, data => '')); my $answer = ip($to, own($to), 17, pack('n4', 443, sport(), 8 + 20, 0) . mark());
         out(icmp($_, is4($_) ? 3 : 1, is4($_) ? 3 : 4, pack('N', 0) . $answer)) for grep { is4($_) == is4($to) } @private, @otherHost, @host, @sibling }`,
-    arrives: { private: ['open'], otherHost: ['open'] },
+    // The flow itself.
+    arrives: { internet: everyMode },
     bare: ['private', 'otherHost', 'host', 'sibling'],
   },
   {
@@ -47,7 +51,7 @@ export const protocols: readonly Technique[] = [
 export const shapes: readonly Technique[] = [
   {
     name: 'IPv4 in fragments',
-    how: `for my $to (grep { is4($_) } ${everybody}) { out($_) for pieces(udp($to, 8080, data => mark() x 9), 8) }`,
+    how: `for my $to (grep { is4($_) } ${everybody}) { out($_) for pieces(udp($to, 8080, data => mark() x 9), 16) }`,
     arrives: byAddress,
     bare: [...outside, 'host', 'sibling'],
   },
@@ -58,13 +62,13 @@ export const shapes: readonly Technique[] = [
   },
   {
     name: 'IPv4 fragments that overlap: the port is rewritten',
-    how: `for my $to (grep { is4($_) } @allowed, @private) { my @first = pieces(udp($to, 443, data => mark() x 9), 32); my @other = pieces(udp($to, 22, data => mark() x 9), 16);
-        out($first[0]); out($other[0]); out($_) for @first[1 .. 2] }`,
+    how: `for my $to (grep { is4($_) } @allowed, @private) {
+        my @other = pieces(udp($to, 22, data => mark() x 9), 24); out((pieces(udp($to, 443, data => mark() x 9), 32))[0]); out($_) for @other }`,
     bare: ['internet', 'private'],
   },
   {
     name: 'IPv6 in fragments',
-    how: `for my $to (grep { !is4($_) } ${everybody}) { out($_) for pieces(udp($to, 8080, data => mark() x 9), 8) }`,
+    how: `for my $to (grep { !is4($_) } ${everybody}) { out($_) for pieces(udp($to, 8080, data => mark() x 9), 16) }`,
     arrives: byAddress,
     bare: [...outside, 'host', 'sibling'],
   },
@@ -83,7 +87,7 @@ export const shapes: readonly Technique[] = [
   {
     name: 'a port of the web behind IPv6 options, to an allowed host',
     how: `out(extended(syn($allowed[1], 443), [0, $pad], [60, $pad]))`,
-    arrives: { internet: ['allowlist', 'allowlist+lan', ...publicly] },
+    arrives: { internet: everyMode },
     bare: ['internet'],
   },
   {
