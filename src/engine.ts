@@ -14,6 +14,7 @@ import { requireStoragePool } from './controller/require-storage-pool.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
+import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
 import { watchLinks } from './host/link/watch.ts';
 import { openFirewall } from './host/nft/firewall.ts';
@@ -60,7 +61,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const incus = stack.use(openClient(init, metrics));
   const overrides = new OverrideStore({ stateDir: settings.controller.stateDir, clock });
   const { problems } = await overrides.load();
-  const controller = await openController(init, { stack, audit, metrics, incus, overrides });
+  const { controller, names } = await openController(init, { stack, audit, metrics, incus, overrides });
   const sources = new SourceSet({ settings, controller, stack: stack.use(new AsyncDisposableStack()) });
   await sources.open();
   controller.onDeleted((name, source) => {
@@ -71,7 +72,12 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
-    host: () => ({ controller: init.mode, version, ...metricsAddress(init), problems: problems.map(reportProblem) }),
+    host: () => ({
+      controller: init.mode,
+      version,
+      ...metricsAddress(init),
+      problems: [...problems, ...names.problems()].map(reportProblem),
+    }),
     // A command that only looks listens to no events: it has just asked.
     isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
@@ -86,7 +92,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     metrics,
     incus,
     audit,
-    run: () => run(init, { controller, overrides, sources }),
+    run: () => run(init, { controller, names, overrides, sources }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -107,15 +113,28 @@ interface Parts {
 async function openController(
   init: EngineInit,
   { stack, audit, metrics, incus, overrides }: Parts,
-): Promise<Controller> {
+): Promise<{ controller: Controller; names: NameService }> {
   const { settings, log, signal } = init;
   const { project, storagePool } = settings.incus;
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.
-  const later: { controller?: Controller } = {};
-  const onDrift = () => later.controller?.host.hintNetwork();
-  const firewall = stack.use(await openFirewall({ clock, signal, onDrift }));
+  const later: { controller?: Controller; names?: NameService } = {};
+  const onDrift = () => {
+    later.names?.doubt();
+    later.controller?.host.hintNetwork();
+  };
+  const firewall = stack.use(await openFirewall({ clock, signal, onDrift, timed: () => later.names?.timed() ?? [] }));
+  const names = new NameService({
+    clock,
+    signal,
+    bridge,
+    firewall,
+    stateDir: settings.controller.stateDir,
+    onQuery: (result) => metrics.network.asked(result),
+    onProblem: (problem) => log.warn({ problem }, 'Looking names up'),
+  });
+  later.names = names;
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
   later.controller = new Controller(
@@ -134,19 +153,20 @@ async function openController(
       listeners: recorder,
       lifetime: signal,
     },
-    firewall,
+    { firewall, names },
   );
-  return later.controller;
+  return { controller: later.controller, names };
 }
 
 interface Running {
   readonly controller: Controller;
+  readonly names: NameService;
   readonly overrides: OverrideStore;
   readonly sources: SourceSet;
 }
 
 /** Watch everything that can change, and look after it, until the signal aborts. */
-async function run({ log, signal }: EngineInit, { controller, overrides, sources }: Running): Promise<void> {
+async function run({ log, signal }: EngineInit, { controller, names, overrides, sources }: Running): Promise<void> {
   const reload = async () => {
     for (const name of (await overrides.load()).changed) controller.hintSandbox(name);
   };
@@ -155,6 +175,7 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   });
   sources.watch();
   const watches = [
+    names.run(),
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
   ];

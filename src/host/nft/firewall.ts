@@ -5,7 +5,8 @@ import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { NetworkScope } from '../link/in-network.ts';
-import type { TimedElement } from '../../network/timed-elements.ts';
+import { timedSets } from '../../network/timed-elements.ts';
+import type { TimedElement, TimedSet } from '../../network/timed-elements.ts';
 import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemoval, renderRepair } from './batch.ts';
 import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
@@ -172,6 +173,13 @@ export class Firewall implements AsyncDisposable {
   /** Takes such addresses out again. */
   disallow(elements: readonly TimedElement[]): Promise<void> {
     return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
+  }
+
+  /** What the timed sets hold, and whose it is. */
+  async held(): Promise<(Pick<TimedElement, 'set' | 'key'> & { readonly uid: string | undefined })[]> {
+    const names = Object.keys(timedSets) as TimedSet[];
+    const lists = await Promise.all(names.map((set) => listCounts(set, this.#call())));
+    return lists.flatMap((list, index) => [...list].map(([key, { uid }]) => ({ set: names[index]!, key, uid })));
   }
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
