@@ -205,7 +205,7 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 		ip6 saddr . ct mark @live6 goto pass
 		ip hdrlength > 5 counter drop comment "a source route would lead on from here"
 		exthdr rt exists counter drop comment "so would a routing header"
-		ip daddr { ${gateway}, 255.255.255.255 } udp sport 68 udp dport 67 ${ownLease} goto pass
+		ip daddr { ${gateway}, 255.255.255.255 } udp dport 67 goto lease
 		${onLink} ip6 nexthdr icmpv6 ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
 		${onLink} ip6 hoplimit 1 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } goto pass
 		ct state { invalid, untracked } counter drop comment "belongs to no flow"
@@ -214,6 +214,10 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 		ct direction reply goto refuse
 		ip saddr vmap @mode4
 		ip6 saddr vmap @mode6
+		goto refuse
+	}
+	chain lease {
+		udp sport 68 ${ownLease} goto pass
 		goto refuse
 	}
 	chain forward {
@@ -252,7 +256,10 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	}`;
 }
 
-/** Only for oneself and without a relay: a DHCP server answers to whom a request names. */
+/**
+ * Only for oneself and without a relay: a DHCP server answers to whom a request names. Asked of every request, also of
+ * those that look like answers to the server's own packets.
+ */
 const ownLease = '@th,256,32 0 ether saddr . @th,160,32 . @th,288,48 @lease4';
 
 /** Neighbour discovery of that length in bytes, without extension headers: fragments hide what it says (RFC 6980). */

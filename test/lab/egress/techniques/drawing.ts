@@ -1,4 +1,4 @@
-import { modeNames, type Technique } from '../technique.ts';
+import { lan, modeNames, type Technique } from '../technique.ts';
 
 function drawing(name: string, how: string): Technique {
   return { name, how, bare: ['self'], draws: true };
@@ -49,6 +49,8 @@ export const reflections: readonly Technique[] = [
         out(icmp(at('ff02::2'), 133, 0, pack('N C C a6', 0, 1, 1, $at), from => $own6, hops => 255), to => hw('33:33:00:00:00:02'));
         put(frame($gw, 0x0806, pack('n n C C n', 1, 0x0800, 6, 4, 2) . $at . $own4 . $gw . $gw4)) };
       $claim->($hisMac); out(echo($_)), out(udp($_, 9)), out(syn($_, 9)) for $gw4, $gw6, @private; $claim->($mac)`,
+    // What it sends to have answered.
+    arrives: { private: lan },
     bare: ['sibling'],
   },
   {
