@@ -78,7 +78,7 @@ sub segment { my ($dst, $port, $flags) = @_; my $src = own($dst);
 sub bootp { my (%o) = @_; my $name = mark();
   pack('C4 N n n a4 a4 a4 a4 a6 a10 a192 N', 1, 1, 6, 0, 77, 0, $o{flags} // 0, $o{ciaddr} // '', '', '', $o{giaddr} // '', $o{mac} // $mac, mark(), '', 0x63825363)
   . pack('C3', 53, 1, $o{type}) . pack('C C/a', 12, $name) . pack('C C/a', 61, "\0" . $name) . ($o{more} // '') . "\xff" }
-sub ask { my ($name) = @_; pack('n6', 7, 0x0100, 1, 0, 0, 0) . join('', map { pack 'C/a', $_ } split /\./, $name) . pack('C n n', 0, 16, 1) }
+sub ask { my ($name, $type) = @_; pack('n6', 7, 0x0100, 1, 0, 0, 0) . join('', map { pack 'C/a', $_ } split /\./, $name) . pack('C n n', 0, $type // 1, 1) }
 # A connection by the kernel, from a port that tells the technique; sends something once it is open.
 sub talk { my ($dst, $port, $data) = @_; my $four = is4($dst);
   my $name = sub { my ($address, $port) = @_; $four ? pack('S n a4 x8', 2, $port, $address) : pack('S n N a16 N', 10, $port, 0, $address, 0) };
@@ -88,6 +88,10 @@ sub talk { my ($dst, $port, $data) = @_; my $four = is4($dst);
   select(my $answer = $w, undef, undef, 0.3) }
 sub hello { my $name = shift; my $sni = pack('n/a', pack('C n/a', 0, $name)); my $ext = pack('n n/a', 0, $sni);
   my $body = pack('n a32 C n/a C C', 0x0303, 'r' x 32, 0, pack('n', 0x1301), 1, 0) . pack('n/a', $ext); my $hs = pack('C C n', 1, 0, length $body) . $body; pack('C n n/a', 22, 0x0301, $hs) }
+# Has the gateway look a name up, and waits for what it says.
+sub resolve { my ($name) = @_; socket(my $s, 2, 2, 17) or die "socket: $!\n"; connect($s, pack('S n a4 x8', 2, 53, $gw4)) or die "connect: $!\n";
+  my $w = ''; vec($w, fileno $s, 1) = 1; 
+  for (1 .. 3) { send($s, ask($name), 0) or return; select(my $ready = $w, undef, undef, 2) or next; return recv($s, my $answer, 4096, 0) } }
 sub sh { my $command = join ' ', @_; system('sh', '-c', "exec 2>&1; $command") == 0 or die "failed: $command\n" }
 # Runs a shell script as a container of its own would: in new namespaces, after a link was moved there.
 sub nested { my ($link, $script) = @_;

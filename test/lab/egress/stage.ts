@@ -3,9 +3,11 @@ import { addPerlImage } from '../../network/perl-image.ts';
 import { hostAddresses } from '../../network/targets.ts';
 import type { Lab } from '../lab.ts';
 import type { Neighbour } from '../neighbour.ts';
+import { Upstream } from '../upstream.ts';
 import { until } from '../until.ts';
 import { senderProgram, type Surroundings } from './sender.ts';
 import { Tap, tapArgv, type Sighting } from './tap.ts';
+import { listedNames, turns, zone } from './techniques/names.ts';
 import { allowed, markOf, modeNames, modes, type Mode, type Spot, type Technique } from './technique.ts';
 
 const neighbours = ['internet', 'private', 'otherHost'] as const;
@@ -55,20 +57,28 @@ export class Stage implements AsyncDisposable {
   }
 
   static async open(techniques: readonly Technique[]): Promise<Stage> {
-    const place = await Place.open({ name: 'egress', prepare: (lab) => addPerlImage(lab, 'perl') });
+    const opened: { upstream?: Upstream } = {};
+    const prepare = async (lab: Lab) => {
+      await addPerlImage(lab, 'perl');
+      opened.upstream = await Upstream.open(lab);
+      await opened.upstream.behave({ zone, turns });
+    };
+    const place = await Place.open({ name: 'egress', prepare });
     try {
-      return await Stage.#fill(place, techniques);
+      return await Stage.#fill(place, techniques, opened.upstream!);
     } catch (error) {
       await place[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  static async #fill(place: Place, techniques: readonly Technique[]): Promise<Stage> {
+  static async #fill(place: Place, techniques: readonly Technique[], upstream: Upstream): Promise<Stage> {
     const outside = await Promise.all(neighbours.map((name) => place.lab.neighbour(name)));
     await prepareHost(place.lab, outside[1]!);
     for (const port of [80, 443]) await outside[0]!.serve({ proto: 'tcp', port });
     const sibling = await place.guest('sibling', 'image = "perl"', 'network.mode = "open"');
+    const own = { 'sibling.wild.test': [{ type: 'A', data: sibling.ipv4 }] as const };
+    await upstream.behave({ zone: { ...zone, ...own }, turns });
     const guests = new Map<Mode, Guest>();
     const opened = modeNames.map(async (mode, index) => [mode, await openGuest(place, mode, index)] as const);
     for (const [mode, guest] of await Promise.all(opened)) guests.set(mode, guest);
@@ -221,7 +231,7 @@ async function prepareHost(lab: Lab, inner: Neighbour): Promise<void> {
 
 async function openGuest(place: Place, mode: Mode, index: number): Promise<Guest> {
   const keys = modes[mode].map((line) => `network.${line}`);
-  const list = `network.allowed_domains = ["${allowed.ipv4}", "${allowed.ipv6}"]`;
+  const list = `network.allowed_domains = ${JSON.stringify([allowed.ipv4, allowed.ipv6, ...listedNames])}`;
   const guest = await place.guest(`g${index}`, 'image = "perl"', ...keys, ...(mode.startsWith('allowlist') ? [list] : []));
   await until('its addresses', async () => {
     const { stdout } = await place.inside(guest, 'ip', 'address', 'show', 'dev', 'eth0');

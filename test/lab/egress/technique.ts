@@ -36,6 +36,8 @@ export interface Technique {
   readonly draws?: true;
   /** Where several modes let it through, it need not come through in all of them at once. */
   readonly contended?: true;
+  /** What is not stopped but held to a number of packets. */
+  readonly atMost?: { readonly modes: readonly Mode[]; readonly spot: Spot; readonly packets: number };
 }
 
 export const lan: readonly Mode[] = ['allowlist+lan', 'restricted+lan', 'open'];

@@ -2,6 +2,7 @@ import type { Technique } from './technique.ts';
 import { addresses } from './techniques/addresses.ts';
 import { drawings, reflections } from './techniques/drawing.ts';
 import { links } from './techniques/links.ts';
+import { names } from './techniques/names.ts';
 import { nested } from './techniques/nested.ts';
 import { hosts, places } from './techniques/places.ts';
 import { protocols, shapes } from './techniques/protocols.ts';
@@ -15,6 +16,7 @@ export const techniques: readonly Technique[] = [
   ...shapes,
   ...places,
   ...hosts,
+  ...names,
   ...nested,
   ...reflections,
   ...addresses,
