@@ -15,7 +15,8 @@ import type { Bridge, Endpoint, NetworkPolicy } from './policy.ts';
  * chain that judges; `dns`: whose names our resolver looks up; `net`, `netport`: addresses that an allowlist names, with
  * the web's ports and with ports of their own; `box`: denials per sandbox (element counters); `log`: a chain of its own
  * for each sandbox, because a log prefix cannot be looked up; `log4`, `log6`: which one; `own`: addresses of sandboxes, on a
- * bridge that is shared with others; `mac`, `who`, `target`: identity.
+ * bridge that is shared with others; `mac`, `who`, `target`, `link`: identity; `lease`: sender . current address . hardware
+ * address that a DHCP request may name (RFC 2131, ciaddr, chaddr).
  */
 export const elementSets = {
   'inet log': { kind: 'chains', type: '' },
@@ -33,6 +34,7 @@ export const elementSets = {
   'inet net6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr; flags interval' },
   'inet netport4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr . inet_proto . inet_service; flags interval' },
   'inet netport6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr . inet_proto . inet_service; flags interval' },
+  'inet lease4': { kind: 'set', type: 'typeof ether saddr . @th,160,32 . @th,288,48' },
   'inet box4': { kind: 'set', type: 'type ipv4_addr; counter' },
   'inet box6': { kind: 'set', type: 'type ipv6_addr; counter' },
   'inet own4': { kind: 'set', type: 'type ipv4_addr' },
@@ -43,6 +45,7 @@ export const elementSets = {
   'bridge who4': { kind: 'set', type: 'type ifname . ether_addr . ipv4_addr' },
   'bridge who6': { kind: 'set', type: 'type ifname . ether_addr . ipv6_addr' },
   'bridge target6': { kind: 'set', type: 'typeof iifname . @th,64,128' },
+  'bridge link': { kind: 'set', type: 'typeof iifname . @th,208,48' },
 } as const satisfies Record<string, { kind: 'set' | 'map' | 'chains'; type: string }>;
 
 export type SetId = keyof typeof elementSets;
@@ -105,9 +108,14 @@ export function elementsOf(policy: NetworkPolicy, bridge: Pick<Bridge, 'shared'>
   const own: PlacedElement[] = [
     { set: 'inet log', key: uid, uid, value: logged },
     ...addressElements(policy, 4, ipv4),
+    // A client that has no address yet, and one that has.
+    ...[0n, parseAddress(ipv4)!.value].map(
+      (current) => ({ set: 'inet lease4', key: `${mac} . ${current} . ${rawMac(mac)}`, uid }) as const,
+    ),
     { set: 'bridge mac', key: `${port} . ${mac}`, uid },
     { set: 'bridge who4', key: `${port} . ${mac} . ${ipv4}`, uid },
     ...(bridge.shared ? ownElements(uid, endpoint) : []),
+    { set: 'bridge link', key: `${port} . ${rawMac(mac)}`, uid },
   ];
   if (ipv6 === undefined) return own;
   const linkLocal = linkLocalAddress(mac);
@@ -176,4 +184,9 @@ function samePort({ port: a }: AllowEntry, { port: b }: AllowEntry): boolean {
 /** An IPv6 address as nft shows raw payload of 128 bits. */
 function rawAddress(ipv6: string): string {
   return `0x${parseAddress(ipv6)!.value.toString(16)}`;
+}
+
+/** A hardware address as nft lists raw payload of 48 bits. */
+function rawMac(mac: string): bigint {
+  return BigInt(`0x${mac.replaceAll(':', '')}`);
 }

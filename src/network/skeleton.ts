@@ -65,6 +65,8 @@ function ifPresent(side: Side | undefined, rule: (side: Side) => string): string
 }
 
 const onHost = 'fib daddr type { local, broadcast, anycast, multicast }';
+/** From a global address the kernel does not tell that one of these is the host's own; nothing beyond the link has one. */
+const linkLocal = 'fe80::/10';
 /** Only what ends on this link: an advertisement addressed to elsewhere would be a way out. */
 const onLink = 'fib daddr . iif type { local, multicast }';
 
@@ -108,7 +110,7 @@ function policyChains(side4: Side, side6: Side | undefined): string {
 		update @asking${family} { ${ip} saddr limit rate over 200/second burst 400 packets } counter drop
 		goto pass
 	}`;
-  return `	chain pass { meta mark set meta mark | ${renderMark(marks.passed)} accept; }
+  return `	chain pass { ${setPassed}; }
 	chain refuse {
 		${both((ip, family) => `${ip} saddr vmap @log${family}`)}
 		${both((ip, family) => `${ip} saddr @box${family} goto deny${family}`)}
@@ -133,6 +135,7 @@ ${both(denyChain)}
 	chain none { goto refuse; }
 	chain open {
 		${onHost} goto host
+		ct original ip6 daddr ${linkLocal} goto refuse
 		${noSiblings}
 		goto stamp
 	}
@@ -166,7 +169,7 @@ function restrictedRules({ localNetwork }: Variant): string {
 		goto stamp`;
 }
 
-/** What a person named by address comes first. Which addresses a name may stand for is the resolver's to say. */
+/** What a person named by address comes first, then what must not be reached by name. */
 function allowlistRules({ localNetwork }: Variant): string {
   const named = (ip: 'ip' | 'ip6') => `ct original ${ip} saddr . ct original ${ip} daddr`;
   const web = (set: string) =>
@@ -185,10 +188,14 @@ function allowlistRules({ localNetwork }: Variant): string {
   return `${web('net')}
 		${withPort('netport')}
 		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
+		${otherResolvers}
 		${web('web')}
 		${withPort('port')}
 		goto refuse`;
 }
+
+/** Instead of a jump to `pass` where nearly every packet comes along. */
+const setPassed = `meta mark set meta mark | ${renderMark(marks.passed)} accept`;
 
 const otherResolvers = both(
   (ip, family) =>
@@ -210,10 +217,12 @@ function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sha
 		type filter hook prerouting priority mangle; policy accept;
 		iifname != "${bridgeName}" accept
 		${unknownSender}
-		ip saddr . ct mark @live4 goto pass
-		ip6 saddr . ct mark @live6 goto pass
-		ip daddr { ${gateway}, 255.255.255.255 } udp sport 68 udp dport 67 goto pass
-		${onLink} ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
+		ip saddr . ct mark @live4 ${setPassed}
+		ip6 saddr . ct mark @live6 ${setPassed}
+		ip hdrlength > 5 counter drop comment "a source route would lead on from here"
+		exthdr rt exists counter drop comment "so would a routing header"
+		ip daddr { ${gateway}, 255.255.255.255 } udp dport 67 goto lease
+		${onLink} ip6 nexthdr icmpv6 ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
 		${onLink} ip6 hoplimit 1 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } goto pass
 		ct state { invalid, untracked } counter drop comment "belongs to no flow"
 		ct direction reply ct state established fib daddr type local goto pass comment "answers to the host"
@@ -223,11 +232,18 @@ function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sha
 		ip6 saddr vmap @mode6
 		goto refuse
 	}
+	chain lease {
+		udp sport 68 ${ownLease} goto pass
+		goto refuse
+	}
 	chain forward {
 		type filter hook forward priority filter - 10; policy accept;
-		${backToBridge}
-		${notPassed}
+		${fromBridge} goto leave
 		${toSandboxes}
+	}
+	chain leave {
+		${notPassed}
+		${backToBridge}
 	}
 	chain enter {
 		ip daddr . ct mark @live4 accept
@@ -239,6 +255,7 @@ function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sha
 	chain input {
 		type filter hook input priority filter - 10; policy accept;
 		${notPassed}
+		iifname "coi*" meta mark & ${renderMark(marks.passed)} == 0 counter drop comment "past the bridge: see arrive"
 		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 counter drop`)}
 	}
 	chain output {
@@ -258,35 +275,78 @@ function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sha
 	}`;
 }
 
+const setKnown = `meta mark set ${renderMark(marks.identity)} accept`;
+
+/**
+ * Only for oneself and without a relay: a DHCP server answers to whom a request names. Asked of every request, also of
+ * those that look like answers to the server's own packets.
+ */
+const ownLease = '@th,256,32 0 ether saddr . @th,160,32 . @th,288,48 @lease4';
+
+/** Neighbour discovery of that length in bytes, without extension headers: fragments hide what it says (RFC 6980). */
+const discovery = (length: number) => `ip6 nexthdr icmpv6 ip6 length ${length}`;
+
 /**
  * Which port may say it is whom. Frames that pass are marked; `judge` wants the mark, so ports with other names on the
- * bridge reach nothing. A neighbour advertisement is also held to its target, or one sandbox could draw the host's
- * packets for another to itself.
+ * bridge reach nothing. What nearly all frames are comes first, by one look-up: each port, MAC and address in `who4` and
+ * `who6` has its port and MAC in `mac`, too. Neighbour discovery is also held to what it says inside, target and hardware
+ * address (options 1 and 2; 14 is the nonce of RFC 7527), or one sandbox could draw the host's packets for another to
+ * itself, or have the host's answers to itself, which quote what it sent, delivered to another. So could the DHCP server,
+ * which broadcasts: each answer reaches only the port that it is for.
+ *
+ * Frames to a bridge's group addresses (IEEE 802.1D: 01:80:c2:00:00:0x) never meet `guard`: the bridge hands them to the
+ * port itself, so that no rule about the bridge sees them, and learns where their sender is. `arrive` meets them.
  */
 const identityChains = ({ otherPorts, bridgeChains }: Sharing) => `${bridgeChains}	chain guard {
 		type filter hook prerouting priority -300; policy accept;
 		${otherPorts}
+		ether type ip iifname . ether saddr . ip saddr @who4 ${setKnown}
+		ether type ip6 meta l4proto != ipv6-icmp iifname . ether saddr . ip6 saddr @who6 ${setKnown}
 		iifname . ether saddr != @mac counter drop
 		ether type vmap { arp : goto who_arp, ip : goto who_ip, ip6 : goto who_ip6 }
 		counter drop
 	}
-	chain known { meta mark set ${renderMark(marks.identity)} accept; }
+	chain known { ${setKnown}; }
 	chain who_arp {
 		iifname . arp saddr ether . arp saddr ip @who4 goto known
 		iifname . arp saddr ether @mac arp saddr ip 0.0.0.0 arp operation request goto known
 		counter drop
 	}
 	chain who_ip {
-		iifname . ether saddr . ip saddr @who4 goto known
 		ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 goto known
 		counter drop
 	}
 	chain who_ip6 {
-		icmpv6 type { nd-router-advert, nd-redirect } counter drop
-		icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @target6 counter drop
+		icmpv6 type vmap { nd-router-advert : goto forged, nd-redirect : goto forged, nd-router-solicit : jump asks_router, nd-neighbor-solicit : jump asks_neighbour, nd-neighbor-advert : jump tells }
 		iifname . ether saddr . ip6 saddr @who6 goto known
 		ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } goto known
 		counter drop
+	}
+	chain forged { counter drop; }
+	chain asks_router {
+		${discovery(8)} return
+		${discovery(16)} @th,64,16 0x0101 iifname . @th,80,48 @link return
+		counter drop
+	}
+	chain asks_neighbour {
+		${discovery(24)} return
+		${discovery(32)} @th,192,16 0x0101 iifname . @th,208,48 @link return
+		ip6 saddr :: ${discovery(32)} @th,192,16 0x0e01 return
+		counter drop
+	}
+	chain tells {
+		iifname . @th,64,128 != @target6 counter drop
+		${discovery(24)} return
+		${discovery(32)} @th,192,16 0x0201 iifname . @th,208,48 @link return
+		counter drop
+	}
+	chain deliver {
+		type filter hook output priority -300; policy accept;
+		oifname "coi*" udp sport 67 oifname . @th,288,48 != @link counter drop comment "somebody else's lease"
+	}
+	chain arrive {
+		type filter hook input priority -300; policy accept;
+		iifname "coi*" meta mark & ${renderMark(marks.identity)} == 0 counter drop
 	}
 	chain between {
 		type filter hook forward priority -300; policy accept;

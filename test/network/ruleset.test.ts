@@ -24,7 +24,7 @@ describe('renderRuleset', () => {
     const { elements, problems } = renderRuleset({ bridge, policies: [one, two] });
     expect(problems.size).toBe(0);
     const owners = [...elements.values()].flatMap((set) => [...set.values()].map(({ uid }) => uid));
-    expect(owners).toHaveLength(34);
+    expect(owners).toHaveLength(40);
     expect(new Set(owners)).toEqual(new Set([one.uid, two.uid]));
   });
 
