@@ -5,7 +5,7 @@ import { until } from '../lab/until.ts';
 import { percentile, quantiles, report } from './report.ts';
 import { Stage } from './stage.ts';
 
-const runs = 40;
+const runs = 120;
 const port = 9_443;
 const program = fileURLToPath(new URL('heartbeat.pl', import.meta.url));
 /** Longest that two beats are apart while they are let through, in milliseconds, on a busy machine. */
