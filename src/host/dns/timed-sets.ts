@@ -77,12 +77,13 @@ export class TimedSets {
     const all = new Map(places.map((place) => [placeId(place), place]));
     const now = this.#clock.monotonic();
     const writing = [...all.values()].flatMap((place) => {
+      const isNew = !this.has(place);
       const held = this.#hold(place);
       held.until = Math.max(held.until, place.until);
       const seconds = Math.ceil((held.until - now) / 1_000);
-      return seconds < 1 ? [] : [{ held, until: held.until, seconds }];
+      return seconds < 1 ? [] : [{ held, until: held.until, seconds, isNew }];
     });
-    const elements = writing.map(({ held: { set, key, uid }, seconds }) => ({ set, key, uid, seconds }));
+    const elements = writing.map(({ held: { set, key, uid }, seconds, isNew }) => ({ set, key, uid, seconds, isNew }));
     const done = this.#firewall.allow(elements);
     for (const { held, until } of writing) held.loading = { until, done };
     try {
