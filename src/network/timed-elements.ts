@@ -23,6 +23,8 @@ export interface TimedElement {
   readonly uid: string;
   /** Seconds until it runs out, at least 1. */
   readonly seconds: number;
+  /** It is known not to be there, so it need not be taken out to get its time: that doubles the work. */
+  readonly isNew?: boolean;
 }
 
 /** Sets that the rules fill by themselves with what was refused, and to which extent; nobody compares them either. */

@@ -245,6 +245,21 @@ describe('what was allowed stays', () => {
     },
   );
 
+  it('in the same transaction that loads everything anew', async () => {
+    await ask('api.example.test');
+    const monitor = place.lab.spawn(['nft', 'monitor']);
+    await until('notifications to arrive', async () => {
+      await place.lab.inside.output(['sh', '-c', 'nft add table ip probe; nft delete table ip probe']);
+      return monitor.output.includes('probe');
+    });
+    await place.lab.inside.output(['nft', 'flush', 'ruleset']);
+    const load = await until('the load', () => {
+      return monitor.output.split(/^# new generation.*$/m).find((part) => part.includes('create table inet coi'));
+    });
+    expect(load).toMatch(new RegExp(`add element inet coi web4 .*${guest.ipv4} \\. ${public4}`));
+    await monitor.stop();
+  });
+
   it('while what somebody else put in goes', async () => {
     const element = `{ ${guest.ipv4} . 203.0.113.99 timeout 1h }`;
     expect(await opened(guest)).not.toContain('203.0.113.99');

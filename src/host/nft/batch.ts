@@ -55,7 +55,8 @@ export interface Contents {
  * the time of those that are. Without a fence, because these sets have one writer and no generation.
  */
 export function renderAllowed(elements: readonly TimedElement[]): string {
-  return [...renderDisallowed(elements), ...timedStatements('add', elements), ''].join('\n');
+  const again = elements.filter(({ isNew }) => !isNew);
+  return [...renderDisallowed(again), ...timedStatements('add', elements), ''].join('\n');
 }
 
 /** Statements that take elements out, also those that are not there (any more). */
