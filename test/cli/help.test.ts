@@ -24,6 +24,9 @@ describe('coi --help', () => {
         list          List the containers
         status        Show sandboxes, sources and host, or everything about one sandbox
         why           Say what holds a sandbox, since when, and what to do about it
+        why-denied    Say what a sandbox could not reach, why, and which line would allow it
+        policy        Show what a sandbox may reach by what the kernel holds, and who says so
+        policy test   Say whether a sandbox may reach HOST:PORT, without sending anything
         events        Show what was done, oldest first
         delete        Delete sandboxes that "coi apply -f" or a session made
         freeze        Hold sandboxes still until "coi resume"

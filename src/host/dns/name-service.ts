@@ -212,6 +212,11 @@ export class NameService {
     return this.#book.of(uid)?.denied.list() ?? [];
   }
 
+  /** The name that led a sandbox to an address, as far as that is still known. */
+  nameOf(uid: string, address: string): string | undefined {
+    return this.#book.of(uid)?.known.nameOf(address);
+  }
+
   /** What is wrong with looking names up, as of now. */
   problems(): readonly Problem[] {
     return [...this.#problems.values()];
