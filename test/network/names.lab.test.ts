@@ -205,10 +205,10 @@ describe('a name that is not allowed', () => {
   it('cannot be asked of any other server', async () => {
     const before = upstream.asked().length;
     // Its own resolver only where its questions are turned to it.
-    for (const place of [{ server: public4 }, { server: public6 }, { port: 5380 }]) {
-      expect(await ask('api.example.test', { ...place, tcp: true, tries: 1 })).toBe('shut');
+    for (const elsewhere of [{ server: public4 }, { server: public6 }, { port: 5380 }]) {
+      expect(await ask('api.example.test', { ...elsewhere, tcp: true, tries: 1 })).toBe('shut');
       // The kernel sends only so many refusals of datagrams in a second.
-      expect(await ask('api.example.test', { ...place, tries: 1 })).toMatch(/^(?:shut|silent)$/);
+      expect(await ask('api.example.test', { ...elsewhere, tries: 1 })).toMatch(/^(?:shut|silent)$/);
     }
     expect(upstream.asked()).toHaveLength(before);
     await ask('api.example.test');
