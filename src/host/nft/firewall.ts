@@ -5,8 +5,7 @@ import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { NetworkScope } from '../link/in-network.ts';
-import { timedSets } from '../../network/timed-elements.ts';
-import type { TimedElement, TimedSet } from '../../network/timed-elements.ts';
+import type { TimedElement } from '../../network/timed-elements.ts';
 import {
   renderAllowed,
   renderAllowedQuickly,
