@@ -17,6 +17,7 @@ import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
+import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
 import { watchLinks } from './host/link/watch.ts';
 import { openFirewall } from './host/nft/firewall.ts';
@@ -64,24 +65,29 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const incus = stack.use(openClient(init, metrics));
   const overrides = new OverrideStore({ stateDir: settings.controller.stateDir, clock });
   const { problems } = await overrides.load();
-  const controller = await openController(init, { stack, audit, metrics, incus, overrides });
+  const { controller, names } = await openController(init, { stack, audit, metrics, incus, overrides });
   const sources = new SourceSet({ settings, controller, stack: stack.use(new AsyncDisposableStack()) });
   await sources.open();
   controller.onDeleted((name, source) => {
     sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
   });
-  const denials = openDenialWatch(init, controller);
+  const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
     controller,
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
-    host: () => ({ controller: init.mode, version, ...metricsAddress(init), problems: problems.map(reportProblem) }),
+    host: () => ({
+      controller: init.mode,
+      version,
+      ...metricsAddress(init),
+      problems: [...problems, ...names.problems()].map(reportProblem),
+    }),
     // A command that only looks listens to no events: it has just asked.
     isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
-    network: new NetworkAnswers({ controller, watch: denials, lifetime: signal }),
+    network: new NetworkAnswers({ controller, names, watch: denials, lifetime: signal }),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,
   });
@@ -93,7 +99,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     incus,
     audit,
     denials,
-    run: () => run(init, { controller, overrides, sources, denials }),
+    run: () => run(init, { controller, names, overrides, sources, denials }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -114,15 +120,28 @@ interface Parts {
 async function openController(
   init: EngineInit,
   { stack, audit, metrics, incus, overrides }: Parts,
-): Promise<Controller> {
+): Promise<{ controller: Controller; names: NameService }> {
   const { settings, log, signal } = init;
   const { project, storagePool } = settings.incus;
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.
-  const later: { controller?: Controller } = {};
-  const onDrift = () => later.controller?.host.hintNetwork();
-  const firewall = stack.use(await openFirewall({ clock, signal, onDrift }));
+  const later: { controller?: Controller; names?: NameService } = {};
+  const onDrift = () => {
+    later.names?.doubt();
+    later.controller?.host.hintNetwork();
+  };
+  const firewall = stack.use(await openFirewall({ clock, signal, onDrift, timed: () => later.names?.timed() ?? [] }));
+  const names = new NameService({
+    clock,
+    signal,
+    bridge,
+    firewall,
+    stateDir: settings.controller.stateDir,
+    onQuery: (result) => metrics.network.asked(result),
+    onProblem: (problem) => log.warn({ problem }, 'Looking names up'),
+  });
+  later.names = names;
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
   later.controller = new Controller(
@@ -141,16 +160,20 @@ async function openController(
       listeners: recorder,
       lifetime: signal,
     },
-    firewall,
+    { firewall, names },
   );
-  return later.controller;
+  return { controller: later.controller, names };
 }
 
-function openDenialWatch({ settings, log, mode }: EngineInit, controller: Controller): DenialWatch {
+function openDenialWatch(
+  { settings, log, mode }: EngineInit,
+  { controller, names }: Pick<Running, 'controller' | 'names'>,
+): DenialWatch {
   const { firewall } = controller;
   return new DenialWatch({
     firewall,
     clock,
+    names,
     stateDir: settings.controller.stateDir,
     sandboxes: () => watchedSandboxes(controller),
     looksOnly: mode === 'in-process',
@@ -160,13 +183,16 @@ function openDenialWatch({ settings, log, mode }: EngineInit, controller: Contro
 
 interface Running {
   readonly controller: Controller;
+  readonly names: NameService;
   readonly overrides: OverrideStore;
   readonly sources: SourceSet;
   readonly denials: DenialWatch;
 }
 
 /** Watch everything that can change, and look after it, until the signal aborts. */
-async function run({ log, signal }: EngineInit, { controller, overrides, sources, denials }: Running): Promise<void> {
+async function run(init: EngineInit, running: Running): Promise<void> {
+  const { log, signal } = init;
+  const { controller, names, overrides, sources, denials } = running;
   const reload = async () => {
     for (const name of (await overrides.load()).changed) controller.hintSandbox(name);
   };
@@ -175,6 +201,7 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   });
   sources.watch();
   const watches = [
+    names.run(),
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     denials.run(signal),

@@ -3,10 +3,12 @@ import { renderRuleset } from '../network/ruleset.ts';
 import type { Hands } from './hands.ts';
 
 /**
- * Load the rules of one policy; those it had before go in the same transaction.
+ * Load the rules of one policy; those it had before go in the same transaction, and addresses that its names no longer
+ * lead to before it.
  *
  * @throws {Problem} when the policy cannot be enforced or nft refuses
  */
-export async function loadPolicy({ firewall, bridge }: Hands, policy: NetworkPolicy): Promise<void> {
+export async function loadPolicy({ firewall, names, bridge }: Hands, policy: NetworkPolicy): Promise<void> {
+  await names.followOne(policy);
   await firewall.ensure(renderRuleset({ bridge, policies: [policy] }));
 }

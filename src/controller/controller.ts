@@ -5,6 +5,7 @@ import { reconcileBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { NameService } from '../host/dns/name-service.ts';
 import type { Firewall } from '../host/nft/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
@@ -64,6 +65,12 @@ export interface ControllerInit {
   readonly random?: () => number;
 }
 
+/** Doors to the kernel that a controller is made with. */
+export interface Doors {
+  readonly firewall: Firewall;
+  readonly names: NameService;
+}
+
 /** The loop: hints put keys on a queue, workers look after one key at a time until nothing is left to do. */
 export class Controller {
   readonly queue: WorkQueue;
@@ -86,7 +93,7 @@ export class Controller {
   #deleted: (sandbox: string, source: string) => void = () => undefined;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
-  constructor(init: ControllerInit, firewall: Firewall) {
+  constructor(init: ControllerInit, { firewall, names }: Doors) {
     this.#init = init;
     const { clock, incus, journal, reservations, agents, bridge, placement } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
@@ -102,7 +109,7 @@ export class Controller {
     this.sources = new KeyedSources(seen);
     this.firewall = firewall;
     this.policies = this.#policyInputs();
-    this.network = new NetworkReconciler({ ...this.policies, firewall, clock });
+    this.network = new NetworkReconciler({ ...this.policies, firewall, names, clock });
     this.host = new HostKeys({
       ...seen,
       clock,
@@ -124,7 +131,7 @@ export class Controller {
       mayExpire: () => this.#expiries.hasRoom(clock.monotonic()),
       busy: (name, signal) => runningOperation(incus, name, signal),
     });
-    this.hands = this.#hands(firewall);
+    this.hands = this.#hands({ firewall, names });
     const reconciler = new SandboxReconciler({
       worlds: this.worlds,
       sandboxes: this.sandboxes,
@@ -154,11 +161,12 @@ export class Controller {
     };
   }
 
-  #hands(firewall: Firewall): Hands {
+  #hands({ firewall, names }: Doors): Hands {
     const { incus, reservations, agents, bridge, clock, lifetime } = this.#init;
     return {
       incus,
       firewall,
+      names,
       instances: this.instances,
       reservations,
       agents,

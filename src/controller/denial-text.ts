@@ -6,7 +6,7 @@ import { parseAddress } from '../network/address.ts';
 import type { NetworkRules } from '../network/rules.ts';
 import { suggest, suggestName } from '../network/suggestion.ts';
 import type { Denial } from './denial-record.ts';
-import type { NameDenial } from './name-denials.ts';
+import type { DeniedName } from '../network/names/denied-name.ts';
 import type { ConnectionDenial, RefusedName, Remedy } from './network-reports.ts';
 import { timeText } from './report.ts';
 
@@ -57,7 +57,7 @@ export function quarantined(sandbox: string): { readonly why: string; readonly n
   return { why: 'it is in quarantine', nothing: `lift the quarantine with: coi resume ${sandbox}` };
 }
 
-const reasons: Readonly<Record<NameDenial['reason'], string>> = {
+const reasons: Readonly<Record<DeniedName['reason'], string>> = {
   unlisted: 'it is not on the allowlist',
   'private answer': 'it leads to an address that is private, special or of this host',
   'known resolver': 'it is a public resolver, which no wildcard means',
@@ -66,14 +66,14 @@ const reasons: Readonly<Record<NameDenial['reason'], string>> = {
 };
 
 /** A refused name with why, and what would allow it. */
-export function explainName({ sandbox, rules, isQuarantined }: Explained, denial: NameDenial): RefusedName {
+export function explainName({ sandbox, rules, isQuarantined }: Explained, denial: DeniedName): RefusedName {
   const { name, type, reason, count, first, last } = denial;
   const told = { name, type, reason, count, first: timeText(first), last: timeText(last) };
   if (isQuarantined) return { ...told, ...quarantined(sandbox) };
   return { ...told, why: reasons[reason], ...nameRemedy(rules, denial) };
 }
 
-function nameRemedy(rules: NetworkRules, { name, reason }: NameDenial): Remedy {
+function nameRemedy(rules: NetworkRules, { name, reason }: DeniedName): Remedy {
   if (reason === 'rate') return { nothing: 'it may ask again after a while' };
   if (reason === 'suspicious') return { nothing: 'an entry with the whole name, not a wildcard, would be trusted' };
   if (reason === 'private answer') {

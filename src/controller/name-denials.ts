@@ -1,17 +1,9 @@
-/** A name that a sandbox was not given the addresses of. Times are milliseconds since 1970. */
-export interface NameDenial {
-  readonly name: string;
-  /** Type of the question: `A`, `AAAA`, … */
-  readonly type: string;
-  readonly reason: 'unlisted' | 'private answer' | 'known resolver' | 'suspicious' | 'rate';
-  readonly count: number;
-  readonly first: number;
-  readonly last: number;
-}
+import type { DeniedName } from '../network/names/denied-name.ts';
 
 /** Who knows which names were refused: the resolver, where one runs. */
 export interface NameDenials {
-  denials(uid: string): readonly NameDenial[];
+  /** Names that a sandbox was not given the addresses of, the last one first. */
+  denials(uid: string): readonly DeniedName[];
   /** The name whose answer an address was, as far as it is still known. */
-  nameOf?(uid: string, address: string): string | undefined;
+  nameOf(uid: string, address: string): string | undefined;
 }

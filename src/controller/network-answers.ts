@@ -68,7 +68,7 @@ export class NetworkAnswers {
       connections: watch
         .of(policy.uid)
         .filter(({ lastAt }) => since === undefined || lastAt >= since)
-        .map((denial) => explainConnection(by, denial, names?.nameOf?.(policy.uid, denial.to))),
+        .map((denial) => explainConnection(by, denial, names?.nameOf(policy.uid, denial.to))),
       names: (names?.denials(policy.uid) ?? [])
         .filter(({ last }) => since === undefined || last >= since)
         .map((denial) => explainName(by, denial)),

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { convergeSettings, bridgeSettings } from '../host/link/settings.ts';
 import { deleteLink, listLinks, orphanCandidates } from '../host/link/links.ts';
+import type { NameService } from '../host/dns/name-service.ts';
 import type { Converged, Firewall } from '../host/nft/firewall.ts';
 import { convergeBlockPolicies, observeBlockPolicies } from '../host/xfrm/xfrm.ts';
 import { diffRuleset } from '../network/compare.ts';
@@ -23,6 +24,7 @@ export interface NetworkRepair {
 
 export interface NetworkInit extends PolicyInputs {
   readonly firewall: Firewall;
+  readonly names: NameService;
   readonly clock: Clock;
 }
 
@@ -71,13 +73,14 @@ export class NetworkReconciler {
   /** @throws {Problem} when the host's network cannot be brought in line; nothing is started until it can */
   async reconcile(signal: AbortSignal): Promise<NetworkRepair> {
     this.#isLookedAtOnly = false;
-    const { bridge, firewall } = this.#init;
+    const { bridge, firewall, names } = this.#init;
     const call = { bridge, signal };
     try {
       const { missing, stale } = await convergeBlockPolicies(call);
-      const rules = await firewall.converge(() => renderRuleset({ bridge, policies: allPolicies(this.#init) }), {
-        signal,
-      });
+      await names.follow(allPolicies(this.#init));
+      const wanted = () => allPolicies(this.#init).map((policy) => names.inForce(policy));
+      const rules = await firewall.converge(() => renderRuleset({ bridge, policies: wanted() }), { signal });
+      await names.restore();
       const settings = await convergeSettings(bridgeSettings(bridge), { signal });
       this.#isReady = true;
       const drifted = this.#drifted(rules, missing);

@@ -1,5 +1,5 @@
 import type { Instruments } from './instruments.ts';
-import type { RulesLayer } from './labels.ts';
+import type { QueryResult, RulesLayer } from './labels.ts';
 
 /** The two layers of network rules. */
 export function networkMetrics(instruments: Instruments) {
@@ -7,6 +7,7 @@ export function networkMetrics(instruments: Instruments) {
   let readDenied: () => Iterable<{ readonly name: string; readonly packets: number }> = () => [];
   const seconds = instruments.histogram('nft_apply_seconds');
   const failures = instruments.counter('nft_apply_failures_total');
+  const queries = instruments.counter('dns_queries_total');
   const drift = {
     nft: instruments.counter('nft_drift_total'),
     xfrm: instruments.counter('xfrm_drift_total'),
@@ -25,6 +26,8 @@ export function networkMetrics(instruments: Instruments) {
       seconds({}, took);
       if (!ok) failures({});
     },
+    /** A sandbox asked for a name. */
+    asked: (result: QueryResult) => queries({ result }),
     /** A layer was found changed by somebody else. */
     drifted: (layer: RulesLayer) => drift[layer]({}),
     /** Ask at every scrape whether tables, chains and block policies are in place. */

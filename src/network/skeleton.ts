@@ -107,7 +107,7 @@ function policyChains(side4: Side, side6: Side | undefined): string {
 		update @asking${family} { ${ip} saddr limit rate over 200/second burst 400 packets } counter drop
 		goto pass
 	}`;
-  return `	chain pass { meta mark set meta mark | ${renderMark(marks.passed)} accept; }
+  return `	chain pass { ${setPassed}; }
 	chain refuse {
 		${both((ip, family) => `${ip} saddr vmap @log${family}`)}
 		${both((ip, family) => `${ip} saddr @box${family} goto deny${family}`)}
@@ -190,6 +190,9 @@ function allowlistRules({ localNetwork }: Variant): string {
 		goto refuse`;
 }
 
+/** Instead of a jump to `pass` where nearly every packet comes along. */
+const setPassed = `meta mark set meta mark | ${renderMark(marks.passed)} accept`;
+
 const otherResolvers = both(
   (ip, family) =>
     `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
@@ -204,8 +207,8 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 		type filter hook prerouting priority mangle; policy accept;
 		iifname != "${bridgeName}" accept
 		meta mark & ${renderMark(marks.identity)} == 0 counter drop comment "the bridge table did not vouch for it"
-		ip saddr . ct mark @live4 goto pass
-		ip6 saddr . ct mark @live6 goto pass
+		ip saddr . ct mark @live4 ${setPassed}
+		ip6 saddr . ct mark @live6 ${setPassed}
 		ip daddr { ${gateway}, 255.255.255.255 } udp sport 68 udp dport 67 goto pass
 		${onLink} ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
 		${onLink} ip6 hoplimit 1 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } goto pass
@@ -219,9 +222,12 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	}
 	chain forward {
 		type filter hook forward priority filter - 10; policy accept;
-		${fromBridge} oifname "${bridgeName}" counter drop
-		${fromBridge} ${notPassed} counter drop
+		${fromBridge} goto leave
 		oifname "${bridgeName}" goto enter
+	}
+	chain leave {
+		${notPassed} counter drop
+		oifname "${bridgeName}" counter drop
 	}
 	chain enter {
 		ip daddr . ct mark @live4 accept
@@ -252,26 +258,30 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	}`;
 }
 
+const setKnown = `meta mark set ${renderMark(marks.identity)} accept`;
+
 /**
  * Which port may say it is whom. Frames that pass are marked; `judge` wants the mark, so ports with other names on the
- * bridge reach nothing. A neighbour advertisement is also held to its target, or one sandbox could draw the host's
- * packets for another to itself.
+ * bridge reach nothing. What nearly all frames are comes first, by one look-up: each port, MAC and address in `who4` and
+ * `who6` has its port and MAC in `mac`, too. A neighbour advertisement is also held to its target, or one sandbox could
+ * draw the host's packets for another to itself.
  */
 const identityChains = `	chain guard {
 		type filter hook prerouting priority -300; policy accept;
 		iifname != "coi*" accept
+		ether type ip iifname . ether saddr . ip saddr @who4 ${setKnown}
+		ether type ip6 meta l4proto != ipv6-icmp iifname . ether saddr . ip6 saddr @who6 ${setKnown}
 		iifname . ether saddr != @mac counter drop
 		ether type vmap { arp : goto who_arp, ip : goto who_ip, ip6 : goto who_ip6 }
 		counter drop
 	}
-	chain known { meta mark set ${renderMark(marks.identity)} accept; }
+	chain known { ${setKnown}; }
 	chain who_arp {
 		iifname . arp saddr ether . arp saddr ip @who4 goto known
 		iifname . arp saddr ether @mac arp saddr ip 0.0.0.0 arp operation request goto known
 		counter drop
 	}
 	chain who_ip {
-		iifname . ether saddr . ip saddr @who4 goto known
 		ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 goto known
 		counter drop
 	}

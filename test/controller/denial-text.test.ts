@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explainConnection, explainName, type Explained } from '../../src/controller/denial-text.ts';
-import type { NameDenial } from '../../src/controller/name-denials.ts';
+import type { DeniedName } from '../../src/network/names/denied-name.ts';
 
 const at = Date.parse('2026-03-01T12:00:00Z');
 const by: Explained = {
@@ -9,7 +9,7 @@ const by: Explained = {
   around: { bridge: { name: 'coibr0', ipv4: '10.90.0.1/16' }, host: [] },
   isQuarantined: false,
 };
-const asked = (reason: NameDenial['reason'], name: string): NameDenial => ({
+const asked = (reason: DeniedName['reason'], name: string): DeniedName => ({
   name,
   type: 'A',
   reason,

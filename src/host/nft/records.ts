@@ -88,10 +88,15 @@ export class Records {
 
   /** Addresses that names led one owner to. */
   async timed(uid: string): Promise<TimedMember[]> {
+    return (await this.allTimed()).filter((member) => member.uid === uid);
+  }
+
+  /** Addresses that names led anybody to. */
+  async allTimed(): Promise<TimedMember[]> {
     const lists = await Promise.all(
       timedSetNames.map(async (set) => (await listMembers(set, this.#call())).map((member) => ({ set, ...member }))),
     );
-    return lists.flat().filter((member) => member.uid === uid);
+    return lists.flat();
   }
 }
 
