@@ -34,6 +34,9 @@ export function openClient(init: ClientInit): ControlApi {
     unsuspend: call('unsuspend'),
     confirmDeletes: call('confirmDeletes'),
     adopt: call('adopt'),
+    denials: call('denials'),
+    policy: call('policy'),
+    policyTest: call('policyTest'),
     events: ({ signal, ...options }) => events({ ...init, signal: AbortSignal.any([init.signal, signal]) }, options),
   };
 }

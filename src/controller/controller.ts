@@ -22,6 +22,7 @@ import { hintFrom, instancesKey, networkKey, sandboxKey, sourceKey } from './hin
 import type { Journal } from './journal.ts';
 import { KeyedSources } from './keyed-sources.ts';
 import { ManagedViews } from './managed-views.ts';
+import type { PolicyInputs } from './policies.ts';
 import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './queue.ts';
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
 import { SandboxReconciler } from './reconcile-sandbox.ts';
@@ -83,6 +84,9 @@ export class Controller {
   readonly host: HostKeys;
   readonly views: ManagedViews;
   readonly hands: Hands;
+  readonly firewall: Firewall;
+  /** What decides the policy of each sandbox. */
+  readonly policies: PolicyInputs;
   readonly #init: ControllerInit;
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
@@ -91,7 +95,7 @@ export class Controller {
 
   constructor(init: ControllerInit, { firewall, names }: Doors) {
     this.#init = init;
-    const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
+    const { clock, incus, journal, reservations, agents, bridge, placement } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
     this.instances = new InstanceCache(incus.instances, () => {
       this.queue.add(networkKey, { priority: 'event', afterMs: vanishedDelayMs });
@@ -103,15 +107,9 @@ export class Controller {
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);
-    const policies = {
-      instances: this.instances,
-      reservations,
-      bridge,
-      overrides,
-      desired: (name: string) => this.desired.of(name),
-      now: () => clock.now(),
-    };
-    this.network = new NetworkReconciler({ ...policies, firewall, names, clock });
+    this.firewall = firewall;
+    this.policies = this.#policyInputs();
+    this.network = new NetworkReconciler({ ...this.policies, firewall, names, clock });
     this.host = new HostKeys({
       ...seen,
       clock,
@@ -121,7 +119,7 @@ export class Controller {
     });
     this.views = new ManagedViews({ instances: this.instances, reservations, bridge, placement });
     this.worlds = new WorldBuilder({
-      ...policies,
+      ...this.policies,
       agents,
       images: this.#images,
       fights: this.fights,
@@ -147,6 +145,19 @@ export class Controller {
       sandbox: (name, signal) => reconciler.reconcile(name, signal),
       source: (id, signal) => this.sources.read(id, signal),
       host: (name, signal) => this.host.look(name, signal),
+    };
+  }
+
+  #policyInputs(): PolicyInputs {
+    const { clock, reservations, bridge, overrides } = this.#init;
+    const { instances, desired } = this;
+    return {
+      instances,
+      reservations,
+      bridge,
+      overrides,
+      desired: (name: string) => desired.of(name),
+      now: () => clock.now(),
     };
   }
 

@@ -4,6 +4,7 @@ import type { QueryResult, RulesLayer } from './labels.ts';
 /** The two layers of network rules. */
 export function networkMetrics(instruments: Instruments) {
   let readReady = () => false;
+  let readDenied: () => Iterable<{ readonly name: string; readonly packets: number }> = () => [];
   const seconds = instruments.histogram('nft_apply_seconds');
   const failures = instruments.counter('nft_apply_failures_total');
   const queries = instruments.counter('dns_queries_total');
@@ -12,7 +13,14 @@ export function networkMetrics(instruments: Instruments) {
     xfrm: instruments.counter('xfrm_drift_total'),
   } satisfies Record<RulesLayer, unknown>;
   instruments.gauge('network_ready', () => [{ labels: {}, value: Number(readReady()) }]);
+  instruments.followedCounter('sandbox_denied_packets_total', function* () {
+    for (const { name, packets } of readDenied()) yield { labels: { name }, value: packets };
+  });
   return {
+    /** Ask at every scrape how many packets of each sandbox were refused. Those it no longer names have no series. */
+    followDenied(read: () => Iterable<{ readonly name: string; readonly packets: number }>): void {
+      readDenied = read;
+    },
     /** An nft transaction ended. */
     applied({ ok, seconds: took }: { readonly ok: boolean; readonly seconds: number }): void {
       seconds({}, took);

@@ -15,6 +15,8 @@ export const timedSets = {
 
 export type TimedSet = keyof typeof timedSets;
 
+export const timedSetNames = Object.keys(timedSets) as TimedSet[];
+
 /** An address that a sandbox may reach for a while. */
 export interface TimedElement {
   readonly set: TimedSet;
@@ -36,6 +38,9 @@ export const recordSets = {
   asking4: 'type ipv4_addr; flags dynamic, timeout; timeout 1m; size 65535',
   asking6: 'type ipv6_addr; flags dynamic, timeout; timeout 1m; size 65535',
 } as const;
+
+/** Seconds for which a refused destination is remembered after its last packet, as {@link recordSets} has it. */
+export const recordSeconds = 86_400;
 
 /** Whether a set's elements come and go without being drift. */
 export function isUncompared(set: string): boolean {

@@ -62,12 +62,7 @@ export class NameServer implements AsyncDisposable {
     manners: Manners,
     { host = '127.0.0.1', port = 0, onAsked = () => undefined }: ServerPlace = {},
   ): Promise<NameServer> {
-    const udp = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' });
-    udp.bind(port, host);
-    await once(udp, 'listening');
-    const tcp = createServer();
-    tcp.listen({ host, port: udp.address().port });
-    await once(tcp, 'listening');
+    const { udp, tcp } = await listen(host, port);
     const server = new NameServer(manners, onAsked, udp, tcp);
     udp.on('message', (packet, from) => void server.#byDatagram(packet, from));
     tcp.on('connection', (socket) => {
@@ -161,4 +156,22 @@ export interface ServerPlace {
   readonly host?: string;
   readonly port?: number;
   readonly onAsked?: (question: string) => void;
+}
+
+/** Both kinds of socket on one port; a free one for one kind may be taken for the other. */
+async function listen(host: string, port: number): Promise<{ udp: DatagramSocket; tcp: Server }> {
+  for (let tries = 0; ; tries += 1) {
+    const udp = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' });
+    udp.bind(port, host);
+    await once(udp, 'listening');
+    const tcp = createServer();
+    tcp.listen({ host, port: udp.address().port });
+    try {
+      await once(tcp, 'listening');
+      return { udp, tcp };
+    } catch (error) {
+      udp.close();
+      if (port !== 0 || tries === 20) throw error;
+    }
+  }
 }

@@ -314,7 +314,18 @@ describe('a sandbox', () => {
     expect(await created()).toBe(false);
     await upstream.zone({ ...zone, 'nowhere.example.org': [a(third4)] });
     const lost = await place.controller.when('lost', ({ ready }) => ready, { timeoutMs: 60_000 });
+    expect(lost.state).toBe('running');
     expect(await opened({ ipv4: lost.ipv4 ?? '' })).toEqual([third4]);
+  });
+
+  it('is not started again while its list names nothing that can be found', async () => {
+    await place.controller.declare('lost', 'state = "stopped"', ...allowlist('nowhere.example.org'));
+    await place.controller.ready('lost', 'stopped');
+    await place.controller.declare('lost', ...allowlist('inside.example.test'));
+    await place.controller.condition('lost', 'Ready=False(Failed)');
+    expect((await place.controller.instances()).get('coi-lost')).toBe('Stopped');
+    await place.controller.declare('lost', ...allowlist('api.example.test'));
+    await place.controller.ready('lost', 'running');
   });
 
   it('takes with it what was known for it', async () => {

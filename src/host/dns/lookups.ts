@@ -43,16 +43,16 @@ export class Lookups {
    * @throws Problem `network.names` when there are such entries, none of them leads anywhere, and no address is listed
    */
   async prepare(guest: Guest, signal: AbortSignal): Promise<void> {
-    const names = await untilAborted(this.#lookAll(guest, { fresh: false }), signal);
+    const names = await untilAborted(this.#lookAll(guest), signal);
     await this.#openAll(guest, names);
     const isLost =
       names.length > 0 && !guest.seat.rules.hasAddresses && names.every(({ fault }) => fault !== undefined);
     if (isLost) throw unreachable(names);
   }
 
-  /** Asks anew for every entry that names one host. */
+  /** Looks up every entry that names one host, unless its answer still counts. */
   async refresh(guest: Guest): Promise<void> {
-    await this.#openAll(guest, await this.#lookAll(guest, { fresh: true }));
+    await this.#openAll(guest, await this.#lookAll(guest));
   }
 
   async #openAll(guest: Guest, names: readonly LookedUp[]): Promise<void> {
@@ -74,18 +74,18 @@ export class Lookups {
     });
   }
 
-  async #lookAll(guest: Guest, how: { readonly fresh: boolean }): Promise<LookedUp[]> {
+  async #lookAll(guest: Guest): Promise<LookedUp[]> {
     const names = [...guest.seat.rules.exact.keys()];
     const results: LookedUp[] = [];
     for (let from = 0; from < names.length; from += mostAtOnce) {
       const some = names.slice(from, from + mostAtOnce);
-      results.push(...(await Promise.all(some.map((name) => this.#lookUp(guest, name, how)))));
+      results.push(...(await Promise.all(some.map((name) => this.#lookUp(guest, name)))));
     }
     return results;
   }
 
-  async #lookUp(guest: Guest, name: string, how: { readonly fresh: boolean }): Promise<LookedUp> {
-    const byFamily = await Promise.all(guest.families.map((family) => this.#lookFamily(guest, { name, family }, how)));
+  async #lookUp(guest: Guest, name: string): Promise<LookedUp> {
+    const byFamily = await Promise.all(guest.families.map((family) => this.#lookFamily(guest, { name, family })));
     const addresses = new Map(byFamily.flatMap((each) => [...each.addresses]));
     const [fault] = byFamily.flatMap((each) => each.fault ?? []);
     return { name, addresses, fault: addresses.size > 0 ? undefined : fault };
@@ -94,10 +94,9 @@ export class Lookups {
   async #lookFamily(
     guest: Guest,
     { name, family }: { readonly name: string; readonly family: Family },
-    how: { readonly fresh: boolean },
   ): Promise<Omit<LookedUp, 'name'>> {
     const { resolver, clock, isUsable } = this.#init;
-    const found = await resolver.look(name, family, how).catch((): Resolved | undefined => {
+    const found = await resolver.look(name, family).catch((): Resolved | undefined => {
       // That no server answers is told below, with the name, where nothing was known before either.
       const last = guest.known.last(name, family);
       return last && { kind: 'addresses', addresses: last, ttl: staleTtl };

@@ -80,6 +80,11 @@ export class NameFiles {
     return all;
   }
 
+  /** Resolves when nothing is being written. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#writing.values());
+  }
+
   async #writeAll(uid: string): Promise<void> {
     for (let known = this.#waiting.get(uid); known; known = this.#waiting.get(uid)) {
       this.#waiting.delete(uid);

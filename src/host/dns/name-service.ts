@@ -106,6 +106,7 @@ export class NameService {
       });
     });
     await Promise.all([...servers, this.#upkeep.run()]);
+    await this.#files.settled();
   }
 
   /**
@@ -209,6 +210,11 @@ export class NameService {
   /** Names that a sandbox asked for in vain since this process began, the last one first. */
   denials(uid: string): readonly DeniedName[] {
     return this.#book.of(uid)?.denied.list() ?? [];
+  }
+
+  /** The name that led a sandbox to an address, as far as that is still known. */
+  nameOf(uid: string, address: string): string | undefined {
+    return this.#book.of(uid)?.known.nameOf(address);
   }
 
   /** What is wrong with looking names up, as of now. */

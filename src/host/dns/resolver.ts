@@ -55,15 +55,14 @@ export class Resolver {
   /**
    * The addresses of a name, in the form of `questionName`.
    *
-   * @param fresh whether what is remembered does not do
    * @throws Problem `dns.upstream` when no server gave an answer
    */
-  async look(name: string, family: Family, { fresh = false }: { fresh?: boolean } = {}): Promise<Resolved> {
+  async look(name: string, family: Family): Promise<Resolved> {
     const key = `${family} ${name}`;
-    const remembered = fresh ? undefined : this.cached(name, family);
+    const remembered = this.cached(name, family);
     if (remembered) return remembered;
     const failure = this.#failures.get(key);
-    if (failure && !fresh && failure.until > this.#init.clock.monotonic()) throw failure.problem;
+    if (failure && failure.until > this.#init.clock.monotonic()) throw failure.problem;
     const underWay = this.#underWay.get(key);
     if (underWay) return underWay;
     const looking = this.#lookAfresh(name, family).finally(() => this.#underWay.delete(key));

@@ -24,6 +24,8 @@ const tickMs = 5_000;
 /** What runs out within that time is looked for among what is open, so often at most; in milliseconds. */
 const soonMs = 45_000;
 const flowsEveryMs = 15_000;
+/** Sandboxes whose names are looked up again at the same time; the others wait for the next rounds. */
+const mostRefreshing = 8;
 
 /** What has to be done about names while nobody asks. */
 export class Upkeep {
@@ -57,7 +59,7 @@ export class Upkeep {
   }
 
   async #refresh(guest: Guest): Promise<void> {
-    if (this.#refreshing.has(guest)) return;
+    if (this.#refreshing.has(guest) || this.#refreshing.size >= mostRefreshing) return;
     this.#refreshing.add(guest);
     await this.#try('refresh', () => this.#init.lookups.refresh(guest));
     guest.refreshed(this.#init.clock.monotonic());

@@ -11,8 +11,9 @@ import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemova
 import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
-import { canonicalSkeleton, listCounts, listTables, loadBatch } from './nft.ts';
+import { canonicalSkeleton, listMembers, listTables, loadBatch } from './nft.ts';
 import type { NftCall } from './nft.ts';
+import { Records } from './records.ts';
 import { watchTables } from './watch.ts';
 import type { ChangeScope, FirewallHint } from './watch.ts';
 
@@ -84,9 +85,13 @@ export class Firewall implements AsyncDisposable {
   #lastKnown: ObservedRuleset | undefined;
   #foreignScope: ChangeScope | undefined;
   #settled: { readonly expected: Ruleset; readonly cache: ObservedRuleset } | undefined;
+  #loads = 0;
+  /** What the kernel counts and holds, asked afresh each time. */
+  readonly records: Records;
 
   constructor(init: FirewallInit) {
     this.#init = init;
+    this.records = new Records(() => this.#call(), init.clock);
     this.#signal = AbortSignal.any([init.signal, this.#stop.signal]);
     this.#watch = watchTables({
       clock: init.clock,
@@ -108,7 +113,7 @@ export class Firewall implements AsyncDisposable {
   /** Resolves when notifications arrive, or after 5 s without: then every look is a listing until they do. */
   async ready(): Promise<void> {
     // A look makes plain at once why nft cannot be used; the watch alone would only try again and again.
-    await listCounts('box4', this.#call());
+    await listMembers('box4', this.#call());
     const patience = this.#init.clock.sleep(readyMs, this.#signal);
     await Promise.race([this.#firstReady.promise, patience]);
     // Runs out unheard when notifications came first.
@@ -175,13 +180,6 @@ export class Firewall implements AsyncDisposable {
     return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
   }
 
-  /** What the timed sets hold, and whose it is. */
-  async held(): Promise<(Pick<TimedElement, 'set' | 'key'> & { readonly uid: string | undefined })[]> {
-    const names = Object.keys(timedSets) as TimedSet[];
-    const lists = await Promise.all(names.map((set) => listCounts(set, this.#call())));
-    return lists.flatMap((list, index) => [...list].map(([key, { uid }]) => ({ set: names[index]!, key, uid })));
-  }
-
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
   observe({ fresh = false }: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
     return this.#exclusive(() => {
@@ -206,14 +204,9 @@ export class Firewall implements AsyncDisposable {
     return { skeleton: await objects, elements };
   }
 
-  /** Packets denied per owner since its elements were loaded; counts start anew with a full load. */
-  async denied(): Promise<Map<string, number>> {
-    const sets = await Promise.all(['box4', 'box6'].map((name) => listCounts(name, this.#call())));
-    const totals = new Map<string, number>();
-    for (const { uid, packets } of sets.flatMap((counts) => [...counts.values()])) {
-      if (uid !== undefined) totals.set(uid, (totals.get(uid) ?? 0) + packets);
-    }
-    return totals;
+  /** How often everything was loaded anew: each time all counts and records start from nothing. */
+  get loads(): number {
+    return this.#loads;
   }
 
   /** Takes both tables away. Sandboxes that still run then have only the kernel's block policies. */
@@ -323,6 +316,7 @@ export class Firewall implements AsyncDisposable {
       scope === 'rules'
         ? renderRepair(ruleset.skeleton, known.generation)
         : renderLoad(this.#contents(ruleset.skeleton, wanted), { generation: undefined, tables: new Map() });
+    if (scope === 'tables') this.#loads++;
     try {
       await loadBatch(batch, this.#call());
     } catch (error) {
@@ -335,6 +329,7 @@ export class Firewall implements AsyncDisposable {
 
   async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
     const batch = renderLoad(this.#contents(skeleton, wanted), observed);
+    this.#loads++;
     // Handles of new tables are unknown and not needed: the generation identifies them from now on.
     const tables = new Map([
       ['inet', 0],

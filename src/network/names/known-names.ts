@@ -56,6 +56,11 @@ export class KnownNames {
     return this.#names.get(name)?.last[family];
   }
 
+  /** The name that led to an address, the newest of several. */
+  nameOf(address: string): string | undefined {
+    return [...this.#names].findLast(([, { until }]) => until.has(address))?.[0];
+  }
+
   has(name: string): boolean {
     return this.#names.has(name);
   }

@@ -41,6 +41,8 @@ let service: NameService;
 let running: Promise<void>;
 /** Times that the kernel was written to. */
 let writes: { readonly allowed: string[]; readonly taken: string[] };
+/** What the next write waits for. */
+let gate: Promise<void>;
 let open: Set<string>;
 let problems: Problem[];
 
@@ -58,13 +60,14 @@ beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'names-'));
   clock = new FakeClock();
   open = new Set();
+  gate = Promise.resolve();
   problems = [];
   begin();
 });
 afterEach(async () => {
   await end();
   await upstream[Symbol.asyncDispose]();
-  await firewall.disallow((await firewall.held()).map((place) => ({ ...place, uid: 'x', seconds: 1 })));
+  await firewall.disallow((await firewall.records.timed()).map((place) => ({ ...place, uid: 'x', seconds: 1 })));
   await rm(stateDir, { recursive: true });
 });
 
@@ -80,13 +83,13 @@ function begin(): void {
     firewall: {
       allow: (elements) => {
         writes.allowed.push(...keys(elements));
-        return firewall.allow(elements);
+        return gate.then(() => firewall.allow(elements));
       },
       disallow: (elements) => {
         writes.taken.push(...keys(elements));
         return firewall.disallow(elements);
       },
-      held: () => firewall.held(),
+      records: firewall.records,
     },
     onQuery: () => undefined,
     onProblem: (problem) => problems.push(problem),
@@ -115,7 +118,7 @@ function ask(name: string, options: Partial<Lookup> = {}): Promise<LookedUp> {
 }
 
 const timed = () => service.timed().map(({ key }) => key);
-const held = async () => (await firewall.held()).map(({ key }) => key).toSorted();
+const held = async () => (await firewall.records.timed()).map(({ key }) => key).toSorted();
 const placeOf = (to: string) => `${one.endpoint.ipv4} . ${to}`;
 
 /** Lets time pass, with what happens at its moments getting the real time that it takes. */
@@ -140,6 +143,32 @@ describe('an answer', () => {
     // The longer time is written later, when there is no hurry.
     await pass(6);
     await until('the longer time to be written', () => writes.allowed.length === 2);
+  });
+
+  it('waits for as long as the kernel takes', async () => {
+    await service.follow([one]);
+    const written = Promise.withResolvers<void>();
+    gate = written.promise;
+    let answer: LookedUp | undefined;
+    const asking = ask('a.test').then((told) => (answer = told));
+    const again = ask('a.test');
+    await until('the write to begin', () => writes.allowed.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(answer).toBeUndefined();
+    written.resolve();
+    expect([await asking, await again]).toEqual([['203.0.113.10'], ['203.0.113.10']]);
+    expect(writes.allowed).toHaveLength(1);
+  });
+
+  it('is a failure where the kernel refuses, and is tried again', async () => {
+    await service.follow([one]);
+    gate = Promise.reject(new Error('not now'));
+    gate.catch(() => undefined);
+    expect(await ask('a.test')).toBe('failed');
+    expect(problems).toHaveLength(1);
+    gate = Promise.resolve();
+    expect(await ask('a.test')).toEqual(['203.0.113.10']);
+    expect(await held()).toEqual([placeOf('203.0.113.10')]);
   });
 
   it('is nobody’s who has no allowlist', async () => {
