@@ -8,6 +8,7 @@ import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { Controller } from './controller/controller.ts';
 import { findBridge } from './controller/find-bridge.ts';
+import { openOrphans } from './controller/orphans/open-orphans.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
@@ -75,6 +76,12 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     // A command that only looks listens to no events: it has just asked.
     isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
+    orphans: openOrphans({
+      controller,
+      stateDir: settings.controller.stateDir,
+      isControllerRunning: init.mode === 'running',
+      audit: (entry) => audit.appendDurable(entry),
+    }),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,

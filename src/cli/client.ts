@@ -34,6 +34,8 @@ export function openClient(init: ClientInit): ControlApi {
     unsuspend: call('unsuspend'),
     confirmDeletes: call('confirmDeletes'),
     adopt: call('adopt'),
+    orphans: call('orphans'),
+    removeOrphans: call('removeOrphans'),
     events: ({ signal, ...options }) => events({ ...init, signal: AbortSignal.any([init.signal, signal]) }, options),
   };
 }

@@ -32,6 +32,8 @@ const methods: Readonly<Record<string, Method>> = {
   unsuspend: (api, options) => api.unsuspend(options),
   confirmDeletes: (api, options) => api.confirmDeletes(options),
   adopt: (api, options) => api.adopt(options),
+  orphans: (api) => api.orphans(),
+  removeOrphans: (api, options) => api.removeOrphans(options),
 };
 
 /**

@@ -35,6 +35,8 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
     unsuspend: done('goes on'),
     confirmDeletes: async () => [],
     adopt: async ({ name }) => ({ name, done: true, message: 'adopted' }),
+    orphans: async () => ({ orphans: [], problems: [] }),
+    removeOrphans: async ({ ids }) => ({ removed: ids, left: [], problems: [] }),
     async *events() {},
   };
   const api = Object.fromEntries(

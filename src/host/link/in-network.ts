@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { Problem } from '../../base/problem.ts';
 
 /** Longest time a program that changes or lists the kernel's network state may take. */
-const timeoutMs = 30_000;
+const usualTimeoutMs = 30_000;
 
 /** How to run programs on the host's network, or on that of a named network namespace. */
 export interface NetworkScope {
@@ -22,6 +22,8 @@ export interface Run extends NetworkScope {
   readonly command: readonly [string, ...string[]];
   readonly input?: string;
   readonly signal?: AbortSignal | undefined;
+  /** Longest time it may take, in milliseconds; 30 s unless given. */
+  readonly timeoutMs?: number;
   /** Called with the process id as soon as there is one. */
   readonly onStart?: (pid: number) => void;
 }
@@ -34,10 +36,12 @@ export function scoped({ namespace }: NetworkScope, command: readonly [string, .
 /**
  * Runs a program to its end. A failing exit code is a result, not an error.
  *
- * @throws Problem `host.program-missing` when it is not installed, `host.program-hung` when it takes over 30 s;
+ * @throws Problem `host.program-missing` when it is not installed, `host.program-hung` when it takes too long;
  *   the signal's reason when that aborts
  */
-export async function runInNetwork({ command, input, signal, onStart, namespace }: Run): Promise<Finished> {
+export async function runInNetwork(run: Run): Promise<Finished> {
+  const { command, input, signal, onStart, namespace } = run;
+  const timeoutMs = run.timeoutMs ?? usualTimeoutMs;
   const [file, ...args] = scoped(namespace === undefined ? {} : { namespace }, command);
   const child = execa(file, args, {
     reject: false,
@@ -52,15 +56,17 @@ export async function runInNetwork({ command, input, signal, onStart, namespace 
   const result = await child;
   signal?.throwIfAborted();
   if (result.code === 'ENOENT') throw missing(command[0]);
-  if (result.timedOut) {
-    throw new Problem({
-      code: 'host.program-hung',
-      message: `"${command.join(' ')}" did not end within ${timeoutMs / 1_000} s`,
-      hint: 'Look for another program that holds the kernel’s network lock.',
-      retry: 'backoff',
-    });
-  }
+  if (result.timedOut) throw hung(command, timeoutMs);
   return { code: result.exitCode ?? 1, stdout: result.stdout ?? '', stderr: result.stderr ?? '' };
+}
+
+function hung(command: readonly string[], timeoutMs: number): Problem {
+  return new Problem({
+    code: 'host.program-hung',
+    message: `"${command.join(' ')}" did not end within ${timeoutMs / 1_000} s`,
+    hint: 'Look for another program that holds the kernel’s network lock.',
+    retry: 'backoff',
+  });
 }
 
 function missing(program: string): Problem {

@@ -27,7 +27,7 @@ export interface XfrmDifference {
  */
 export async function observeBlockPolicies(call: XfrmCall): Promise<XfrmDifference> {
   const wanted = new Map(blockPolicies(call.bridge, await linkLocalOf(call)).map((policy) => [idOf(policy), policy]));
-  const found = new Map((await listOurs(call)).map((policy) => [idOf(policy), policy]));
+  const found = new Map((await listBlockPolicies(call)).map((policy) => [idOf(policy), policy]));
   return {
     missing: [...wanted].filter(([id]) => !found.has(id)).map(([, policy]) => policy),
     stale: [...found].filter(([id]) => !wanted.has(id)).map(([, policy]) => policy),
@@ -42,7 +42,8 @@ async function linkLocalOf({ bridge, ...call }: XfrmCall): Promise<string | unde
   return links.flatMap(({ addr_info }) => addr_info ?? []).find(({ local }) => local !== undefined)?.local;
 }
 
-async function listOurs({ bridge, ...call }: XfrmCall): Promise<ListedPolicy[]> {
+/** Every policy of ours, whatever bridge it was made for. */
+export async function listBlockPolicies({ bridge, ...call }: XfrmCall): Promise<ListedPolicy[]> {
   const ours = blockPolicies(bridge)[0]!.mark;
   const listing = await ip(['-s', 'xfrm', 'policy', 'list'], '', call);
   return parsePolicies(listing).filter(({ mark }) => mark === ours);
@@ -58,7 +59,7 @@ export async function convergeBlockPolicies(call: XfrmCall): Promise<XfrmDiffere
 
 /** Takes every policy of ours away. */
 export async function removeBlockPolicies(call: XfrmCall): Promise<void> {
-  await remove(await listOurs(call), call);
+  await remove(await listBlockPolicies(call), call);
 }
 
 async function add(policies: readonly BlockPolicy[], call: XfrmCall): Promise<void> {
