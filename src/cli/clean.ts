@@ -24,7 +24,7 @@ const mostLines = 20;
 
 /** `coi clean` */
 export const clean: Verb = async ({ io, options }) => {
-  const { orphans, sharedRule = false, dryRun = false, yes = false, format } = options as CleanOptions;
+  const { orphans, sharedRule = false, format, ...how } = options as CleanOptions;
   if (orphans !== true) {
     throw new UsageProblem('clean has to be told what to clean', 'What there is: coi clean --orphans [--dry-run]');
   }
@@ -32,13 +32,19 @@ export const clean: Verb = async ({ io, options }) => {
   const found = await withProgress(io, 'Looking for what belongs to nobody', () => api.orphans());
   const wanted = found.orphans.filter(({ shared }) => sharedRule || shared !== true);
   if (format !== 'json') show(io, found, wanted);
-  const isRemoving = !dryRun && wanted.length > 0 && (yes || (await ask(io, wanted.length)));
-  const done = isRemoving ? await remove(api, io, wanted) : undefined;
-  const problems = [...found.problems, ...(done?.problems ?? [])];
-  if (format === 'json') io.stdout.write(jsonText({ ...found, ...done, problems }));
-  else if (done) showOutcome(io, done);
-  return problems.length === 0 && !done?.left.length ? exitCodes.done : exitCodes.failed;
+  const done = (await isWished(io, how, wanted.length)) ? await remove(api, io, wanted) : nothingDone;
+  const problems = [...found.problems, ...done.problems];
+  if (format === 'json') io.stdout.write(jsonText({ ...found, ...(done !== nothingDone && done), problems }));
+  else if (done !== nothingDone) showOutcome(io, done);
+  return problems.length + done.left.length === 0 ? exitCodes.done : exitCodes.failed;
 };
+
+const nothingDone: CleanReport = { removed: [], left: [], problems: [] };
+
+async function isWished(io: Io, { dryRun, yes }: CleanOptions, count: number): Promise<boolean> {
+  if (dryRun === true || count === 0) return false;
+  return yes === true || ask(io, count);
+}
 
 function remove(api: ControlApi, io: Io, wanted: readonly OrphanReport[]): Promise<CleanReport> {
   const ids = wanted.map(({ id }) => id);
@@ -47,9 +53,9 @@ function remove(api: ControlApi, io: Io, wanted: readonly OrphanReport[]): Promi
 
 async function ask(io: Io, count: number): Promise<boolean> {
   const question = `Remove ${count === 1 ? 'it' : `these ${count}`}?`;
-  const isWished = await confirmed(io, { question, otherwise: 'coi clean --orphans --yes' });
-  if (!isWished) io.stderr.write('Nothing was removed.\n');
-  return isWished;
+  const isAgreed = await confirmed(io, { question, otherwise: 'coi clean --orphans --yes' });
+  if (!isAgreed) io.stderr.write('Nothing was removed.\n');
+  return isAgreed;
 }
 
 function show(io: Io, { orphans, problems }: OrphansReport, wanted: readonly OrphanReport[]): void {

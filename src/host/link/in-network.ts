@@ -40,27 +40,30 @@ export function scoped({ namespace }: NetworkScope, command: readonly [string, .
  *   the signal's reason when that aborts
  */
 export async function runInNetwork(run: Run): Promise<Finished> {
-  const { command, input, signal, onStart, namespace } = run;
-  const timeoutMs = run.timeoutMs ?? usualTimeoutMs;
+  const { command, signal, onStart, namespace } = run;
   const [file, ...args] = scoped(namespace === undefined ? {} : { namespace }, command);
-  const child = execa(file, args, {
+  const child = execa(file, args, optionsOf(run));
+  if (child.pid !== undefined) onStart?.(child.pid);
+  const result = await child;
+  signal?.throwIfAborted();
+  if (result.code === 'ENOENT') throw missing(command[0]);
+  if (result.timedOut) throw hung(run);
+  return { code: result.exitCode ?? 1, stdout: result.stdout ?? '', stderr: result.stderr ?? '' };
+}
+
+function optionsOf({ input, signal, timeoutMs = usualTimeoutMs }: Run) {
+  return {
     reject: false,
     timeout: timeoutMs,
     stripFinalNewline: false,
     maxBuffer: 256 * 2 ** 20,
     env: { LC_ALL: 'C' },
-    ...(input === undefined ? { stdin: 'ignore' } : { input }),
+    ...(input === undefined ? ({ stdin: 'ignore' } as const) : { input }),
     ...(signal ? { cancelSignal: signal } : {}),
-  });
-  if (child.pid !== undefined) onStart?.(child.pid);
-  const result = await child;
-  signal?.throwIfAborted();
-  if (result.code === 'ENOENT') throw missing(command[0]);
-  if (result.timedOut) throw hung(command, timeoutMs);
-  return { code: result.exitCode ?? 1, stdout: result.stdout ?? '', stderr: result.stderr ?? '' };
+  } as const;
 }
 
-function hung(command: readonly string[], timeoutMs: number): Problem {
+function hung({ command, timeoutMs = usualTimeoutMs }: Run): Problem {
   return new Problem({
     code: 'host.program-hung',
     message: `"${command.join(' ')}" did not end within ${timeoutMs / 1_000} s`,

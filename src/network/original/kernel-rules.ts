@@ -45,13 +45,16 @@ const logShapes: Readonly<Record<string, (condition: Expression) => boolean>> = 
 
 /** A source address, one more condition, a prefix with the same address, a counter; no verdict. */
 function readLog([from, condition, log, counter, ...more]: readonly Expression[]): Read<'log'> | undefined {
-  const prefix = log?.log?.prefix;
-  if (!from || !condition || typeof prefix !== 'string' || more.length > 0) return undefined;
-  if (counter && !('counter' in counter)) return undefined;
-  const source = sourceOf(from);
-  const [word, address] = /^(NFT_[A-Z]+)\[([\d.]+)\]: $/.exec(prefix)?.slice(1) ?? [];
-  if (word === undefined || address !== source || source === undefined) return undefined;
-  return Object.hasOwn(logShapes, word) && logShapes[word]!(condition) ? { kind: 'log', source, prefix } : undefined;
+  if (!from || !condition || more.length > 0 || (counter && !('counter' in counter))) return undefined;
+  const prefix = readPrefix(log);
+  if (!prefix || prefix.address !== sourceOf(from) || !logShapes[prefix.word]?.(condition)) return undefined;
+  return { kind: 'log', source: prefix.address, prefix: prefix.text };
+}
+
+function readPrefix(expression: Expression | undefined) {
+  const text = expression?.log?.prefix;
+  const parts = typeof text === 'string' ? /^(NFT_[A-Z]+)\[([\d.]+)\]: $/.exec(text) : null;
+  return parts && { text: parts[0], word: parts[1]!, address: parts[2]! };
 }
 
 /** A source address, at most one destination, a counter, and a verdict as iptables writes it. */
