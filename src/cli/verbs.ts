@@ -172,9 +172,9 @@ export const verbs: readonly VerbSpec[] = [
     args: '',
     about: 'Remove from this host what was left over and belongs to nobody',
     detail:
-      'Says what it would remove and why, then asks. --orphans: interfaces, network rules and files of sandboxes that do\n' +
-      'not exist; and what the original coi left: its direct rules and zone bindings in firewalld and its log rules, for\n' +
-      'addresses on a bridge of Incus that no instance has. Everything else stays as it is.',
+      'Says what it would remove and why, then asks. With --orphans: interfaces, network rules and files\n' +
+      'of sandboxes that do not exist; and what the original coi left behind: direct rules and zone\n' +
+      'bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance has.',
     example: 'coi clean --orphans --dry-run',
     flags: [
       { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },

@@ -31,6 +31,7 @@ beforeAll(async () => {
   await controller.declare('web');
   await controller.ready('web');
   etc = await startFirewalld(lab);
+  await nft('add table ip filter\nadd chain ip filter FORWARD { type filter hook forward priority 0; }\n');
 });
 afterAll(async () => {
   await controller?.stop();
