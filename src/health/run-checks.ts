@@ -50,4 +50,10 @@ async function look(check: HealthCheck, sight: Sight): Promise<Finding> {
 }
 
 /** Codes of problems that say nothing about what is looked at, only about who asks, or that another check tells of. */
-const unseen = new Set(['health.not-root', 'health.no-bridge', 'nft.permission', 'xfrm.permission']);
+const unseen = new Set([
+  'health.not-root',
+  'health.no-bridge',
+  'health.nft-broke',
+  'nft.permission',
+  'xfrm.permission',
+]);

@@ -4,8 +4,8 @@ import { marks, renderMark } from './marks.ts';
 export const holdName = 'coi_hold';
 
 /**
- * Commands for `nft -i`: a table that belongs to the process that made it, which a flush of others leaves alone and which is
- * gone with that process. It lets no frame of a sandbox's port onto the bridge that the bridge table has not vouched for,
+ * Commands for `nft -i`: a table that belongs to whoever made it, which a flush of others leaves alone and which is gone
+ * with its owner. It lets no frame of a sandbox's port onto the bridge that the bridge table has not vouched for,
  * so that while that table is missing nothing at all comes from sandboxes: neither forged sources nor multicast, which the
  * kernel's block policies cannot tell from others'. Behind `guard`, whose priority is -300.
  *

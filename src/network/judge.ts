@@ -4,7 +4,7 @@ import { allowEntries, matchesName, renderAllowEntry, webPorts } from './allow-e
 import type { AllowEntry } from './allow-entry.ts';
 import type { Destination } from './destination.ts';
 import type { Bridge } from './policy.ts';
-import { knownResolverNames, knownResolvers } from './resolvers.ts';
+import { isResolverName, knownResolvers } from './resolvers.ts';
 import type { NetworkRules } from './rules.ts';
 import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
 
@@ -178,7 +178,7 @@ export function judgeName(
   if (rules.mode === 'open') return { allowed: true, rule: 'open', dependsOnAddress: true };
   if (to.port === 53 || to.port === 853) return { allowed: false, rule: 'other-resolver' };
   if (rules.mode === 'restricted') return { allowed: true, rule: 'public', dependsOnAddress: true };
-  const isResolver = knownResolverNames.includes(name);
+  const isResolver = isResolverName(name);
   const entry = allowEntries(rules.allowed).find(
     (each) => matchesName(each, name) && opens(each, to) && !(isResolver && each.kind === 'wildcard'),
   );

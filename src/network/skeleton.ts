@@ -185,7 +185,9 @@ function allowlistRules({ localNetwork }: Variant): string {
 		ct direction reply ${ip} daddr . ${ip} saddr . meta l4proto . th sport @${set}${family} goto stamp`,
     );
   const near = localNetwork ? 'stamp' : 'refuse';
-  return `${web('net')}
+  return `${web('host')}
+		${web('net')}
+		${withPort('hostport')}
 		${withPort('netport')}
 		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
 		${otherResolvers}

@@ -82,10 +82,7 @@ export class NameServer implements AsyncDisposable {
     if (delayMs > 0) await sleep(delayMs);
     const send = (each: Packet | Buffer) =>
       this.#udp.send(Buffer.isBuffer(each) ? each : encode(each), from.port, from.address);
-    const bad: Answer[] = [{ type: 'A', name: reply.questions?.[0]?.name ?? '', ttl: 60, data: '203.0.113.66' }];
-    if (forged === 'id') send({ ...reply, id: (reply.id ?? 0) ^ 1, answers: bad });
-    if (forged === 'question') send({ ...reply, questions: [{ type: 'A', name: 'other.test' }], answers: bad });
-    if (forged === 'noise') send(Buffer.from('ff00ff00', 'hex'));
+    if (forged) send(forgery(reply, forged));
     if (streamOnly) send({ ...reply, flags: (reply.flags ?? 0) | TRUNCATED_RESPONSE, answers: [] });
     else send(reply);
   }
@@ -128,7 +125,7 @@ export class NameServer implements AsyncDisposable {
       if (!records) return answers.length > 0 ? answers : undefined;
       const alias = records.find((record) => record.type === 'CNAME');
       const own = alias ? [alias] : records.filter((record) => record.type === type);
-      answers.push(...own.map(({ ttl = 60, ...record }) => ({ ...record, name: at, ttl, class: 'IN' }) as Answer));
+      answers.push(...own.map(({ ttl = 60, ...record }) => ({ ...record, name: at, ttl, class: 'IN' as const })));
       if (!alias || short) break;
       at = alias.data;
     }
@@ -140,6 +137,15 @@ export class NameServer implements AsyncDisposable {
     this.#tcp.close();
     await Promise.resolve();
   }
+}
+
+/** What somebody sends who does not know all of a question. */
+function forgery(reply: Packet, forged: NonNullable<Manners['forged']>): Packet | Buffer {
+  const { id = 0, questions = [] } = reply;
+  const answers: Answer[] = questions.map(({ name }) => ({ type: 'A', name, ttl: 60, data: '203.0.113.66' }));
+  if (forged === 'id') return { ...reply, id: id ^ 1, answers };
+  if (forged === 'question') return { ...reply, questions: [{ type: 'A', name: 'other.test' }], answers };
+  return Buffer.from('ff00ff00', 'hex');
 }
 
 /** What a packet says; nothing when it is none, as sandboxes can have forwarded. */

@@ -29,9 +29,9 @@ const own = new Set(['inet coi', 'bridge coi', 'inet coi_hold', 'bridge coi_hold
  * @throws Problem `health.not-root`, `health.unreadable`
  */
 export async function readForeignRules(asking: Asking): Promise<ForeignRules> {
-  const tables = (await list(asking, 'tables')).flatMap(({ table }) => (table ? [table as Json] : []));
-  const foreign = tables
-    .map(({ family, name }) => ({ family: String(family), name: String(name) }))
+  // As text: the list of tables is where older versions break down on others' flags.
+  const foreign = [...(await run(asking, 'list', 'tables')).matchAll(/^table (\S+) (\S+)/gm)]
+    .map(([, family = '', name = '']) => ({ family, name }))
     .filter(({ family, name }) => !own.has(`${family} ${name}`));
   const listed = await Promise.all(foreign.map(({ family, name }) => list(asking, 'table', family, name)));
   return { tables: foreign, chains: chainsOf(listed.flat()) };
@@ -53,16 +53,17 @@ export function chainsOf(objects: readonly Json[]): ForeignChain[] {
   });
 }
 
-/** nft 1.0.6 now and then breaks down on rules that are changed under its hands; looking again is all it takes. */
-const brokeDown = /corrupted|double free|invalid pointer|invalid size|^$/;
-const tries = 3;
+/** How nft says on its way out that it broke down: see `hold.ts` for when it does. */
+const brokeDown = /corrupted|double free|invalid (?:pointer|size)|^$/;
 
 async function list(asking: Asking, ...what: readonly string[]): Promise<Json[]> {
-  let finished = await ask(['nft', '-j', 'list', ...what], asking);
-  for (let count = 1; count < tries && finished && finished.code !== 0; count += 1) {
-    if (!brokeDown.test(finished.stderr)) break;
-    finished = await ask(['nft', '-j', 'list', ...what], asking);
-  }
+  const text = await run(asking, '-j', 'list', ...what);
+  return text === '' ? [] : (JSON.parse(text) as { nftables: Json[] }).nftables;
+}
+
+/** What nft prints; nothing for a table that was removed between two looks. */
+async function run(asking: Asking, ...args: readonly string[]): Promise<string> {
+  const finished = await ask(['nft', ...args], asking);
   if (finished === undefined) {
     throw new Problem({
       code: 'host.program-missing',
@@ -70,9 +71,15 @@ async function list(asking: Asking, ...what: readonly string[]): Promise<Json[]>
       hint: 'Install it: apt-get install nftables',
     });
   }
-  if (finished.code === 0) return (JSON.parse(finished.stdout) as { nftables: Json[] }).nftables;
+  if (finished.code === 0) return finished.stdout;
   if (isRefusal(finished)) throw onlyForRoot('nft');
-  // A table that was removed between the two looks.
-  if (/No such file or directory/.test(finished.stderr)) return [];
+  if (/No such file or directory/.test(finished.stderr)) return '';
+  if (brokeDown.test(finished.stderr)) {
+    throw new Problem({
+      code: 'health.nft-broke',
+      message: `nft broke down on "nft ${args.join(' ')}"`,
+      hint: 'Before 1.1.0 it does where a table has flags (owner, dormant): install a newer nftables.',
+    });
+  }
   throw new Problem({ code: 'health.unreadable', message: `nft failed: ${finished.stderr.split('\n')[0]}` });
 }

@@ -5,9 +5,16 @@ import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { NetworkScope } from '../link/in-network.ts';
-import { timedSets } from '../../network/timed-elements.ts';
-import type { TimedElement, TimedSet } from '../../network/timed-elements.ts';
-import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemoval, renderRepair } from './batch.ts';
+import type { TimedElement } from '../../network/timed-elements.ts';
+import {
+  renderAllowed,
+  renderAllowedQuickly,
+  renderChange,
+  renderDisallowed,
+  renderLoad,
+  renderRemoval,
+  renderRepair,
+} from './batch.ts';
 import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
@@ -40,6 +47,13 @@ interface PendingWish {
   readonly skeleton: string | undefined;
   readonly byUid: ReadonlyMap<string, readonly PlacedElement[]>;
   readonly done: PromiseWithResolvers<ElementChange>;
+}
+
+/** Statements about timed elements: those that are tried first, and those that do whatever is there. */
+interface TimedWish {
+  readonly quick: string;
+  readonly sure: string;
+  readonly done: PromiseWithResolvers<void>;
 }
 
 /** How long notifications of an own write may lag behind the write. */
@@ -76,7 +90,7 @@ export class Firewall implements AsyncDisposable {
   readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
   #queue: Promise<unknown> = Promise.resolve();
   #wishes: PendingWish[] = [];
-  #timedWishes: { readonly text: string; readonly done: PromiseWithResolvers<void> }[] = [];
+  #timedWishes: TimedWish[] = [];
   #listening = false;
   /** Counts reasons to doubt what is remembered, so that a listing under way knows whether it is still good. */
   #doubts = 0;
@@ -172,12 +186,13 @@ export class Firewall implements AsyncDisposable {
    * kernel. These elements belong to no generation: a load of everything takes them over by asking for them.
    */
   allow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, renderAllowed);
+    return this.#timed(elements, { quick: renderAllowedQuickly(elements), sure: renderAllowed(elements) });
   }
 
   /** Takes such addresses out again. */
   disallow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
+    const text = `${renderDisallowed(elements).join('\n')}\n`;
+    return this.#timed(elements, { quick: text, sure: text });
   }
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
@@ -276,10 +291,10 @@ export class Firewall implements AsyncDisposable {
   }
 
   /** Those that wait for their turn go out together, in the order in which they came. */
-  #timed(elements: readonly TimedElement[], render: (elements: readonly TimedElement[]) => string): Promise<void> {
+  #timed(elements: readonly TimedElement[], texts: Pick<TimedWish, 'quick' | 'sure'>): Promise<void> {
     if (elements.length === 0) return Promise.resolve();
     const done = Promise.withResolvers<void>();
-    this.#timedWishes.push({ text: render(elements), done });
+    this.#timedWishes.push({ ...texts, done });
     if (this.#timedWishes.length === 1) void this.#exclusive(() => this.#grantTimed());
     return done.promise;
   }
@@ -287,8 +302,11 @@ export class Firewall implements AsyncDisposable {
   async #grantTimed(): Promise<void> {
     const wishes = this.#timedWishes;
     this.#timedWishes = [];
+    const load = (how: 'quick' | 'sure') =>
+      loadBatch({ text: wishes.map((wish) => wish[how]).join(''), fenceLines: 0 }, this.#call());
     try {
-      await loadBatch({ text: wishes.map(({ text }) => text).join(''), fenceLines: 0 }, this.#call());
+      // Refused where something is there that was taken for new, or for the same reason as the second attempt.
+      await load('quick').catch(() => load('sure'));
       for (const { done } of wishes) done.resolve();
     } catch (error) {
       for (const { done } of wishes) done.reject(error);
