@@ -1,4 +1,5 @@
 import type { Operation } from 'fast-json-patch';
+import type { DenialsReport, PolicyReport, PolicyTestReport } from './network-reports.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
 
 /** One source of manifests as JSON output has it. Times are RFC 3339. */
@@ -154,6 +155,12 @@ export interface ControlApi {
   confirmDeletes(options: { readonly count: number }): Promise<readonly string[]>;
   /** Stamp a stopped instance as the one of a declared sandbox. */
   adopt(options: { readonly name: string; readonly by: string }): Promise<VerbReport>;
+  /** What a sandbox was not let through to and why. `since` in milliseconds since 1970. */
+  denials(options: { readonly name: string; readonly since?: number }): Promise<DenialsReport>;
+  /** What the kernel holds for a sandbox's network, and where each setting comes from. */
+  policy(options: { readonly name: string }): Promise<PolicyReport>;
+  /** What would become of a connection, as `HOST:PORT`, `HOST:PORT/udp`, `[IPV6]:PORT` or HOST. Sends nothing. */
+  policyTest(options: { readonly name: string; readonly destination: string }): Promise<PolicyTestReport>;
   /** What was left over on the host by coi, or by the original coi. Changes nothing. */
   orphans(): Promise<OrphansReport>;
   /** Remove those of the ids that a fresh look still finds to be orphans. */

@@ -55,6 +55,7 @@ export interface ControlInit {
   readonly orphans: Orphans;
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly events: ControlApi['events'];
+  readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
     config: Readonly<Record<string, string>>,
@@ -71,6 +72,18 @@ export class Control implements ControlApi {
   constructor(init: ControlInit) {
     this.#init = init;
     this.events = init.events;
+  }
+
+  denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {
+    return this.#init.network.denials(options);
+  }
+
+  policy(options: Parameters<ControlApi['policy']>[0]): ReturnType<ControlApi['policy']> {
+    return this.#init.network.policy(options);
+  }
+
+  policyTest(options: Parameters<ControlApi['policyTest']>[0]): ReturnType<ControlApi['policyTest']> {
+    return this.#init.network.policyTest(options);
   }
 
   async status(): Promise<StatusReport> {

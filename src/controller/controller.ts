@@ -5,6 +5,7 @@ import { reconcileBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { NameService } from '../host/dns/name-service.ts';
 import type { Firewall } from '../host/nft/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
@@ -21,6 +22,7 @@ import { hintFrom, instancesKey, networkKey, sandboxKey, sourceKey } from './hin
 import type { Journal } from './journal.ts';
 import { KeyedSources } from './keyed-sources.ts';
 import { ManagedViews } from './managed-views.ts';
+import type { PolicyInputs } from './policies.ts';
 import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './queue.ts';
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
 import { SandboxReconciler } from './reconcile-sandbox.ts';
@@ -63,6 +65,12 @@ export interface ControllerInit {
   readonly random?: () => number;
 }
 
+/** Doors to the kernel that a controller is made with. */
+export interface Doors {
+  readonly firewall: Firewall;
+  readonly names: NameService;
+}
+
 /** The loop: hints put keys on a queue, workers look after one key at a time until nothing is left to do. */
 export class Controller {
   readonly queue: WorkQueue;
@@ -76,15 +84,18 @@ export class Controller {
   readonly host: HostKeys;
   readonly views: ManagedViews;
   readonly hands: Hands;
+  readonly firewall: Firewall;
+  /** What decides the policy of each sandbox. */
+  readonly policies: PolicyInputs;
   readonly #init: ControllerInit;
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
   #deleted: (sandbox: string, source: string) => void = () => undefined;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
-  constructor(init: ControllerInit, firewall: Firewall) {
+  constructor(init: ControllerInit, { firewall, names }: Doors) {
     this.#init = init;
-    const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
+    const { clock, incus, journal, reservations, agents, bridge, placement } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
     this.instances = new InstanceCache(incus.instances, () => {
       this.queue.add(networkKey, { priority: 'event', afterMs: vanishedDelayMs });
@@ -96,15 +107,9 @@ export class Controller {
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);
-    const policies = {
-      instances: this.instances,
-      reservations,
-      bridge,
-      overrides,
-      desired: (name: string) => this.desired.of(name),
-      now: () => clock.now(),
-    };
-    this.network = new NetworkReconciler({ ...policies, firewall, clock });
+    this.firewall = firewall;
+    this.policies = this.#policyInputs();
+    this.network = new NetworkReconciler({ ...this.policies, firewall, names, clock });
     this.host = new HostKeys({
       ...seen,
       clock,
@@ -114,7 +119,7 @@ export class Controller {
     });
     this.views = new ManagedViews({ instances: this.instances, reservations, bridge, placement });
     this.worlds = new WorldBuilder({
-      ...policies,
+      ...this.policies,
       agents,
       images: this.#images,
       fights: this.fights,
@@ -126,7 +131,7 @@ export class Controller {
       mayExpire: () => this.#expiries.hasRoom(clock.monotonic()),
       busy: (name, signal) => runningOperation(incus, name, signal),
     });
-    this.hands = this.#hands(firewall);
+    this.hands = this.#hands({ firewall, names });
     const reconciler = new SandboxReconciler({
       worlds: this.worlds,
       sandboxes: this.sandboxes,
@@ -134,6 +139,7 @@ export class Controller {
       fights: this.fights,
       journal,
       isObserved: () => this.sources.isObserved(),
+      hasFailed: (name) => this.queue.failures(sandboxKey(name)) > 0,
     });
     this.#handlers = {
       sandbox: (name, signal) => reconciler.reconcile(name, signal),
@@ -142,11 +148,25 @@ export class Controller {
     };
   }
 
-  #hands(firewall: Firewall): Hands {
+  #policyInputs(): PolicyInputs {
+    const { clock, reservations, bridge, overrides } = this.#init;
+    const { instances, desired } = this;
+    return {
+      instances,
+      reservations,
+      bridge,
+      overrides,
+      desired: (name: string) => desired.of(name),
+      now: () => clock.now(),
+    };
+  }
+
+  #hands({ firewall, names }: Doors): Hands {
     const { incus, reservations, agents, bridge, clock, lifetime } = this.#init;
     return {
       incus,
       firewall,
+      names,
       instances: this.instances,
       reservations,
       agents,

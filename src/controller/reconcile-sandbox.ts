@@ -15,7 +15,10 @@ import type { WorldBuilder } from './world-builder.ts';
 /** More steps in one visit than any way from one state to another has: beyond it something goes round in circles. */
 const mostSteps = 25;
 
-/** Fresh looks in a row that a changing world may ask for before the key waits like any that failed. */
+/**
+ * Fresh looks in one visit that a changing world may ask for before the key waits like any that failed. A key that has
+ * failed already gets them only once a step of the visit succeeded: a write that never comes in time is no race.
+ */
 const mostConflicts = 5;
 
 /** How long one step may take, in milliseconds. Creating unpacks an image, the rest is quick. */
@@ -28,13 +31,15 @@ const workspaceLookMs = 5_000;
 
 /** What looking after one sandbox needs. */
 export interface ReconcilerInit {
-  readonly worlds: WorldBuilder;
+  readonly worlds: Pick<WorldBuilder, 'cached' | 'fresh' | 'isDoubted'>;
   readonly sandboxes: Sandboxes;
   readonly hands: Hands;
   readonly fights: Fights;
   readonly journal: Journal;
   /** Whether an incomplete look (Incus not listed yet, sources not read) forbids concluding anything. */
   readonly isObserved: () => boolean;
+  /** Whether the last visit to a sandbox failed. */
+  readonly hasFailed: (sandbox: string) => boolean;
 }
 
 interface Visit {
@@ -63,6 +68,7 @@ export class SandboxReconciler {
 
   async #converge(visit: Visit): Promise<QueueResult> {
     let conflicts = 0;
+    let mayLookAgain = !this.#init.hasFailed(visit.name);
     for (let count = 0; count < mostSteps; count += 1) {
       const look = await this.#look(visit);
       if ('kind' in look) return look;
@@ -70,8 +76,9 @@ export class SandboxReconciler {
       if (!step) return this.#settle(look.world, look.plan);
       const problem = await this.#carryOut(visit, look.world, step);
       if (!problem && isLong(step)) return { kind: 'yielded' };
+      mayLookAgain ||= !problem;
       if (!problem) continue;
-      if (problem.retry === 'conflict' && ++conflicts <= mostConflicts) continue;
+      if (problem.retry === 'conflict' && mayLookAgain && ++conflicts <= mostConflicts) continue;
       this.#init.sandboxes.record({ ...look, failure: problem });
       return problem.retry === 'never' ? { kind: 'stalled' } : { kind: 'failed' };
     }

@@ -32,15 +32,22 @@ const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
  * @returns a sentence that says what is wrong, when the text is no entry
  */
 export function parseAllowEntry(text: string): AllowEntry | string {
+  // Before the port is looked for: the last part of an IPv6 address could be taken for one.
   const whole = parsePrefix(text);
-  const groups = whole ? { plain: text } : form.exec(text.trim())?.groups;
-  const host = groups?.['bracketed'] ?? groups?.['plain'];
-  if (!groups || host === undefined) return 'It is neither a name nor an address.';
+  if (whole) return asPrefix(whole, undefined);
+  const groups = form.exec(text.trim())?.groups;
+  if (!groups) return neither;
   const port = portOf(groups);
   if (typeof port === 'string') return port;
-  const prefix = whole ?? parsePrefix(host);
-  if (prefix) return prefixFault(prefix) ?? { kind: 'prefix', prefix, ...(port && { port }) };
-  return parseName(host, port);
+  const host = groups['bracketed'] ?? groups['plain'] ?? '';
+  const prefix = parsePrefix(host);
+  return prefix ? asPrefix(prefix, port) : asName(host, port);
+}
+
+const neither = 'It is neither a name nor an address.';
+
+function asPrefix(prefix: Prefix, port: AllowedPort | undefined): AllowEntry | string {
+  return prefixFault(prefix) ?? { kind: 'prefix', prefix, ...(port && { port }) };
 }
 
 function portOf(groups: Readonly<Record<string, string | undefined>>): AllowedPort | string | undefined {
@@ -51,10 +58,10 @@ function portOf(groups: Readonly<Record<string, string | undefined>>): AllowedPo
   return { proto: groups['proto'] === 'udp' ? 'udp' : 'tcp', port };
 }
 
-function parseName(host: string, port: AllowedPort | undefined): AllowEntry | string {
+function asName(host: string, port: AllowedPort | undefined): AllowEntry | string {
   const isWildcard = host.startsWith('*.');
   const name = canonicalName(isWildcard ? host.slice(2) : host);
-  if (name === undefined) return 'It is neither a name nor an address.';
+  if (name === undefined) return neither;
   if (isWildcard && !name.includes('.'))
     return 'A wildcard for a whole top-level domain would let nearly everything through.';
   return { kind: isWildcard ? 'wildcard' : 'name', name, ...(port && { port }) };
@@ -62,6 +69,8 @@ function parseName(host: string, port: AllowedPort | undefined): AllowEntry | st
 
 /** A host name in lower case, in ASCII (RFC 5891), without the dot at its end; undefined when it is none (RFC 1123). */
 export function canonicalName(text: string): string | undefined {
+  // What may end a host name in a URL would be left out without a word.
+  if (/[\s/?#@:\\%]/.test(text)) return undefined;
   const name = domainToASCII(text.replace(/\.$/, '')).toLowerCase();
   const isName = name.length > 0 && name.length <= 253 && name.split('.').every((part) => label.test(part));
   // What consists of numbers alone would be an address to some, a name to others.

@@ -23,14 +23,14 @@ export interface KeyProblem {
 
 /**
  * Everything that is wrong with a document, each with its place: values of the wrong kind (`spec.value`), names that
- * cannot be used (`spec.name`), keys that nobody knows (`spec.unknown-key`), and keys or values whose feature is not
- * there yet (`spec.unsupported`). Empty when the document is valid.
+ * cannot be used (`spec.name`), keys that nobody knows (`spec.unknown-key`), and keys whose feature is not there
+ * yet (`spec.unsupported`). Empty when the document is valid.
  */
 export function checkData(input: CheckInput): KeyProblem[] {
   const unbuilt = unbuiltIn(input.schema, input.data, []);
-  const refused = (path: KeyPath) => unbuilt.some(({ path: prefix }) => startsWith(path, prefix));
+  const refused = (path: KeyPath) => unbuilt.some((prefix) => startsWith(path, prefix));
   return [
-    ...unbuilt.map(({ path, value }) => ({ path, problem: unsupported({ path, value, input }) })),
+    ...unbuilt.map((path) => ({ path, problem: unsupported(path, input) })),
     ...issuesOf(input.schema, input.data)
       .filter(({ path }) => !refused(path as KeyPath))
       .flatMap((issue) => problemsOf(issue, input)),
@@ -62,32 +62,23 @@ export function startsWith(path: KeyPath, prefix: KeyPath): boolean {
   return prefix.every((part, index) => path[index] === part);
 }
 
-interface Unbuilt {
-  readonly path: KeyPath;
-  readonly value?: unknown;
-}
-
-function unbuiltIn(schema: z.ZodType, data: unknown, path: KeyPath): Unbuilt[] {
-  const { unbuilt } = metaOf(schema);
-  if (unbuilt === true) return [{ path }];
-  if (Array.isArray(unbuilt)) return unbuilt.includes(data) ? [{ path, value: data }] : [];
+function unbuiltIn(schema: z.ZodType, data: unknown, path: KeyPath): KeyPath[] {
+  if (metaOf(schema).unbuilt) return [path];
   const { shape, valueType } = definitionOf(schema);
   if ((!shape && !valueType) || typeof data !== 'object' || data === null || Array.isArray(data)) return [];
   const below = Object.entries(data).flatMap(([key, value]) => {
     const child = childOf(schema, key);
     return child ? unbuiltIn(child, value, [...path, key]) : [];
   });
-  return below.length === 0 && isUnbuilt(schema) ? [{ path }] : below;
+  return below.length === 0 && isUnbuilt(schema) ? [path] : below;
 }
 
-function unsupported({ path, value, input }: { path: KeyPath; value?: unknown; input: CheckInput }): Problem {
-  const what = value === undefined ? renderPath(path) : `${renderPath(path)} = ${renderValue(value)}`;
-  const allowed = value === undefined ? undefined : describeAllowed(schemaAt(input.schema, path));
+function unsupported(path: KeyPath, { file, locator }: CheckInput): Problem {
   return new Problem({
     code: 'spec.unsupported',
-    message: `${what} is not supported yet`,
-    hint: allowed ? `Use ${allowed}.` : 'Remove the key.',
-    position: { file: input.file, ...input.locator.nearest(path)[value === undefined ? 'key' : 'value'] },
+    message: `${renderPath(path)} is not supported yet`,
+    hint: 'Remove the key.',
+    position: { file, ...locator.nearest(path).key },
   });
 }
 

@@ -59,8 +59,7 @@ function defaultOf({ meta }: SchemaKey): string {
 }
 
 function about({ meta }: SchemaKey): string {
-  const later = Array.isArray(meta.unbuilt) ? meta.unbuilt.map((value) => `\`${value}\``).join(', ') : '';
-  return `${meta.description ?? ''}${later ? ` (${later} is not supported yet.)` : ''}`;
+  return meta.description ?? '';
 }
 
 const later =

@@ -18,12 +18,11 @@ export function manifestJsonSchemaText(): string {
   return `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`;
 }
 
-/** A schema node without keys and values that are not built yet, and without what only our own tools read. */
+/** A schema node without keys that are not built yet, and without what only our own tools read. */
 function prune(node: Node): Node | undefined {
   const { unbuilt, allowed: _allowed, unit: _unit, properties, additionalProperties, items, ...rest } = node;
-  if (unbuilt === true) return undefined;
+  if (unbuilt) return undefined;
   const pruned: Node = { ...rest };
-  if (Array.isArray(unbuilt)) pruned['enum'] = (rest['enum'] as unknown[]).filter((value) => !unbuilt.includes(value));
   if (properties) {
     const kept = Object.entries(properties).flatMap(([key, child]) => {
       const below = prune(child as Node);

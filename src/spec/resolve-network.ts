@@ -2,6 +2,8 @@ import { canonicalAllowEntry } from '../network/allow-entry.ts';
 import { usualDomains } from './agent-hosts.ts';
 import { builtIn } from './defaults.ts';
 import type { NetworkRules } from '../network/rules.ts';
+import { expandHome } from './expand-home.ts';
+import type { Sandbox } from './sandbox.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
 /** What the section `network` means: keys that the mode takes no note of are left out. */
@@ -24,4 +26,14 @@ export function resolveNetwork(section: SandboxLayer['network'] = {}): NetworkRu
     ...(isPrivateOpen && { localNetwork: true }),
     ...(section.block_metadata_endpoint === false && { metadata: true }),
   };
+}
+
+/** What the section says about the log of refused connections. Only what differs from the usual is kept. */
+export function resolveNetworkLog(
+  { logging = {} }: NonNullable<SandboxLayer['network']> = {},
+  home: string,
+): Pick<Sandbox, 'networkLog'> {
+  const { enabled = true, path } = logging;
+  if (!enabled) return { networkLog: { enabled: false } };
+  return path === undefined ? {} : { networkLog: { path: expandHome(path, home) } };
 }

@@ -82,7 +82,7 @@ function foundations({ firewall, bridge, isDeserted }: OwnPlaces): OrphanKind[] 
     orphanKind({
       kind: 'block-policies',
       list: async (signal) => {
-        const found = await listBlockPolicies({ bridge, signal });
+        const found = await listBlockPolicies({ signal });
         return found.length === 0 ? [] : [found.length];
       },
       judge: (count, inUse) => (isLeft(inUse) ? { what: `${count} XFRM policies`, why } : undefined),

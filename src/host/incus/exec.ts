@@ -11,16 +11,12 @@ import type { StartedOperation } from './operation.ts';
 import type { Operations } from './operations.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
 
-/** As whom and where a program runs. */
-export interface ExecPlace extends CallOptions {
+/** How a program runs: as whom, where, and with what. */
+export interface ExecOptions extends CallOptions {
   /** Incus silently takes another directory when this one is not there. */
   readonly cwd?: string;
   readonly uid?: number;
   readonly gid?: number;
-}
-
-/** How a program runs. */
-export interface ExecOptions extends ExecPlace {
   /** Handed over by stdin, so that no value shows on a command line of the host. Needs a POSIX sh inside. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Uint8Array;
@@ -74,11 +70,6 @@ export class Exec {
     }
   }
 
-  /** Begins a program whose end shows in the operation: `metadata.return` is the exit code. Its output is lost. */
-  start(name: string, argv: readonly string[], place: ExecPlace = {}): Promise<StartedOperation> {
-    return this.#begin(name, argv, { place, isAttached: false });
-  }
-
   async #run(
     name: string,
     argv: readonly string[],
@@ -86,7 +77,7 @@ export class Exec {
   ): Promise<ExecResult> {
     const { env = {}, stdin = '', maxOutputBytes = 8 * 2 ** 20, signal } = options;
     const wrapped = withEnvironment(argv, env);
-    const started = await this.#begin(name, wrapped.argv, { place: options, isAttached: true });
+    const started = await this.#begin(name, wrapped.argv, options);
     const output = new ExecOutput(maxOutputBytes, () => streams.control.send(kill));
     const streams = this.#attach({ ...started, what: whatOf(name, argv) }, output);
     const all = Object.values(streams);
@@ -106,12 +97,7 @@ export class Exec {
     }
   }
 
-  async #begin(
-    name: string,
-    argv: readonly string[],
-    { place, isAttached }: { place: ExecPlace; isAttached: boolean },
-  ) {
-    const { cwd, uid, gid, signal } = place;
+  async #begin(name: string, argv: readonly string[], { cwd, uid, gid, signal }: ExecOptions) {
     return this.#api.begin({
       method: 'POST',
       route: '/1.0/instances/{name}/exec',
@@ -120,7 +106,7 @@ export class Exec {
       json: {
         command: argv,
         interactive: false,
-        'wait-for-websocket': isAttached,
+        'wait-for-websocket': true,
         'record-output': false,
         ...(cwd === undefined ? {} : { cwd }),
         ...(uid === undefined ? {} : { user: uid }),

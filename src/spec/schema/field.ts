@@ -9,8 +9,8 @@ export interface FieldMeta {
   readonly unit?: string;
   /** Completes "must be …" where the type alone does not say what is allowed. */
   readonly allowed?: string;
-  /** `true`: the key is known and refused, its feature is not there yet. A list: only these values are. */
-  readonly unbuilt?: true | readonly string[];
+  /** The key is known and refused: its feature is not there yet. */
+  readonly unbuilt?: true;
 }
 
 /** An optional key with its description. Layers hold only what was written, so nothing is filled in here. */

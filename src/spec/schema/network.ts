@@ -2,11 +2,16 @@ import { z } from 'zod';
 import { parseAllowEntry } from '../../network/allow-entry.ts';
 import { builtIn } from '../defaults.ts';
 import { networkModes } from '../../network/rules.ts';
-import { field, later } from './field.ts';
+import { field } from './field.ts';
+import { homePath, homePathAllowed } from './formats.ts';
 
-const allowEntry = z.string().refine((text) => typeof parseAllowEntry(text) !== 'string', {
-  error: ({ input }) => String(parseAllowEntry(String(input))),
-});
+const allowEntry = z
+  .string()
+  .superRefine((text, context) => {
+    const entry = parseAllowEntry(text);
+    if (typeof entry === 'string') context.addIssue({ code: 'custom', message: entry });
+  })
+  .meta({ allowed: 'a name, an address or a prefix such as "example.com", "*.example.com:22" or "203.0.113.0/24"' });
 
 /** What a sandbox may reach. */
 export const networkSection = z.strictObject({
@@ -44,8 +49,17 @@ export const networkSection = z.strictObject({
   }),
   logging: field(
     z.strictObject({
-      enabled: later(z.boolean(), { description: 'Whether refused connections are written to a log.', default: true }),
-      path: later(z.string(), { description: 'Where that log is.', default: '~/.coi/logs/network.log' }),
+      enabled: field(z.boolean(), {
+        description: 'Whether refused connections and names are written to a log, as JSON Lines.',
+        default: true,
+      }),
+      path: field(homePath, {
+        description:
+          'Where that log is. A file of its own must be in a directory that exists and is not reached through a symbolic ' +
+          'link; it belongs to the owner of that directory.',
+        default: '`log/network.log` in the state directory, for all sandboxes of the host',
+        allowed: homePathAllowed,
+      }),
     }),
     { description: 'Log of refused connections.' },
   ),

@@ -47,5 +47,5 @@ export function childOf(schema: z.ZodType, key: string | number): z.ZodType | un
 /** Whether nothing of a key is built yet: neither the key itself nor anything below it. */
 export function isUnbuilt(schema: z.ZodType): boolean {
   const children = Object.values(definitionOf(schema).shape ?? {});
-  return metaOf(schema).unbuilt === true || (children.length > 0 && children.every((child) => isUnbuilt(child)));
+  return metaOf(schema).unbuilt || (children.length > 0 && children.every((child) => isUnbuilt(child)));
 }

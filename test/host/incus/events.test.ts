@@ -74,7 +74,8 @@ test('an operation that dies with incusd ends as unknown', async () => {
   await until(() => incus.events.up);
   const source = { type: 'image', alias: 'busybox' } as const;
   await incus.operations.finish(await incus.instances.create({ name: 'box', source, start: true }));
-  const started = await incus.exec.start('box', ['sleep', '60']);
+  // Nothing in there heeds a stop that asks.
+  const started = await incus.instances.setState('box', 'stop', { timeoutS: 60 });
   const waiting = incus.operations.wait(started, { timeoutMs: 20_000 });
   await systemClock.sleep(300);
   await lab.restartIncusd({ signal: 'SIGKILL' });

@@ -111,9 +111,3 @@ describe('Exec.run()', () => {
     });
   });
 });
-
-test('Exec.start() tells the exit code by the end of its operation', async () => {
-  const started = await incus.exec.start('box', ['sh', '-c', 'sleep 0.3; exit 5']);
-  const outcome = await incus.operations.wait(started);
-  expect(outcome).toMatchObject({ kind: 'success', metadata: { return: 5 } });
-});
