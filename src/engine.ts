@@ -19,8 +19,9 @@ import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
-import { watchLinks } from './host/link/watch.ts';
+import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { openFirewall } from './host/nft/firewall.ts';
+import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
@@ -172,8 +173,8 @@ function openDenialWatch(
   const { firewall } = controller;
   return new DenialWatch({
     firewall,
-    clock,
     names,
+    clock,
     stateDir: settings.controller.stateDir,
     sandboxes: () => watchedSandboxes(controller),
     looksOnly: mode === 'in-process',
@@ -190,9 +191,10 @@ interface Running {
 }
 
 /** Watch everything that can change, and look after it, until the signal aborts. */
-async function run(init: EngineInit, running: Running): Promise<void> {
-  const { log, signal } = init;
-  const { controller, names, overrides, sources, denials } = running;
+async function run(
+  { log, signal }: EngineInit,
+  { controller, names, overrides, sources, denials }: Running,
+): Promise<void> {
   const reload = async () => {
     for (const name of (await overrides.load()).changed) controller.hintSandbox(name);
   };
@@ -202,12 +204,27 @@ async function run(init: EngineInit, running: Running): Promise<void> {
   sources.watch();
   const watches = [
     names.run(),
+    holdWhereSafe({ log, signal }),
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
+    watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     denials.run(signal),
   ];
   await controller.run();
   await Promise.all(watches);
+}
+
+/** One more layer, where this host's nft can bear it; the others hold without it. */
+async function holdWhereSafe({ log, signal }: Pick<EngineInit, 'log' | 'signal'>): Promise<void> {
+  const obstacle = await holdObstacle({ signal });
+  if (obstacle !== undefined) {
+    log.info({ because: obstacle }, 'No table that outlasts a flush');
+    return;
+  }
+  const onFailure = (text: string) => {
+    if (!signal.aborted) log.warn({ said: text }, 'The table that outlasts a flush is not there');
+  };
+  await holdBridge({ clock, signal, onFailure });
 }
 
 function metricsAddress({ settings, mode }: EngineInit): { metrics?: string } {

@@ -16,7 +16,10 @@ export async function reserve(
 ): Promise<void> {
   const { bridge, reservations, instances } = hands;
   signal.throwIfAborted();
-  const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken: instances.addresses(), network });
+  // Others on a shared bridge have addresses that no instance here has set aside.
+  const leases = bridge.shared ? await hands.incus.networks.leases(bridge.name, { signal }) : [];
+  const taken = [...instances.addresses(), ...leases];
+  const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken, network });
   const policy = { uid, endpoint, rules: network };
   try {
     await hands.names.prepare(policy, signal);

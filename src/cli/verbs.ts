@@ -209,6 +209,18 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./uninstall.ts')).uninstall,
   },
   {
+    name: 'health',
+    args: '',
+    about: 'Check this host, and say what puts each problem right',
+    detail:
+      'Exit codes: 0 healthy, 1 degraded, 2 unhealthy. Changes nothing.\n' +
+      'What only root sees is shown as "unknown" to others.',
+    example: 'sudo coi health',
+    flags: [{ flags: '-v, --verbose', about: 'Show more about each check' }, format],
+    failureCode: () => 2,
+    load: async () => (await import('./health.ts')).health,
+  },
+  {
     name: 'validate',
     args: '[path...]',
     about: 'Check manifest files and show everything that is wrong with them',

@@ -18,7 +18,7 @@ export interface LoggedSandbox {
 /** What a {@link DenialLog} is made from. */
 export interface DenialLogInit {
   readonly stateDir: string;
-  readonly names?: NameDenials | undefined;
+  readonly names: NameDenials;
   /** Told when something could not be written. Must not throw. */
   readonly onProblem: (error: unknown) => void;
 }
@@ -51,7 +51,6 @@ export class DenialLog {
   /** Write down what is new about names of all sandboxes. */
   async names(all: readonly LoggedSandbox[]): Promise<void> {
     const { names } = this.#init;
-    if (!names) return;
     const known = new Set<string>();
     for (const sandbox of all) {
       const lines: Line[] = [];

@@ -6,7 +6,7 @@ import { parseAddress } from '../network/address.ts';
 import type { NetworkRules } from '../network/rules.ts';
 import { suggest, suggestName } from '../network/suggestion.ts';
 import type { Denial } from './denial-record.ts';
-import type { DeniedName } from '../network/names/denied-name.ts';
+import type { DeniedName, NameDenial } from '../network/names/denied-name.ts';
 import type { ConnectionDenial, RefusedName, Remedy } from './network-reports.ts';
 import { timeText } from './report.ts';
 
@@ -57,7 +57,7 @@ export function quarantined(sandbox: string): { readonly why: string; readonly n
   return { why: 'it is in quarantine', nothing: `lift the quarantine with: coi resume ${sandbox}` };
 }
 
-const reasons: Readonly<Record<DeniedName['reason'], string>> = {
+const reasons: Readonly<Record<NameDenial, string>> = {
   unlisted: 'it is not on the allowlist',
   'private answer': 'it leads to an address that is private, special or of this host',
   'known resolver': 'it is a public resolver, which no wildcard means',

@@ -26,7 +26,7 @@ import { reportPolicy } from './policy-report.ts';
 export interface NetworkAnswersInit {
   readonly controller: Controller;
   readonly watch: DenialWatch;
-  readonly names?: NameDenials | undefined;
+  readonly names: NameDenials;
   readonly lifetime: AbortSignal;
 }
 
@@ -68,8 +68,9 @@ export class NetworkAnswers {
       connections: watch
         .of(policy.uid)
         .filter(({ lastAt }) => since === undefined || lastAt >= since)
-        .map((denial) => explainConnection(by, denial, names?.nameOf(policy.uid, denial.to))),
-      names: (names?.denials(policy.uid) ?? [])
+        .map((denial) => explainConnection(by, denial, names.nameOf(policy.uid, denial.to))),
+      names: names
+        .denials(policy.uid)
         .filter(({ last }) => since === undefined || last >= since)
         .map((denial) => explainName(by, denial)),
       packets: watch.packets().get(policy.uid) ?? 0,
@@ -81,7 +82,10 @@ export class NetworkAnswers {
     const { manifest, policy, ...subject } = this.#find(name);
     const { records } = this.#init.controller.firewall;
     const held = policy && { elements: await records.elements(policy.uid), timed: await records.timed(policy.uid) };
-    return { ...reportPolicy({ name: subject.name, manifest, policy, held }), ...quarantineOf(subject) };
+    return {
+      ...reportPolicy({ name: subject.name, manifest, policy, bridge: this.#init.controller.policies.bridge, held }),
+      ...quarantineOf(subject),
+    };
   }
 
   /** @throws {Problem} `control.unknown-name`, `network.destination`, and those of `nft.ts` */

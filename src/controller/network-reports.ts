@@ -1,7 +1,7 @@
 import type { RuleName } from '../network/judge.ts';
 import type { NetworkMode } from '../network/rules.ts';
 import type { Suggestion } from '../network/suggestion.ts';
-import type { DeniedName } from '../network/names/denied-name.ts';
+import type { NameDenial } from '../network/names/denied-name.ts';
 
 /** What would let something through: a line of the manifest, or why there is none. Exactly one of both is there. */
 export interface Remedy {
@@ -30,7 +30,7 @@ export interface ConnectionDenial extends Remedy {
 export interface RefusedName extends Remedy {
   readonly name: string;
   readonly type: string;
-  readonly reason: DeniedName['reason'];
+  readonly reason: NameDenial;
   readonly why: string;
   readonly count: number;
   readonly first: string;

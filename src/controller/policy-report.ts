@@ -1,7 +1,7 @@
 import type { TimedMember } from '../host/nft/records.ts';
 import { elementsOf, type PlacedElement } from '../network/elements.ts';
 import { rulesInForce } from '../network/in-force.ts';
-import type { NetworkPolicy } from '../network/policy.ts';
+import type { Bridge, NetworkPolicy } from '../network/policy.ts';
 import type { NetworkMode, NetworkRules } from '../network/rules.ts';
 import { builtIn } from '../spec/defaults.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -12,18 +12,19 @@ export interface PolicySubject {
   readonly name: string;
   readonly manifest: Manifest | undefined;
   readonly policy: NetworkPolicy | undefined;
+  readonly bridge: Bridge;
   /** What the kernel holds; undefined where nothing is to be. */
   readonly held: { readonly elements: readonly PlacedElement[]; readonly timed: readonly TimedMember[] } | undefined;
 }
 
 /** What is in force for a sandbox, what is meant to be, and where each value comes from. */
-export function reportPolicy({ name, manifest, policy, held }: PolicySubject): PolicyReport {
+export function reportPolicy({ name, manifest, policy, bridge, held }: PolicySubject): PolicyReport {
   const rules = held && rulesInForce(held.elements);
   return {
     name,
     ...(policy && { uid: policy.uid }),
     ...(rules && { in_force: inForce(rules, held.timed) }),
-    differs: policy && held ? differences(policy, held.elements) : [],
+    differs: policy && held ? differencesBetween(elementsOf(policy, bridge), held.elements) : [],
     ...(manifest && { settings: settingsOf(manifest), file: manifest.position.file, line: manifest.position.line }),
   };
 }
@@ -47,9 +48,9 @@ function destinationOf(key: string): string {
   return `${to.includes(':') ? `[${to}]` : to}:${port}${proto === 'udp' ? '/udp' : ''}`;
 }
 
-function differences(policy: NetworkPolicy, held: readonly PlacedElement[]): string[] {
+function differencesBetween(meant: readonly PlacedElement[], held: readonly PlacedElement[]): string[] {
   const textOf = ({ set, key, value }: PlacedElement) => `${set} ${key}${value === undefined ? '' : ` : ${value}`}`;
-  const wanted = new Set(elementsOf(policy).map(textOf));
+  const wanted = new Set(meant.map(textOf));
   const loaded = new Set(held.map(textOf));
   return [
     ...[...wanted].filter((text) => !loaded.has(text)).map((text) => `missing: ${text}`),

@@ -6,6 +6,7 @@ import type { Converged, Firewall } from '../host/nft/firewall.ts';
 import { convergeBlockPolicies, observeBlockPolicies } from '../host/xfrm/xfrm.ts';
 import { diffRuleset } from '../network/compare.ts';
 import { renderRuleset } from '../network/ruleset.ts';
+import type { Endpoint } from '../network/policy.ts';
 import type { BlockPolicy } from '../network/xfrm-policies.ts';
 import { allPolicies, type PolicyInputs } from './policies.ts';
 
@@ -66,7 +67,7 @@ export class NetworkReconciler {
     const { bridge, firewall } = this.#init;
     const ruleset = renderRuleset({ bridge, policies: allPolicies(this.#init) });
     const { reload } = diffRuleset(await firewall.expect(ruleset), await firewall.observe());
-    const { missing, stale } = await observeBlockPolicies({ bridge });
+    const { missing, stale } = await observeBlockPolicies({ bridge, endpoints: () => this.#endpoints() });
     this.#isReady = !reload && missing.length + stale.length === 0;
   }
 
@@ -74,7 +75,7 @@ export class NetworkReconciler {
   async reconcile(signal: AbortSignal): Promise<NetworkRepair> {
     this.#isLookedAtOnly = false;
     const { bridge, firewall, names } = this.#init;
-    const call = { bridge, signal };
+    const call = { bridge, signal, endpoints: () => this.#endpoints() };
     try {
       const { missing, stale } = await convergeBlockPolicies(call);
       await names.follow(allPolicies(this.#init));
@@ -89,6 +90,10 @@ export class NetworkReconciler {
       this.#isReady = false;
       throw error;
     }
+  }
+
+  #endpoints(): Endpoint[] {
+    return allPolicies(this.#init).map(({ endpoint }) => endpoint);
   }
 
   #drifted({ reloaded, added, removed }: Converged, missing: readonly BlockPolicy[]): NetworkRepair['drifted'] {

@@ -1,6 +1,6 @@
 /**
  * Addresses of well-known public resolvers. Their DNS over HTTPS looks like any other traffic, so sandboxes whose names
- * are to be looked up by their own resolver do not reach them, unless an allowlist names the address, or the resolver.
+ * are to be looked up by their own resolver do not reach them, unless an allowlist names the address.
  * Facts as their operators publish them; the list can never be complete.
  */
 export const knownResolvers = {

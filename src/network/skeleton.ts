@@ -5,6 +5,8 @@ import { elementSets, modeChain } from './elements.ts';
 import { marks, renderMark } from './marks.ts';
 import type { Bridge } from './policy.ts';
 import { knownResolvers, resolverPort } from './resolvers.ts';
+import { ownBridge, sharedBridge } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
 import { recordSets, timedSets } from './timed-elements.ts';
 
@@ -28,6 +30,7 @@ interface Side {
 export function renderSkeleton(bridge: Bridge): string {
   const side4 = sideOf(bridge.ipv4);
   const side6 = bridge.ipv6 === undefined ? undefined : sideOf(bridge.ipv6);
+  const sharing = bridge.shared ? sharedBridge(bridge.name) : ownBridge(bridge.name);
   return `table inet coi {
 	set generation { type mark; }
 ${renderSets('inet')}
@@ -35,11 +38,11 @@ ${Object.entries({ ...timedSets, ...recordSets })
   .map(([name, type]) => `	set ${name} { ${type.replaceAll('; ', ';')}; }`)
   .join('\n')}
 ${policyChains(side4, side6)}
-${hookChains(bridge.name, side4, side6)}
+${hookChains(bridge.name, { side4, side6, sharing })}
 }
 table bridge coi {
 ${renderSets('bridge')}
-${identityChains}
+${identityChains(sharing)}
 }
 `;
 }
@@ -166,7 +169,7 @@ function restrictedRules({ localNetwork }: Variant): string {
 		goto stamp`;
 }
 
-/** What a person named by address comes first. Which addresses a name may stand for is the resolver's to say. */
+/** What a person named by address comes first, then what must not be reached by name. */
 function allowlistRules({ localNetwork }: Variant): string {
   const named = (ip: 'ip' | 'ip6') => `ct original ${ip} saddr . ct original ${ip} daddr`;
   const web = (set: string) =>
@@ -185,6 +188,7 @@ function allowlistRules({ localNetwork }: Variant): string {
   return `${web('net')}
 		${withPort('netport')}
 		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
+		${otherResolvers}
 		${web('web')}
 		${withPort('port')}
 		goto refuse`;
@@ -198,19 +202,27 @@ const otherResolvers = both(
     `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
 );
 
-function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side | undefined): string {
+interface Hooks {
+  readonly side4: Side;
+  readonly side6: Side | undefined;
+  readonly sharing: Sharing;
+}
+
+function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sharing }: Hooks): string {
   const fromBridge = `iifname "${bridgeName}"`;
   const toResolver = (ip: 'ip' | 'ip6', family: Family, to: string) =>
     `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 dnat ${ip} to ${to}:${resolverPort}`;
-  const notPassed = `meta mark & ${renderMark(marks.passed)} == 0`;
+  const { unknownSender, backToBridge, notPassed, toSandboxes, onlyTo, onlyFrom } = sharing;
   return `	chain judge {
 		type filter hook prerouting priority mangle; policy accept;
 		iifname != "${bridgeName}" accept
-		meta mark & ${renderMark(marks.identity)} == 0 counter drop comment "the bridge table did not vouch for it"
+		${unknownSender}
 		ip saddr . ct mark @live4 ${setPassed}
 		ip6 saddr . ct mark @live6 ${setPassed}
-		ip daddr { ${gateway}, 255.255.255.255 } udp sport 68 udp dport 67 goto pass
-		${onLink} ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
+		ip hdrlength > 5 counter drop comment "a source route would lead on from here"
+		exthdr rt exists counter drop comment "so would a routing header"
+		ip daddr { ${gateway}, 255.255.255.255 } udp dport 67 goto lease
+		${onLink} ip6 nexthdr icmpv6 ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
 		${onLink} ip6 hoplimit 1 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } goto pass
 		ct state { invalid, untracked } counter drop comment "belongs to no flow"
 		ct direction reply ct state established fib daddr type local goto pass comment "answers to the host"
@@ -220,14 +232,18 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 		ip6 saddr vmap @mode6
 		goto refuse
 	}
+	chain lease {
+		udp sport 68 ${ownLease} goto pass
+		goto refuse
+	}
 	chain forward {
 		type filter hook forward priority filter - 10; policy accept;
 		${fromBridge} goto leave
-		oifname "${bridgeName}" goto enter
+		${toSandboxes}
 	}
 	chain leave {
-		${notPassed} counter drop
-		oifname "${bridgeName}" counter drop
+		${notPassed}
+		${backToBridge}
 	}
 	chain enter {
 		ip daddr . ct mark @live4 accept
@@ -238,13 +254,14 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	}
 	chain input {
 		type filter hook input priority filter - 10; policy accept;
-		${fromBridge} ${notPassed} counter drop
+		${notPassed}
+		iifname "coi*" meta mark & ${renderMark(marks.passed)} == 0 counter drop comment "past the bridge: see arrive"
 		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 counter drop`)}
 	}
 	chain output {
 		type filter hook output priority filter - 10; policy accept;
-		oifname "${bridgeName}" icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
-		oifname "${bridgeName}" icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop
+		oifname "${bridgeName}" ${onlyTo('ip', 4)} icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
+		oifname "${bridgeName}" ${onlyTo('ip6', 6)} icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop
 	}
 	chain names {
 		type nat hook prerouting priority dstnat; policy accept;
@@ -253,22 +270,36 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, side6: Side |
 	}
 	chain nat {
 		type nat hook postrouting priority srcnat; policy accept;
-		${fromBridge} oifname != "${bridgeName}" ip saddr ${prefix} masquerade
-		${fromBridge} oifname != "${bridgeName}" meta nfproto ipv6 masquerade
+		${fromBridge} oifname != "${bridgeName}" ${onlyFrom('ip', 4, prefix)} masquerade
+		${fromBridge} oifname != "${bridgeName}" meta nfproto ipv6 ${onlyFrom('ip6', 6)} masquerade
 	}`;
 }
 
 const setKnown = `meta mark set ${renderMark(marks.identity)} accept`;
 
 /**
+ * Only for oneself and without a relay: a DHCP server answers to whom a request names. Asked of every request, also of
+ * those that look like answers to the server's own packets.
+ */
+const ownLease = '@th,256,32 0 ether saddr . @th,160,32 . @th,288,48 @lease4';
+
+/** Neighbour discovery of that length in bytes, without extension headers: fragments hide what it says (RFC 6980). */
+const discovery = (length: number) => `ip6 nexthdr icmpv6 ip6 length ${length}`;
+
+/**
  * Which port may say it is whom. Frames that pass are marked; `judge` wants the mark, so ports with other names on the
  * bridge reach nothing. What nearly all frames are comes first, by one look-up: each port, MAC and address in `who4` and
- * `who6` has its port and MAC in `mac`, too. A neighbour advertisement is also held to its target, or one sandbox could
- * draw the host's packets for another to itself.
+ * `who6` has its port and MAC in `mac`, too. Neighbour discovery is also held to what it says inside, target and hardware
+ * address (options 1 and 2; 14 is the nonce of RFC 7527), or one sandbox could draw the host's packets for another to
+ * itself, or have the host's answers to itself, which quote what it sent, delivered to another. So could the DHCP server,
+ * which broadcasts: each answer reaches only the port that it is for.
+ *
+ * Frames to a bridge's group addresses (IEEE 802.1D: 01:80:c2:00:00:0x) never meet `guard`: the bridge hands them to the
+ * port itself, so that no rule about the bridge sees them, and learns where their sender is. `arrive` meets them.
  */
-const identityChains = `	chain guard {
+const identityChains = ({ otherPorts, bridgeChains }: Sharing) => `${bridgeChains}	chain guard {
 		type filter hook prerouting priority -300; policy accept;
-		iifname != "coi*" accept
+		${otherPorts}
 		ether type ip iifname . ether saddr . ip saddr @who4 ${setKnown}
 		ether type ip6 meta l4proto != ipv6-icmp iifname . ether saddr . ip6 saddr @who6 ${setKnown}
 		iifname . ether saddr != @mac counter drop
@@ -286,11 +317,36 @@ const identityChains = `	chain guard {
 		counter drop
 	}
 	chain who_ip6 {
-		icmpv6 type { nd-router-advert, nd-redirect } counter drop
-		icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @target6 counter drop
+		icmpv6 type vmap { nd-router-advert : goto forged, nd-redirect : goto forged, nd-router-solicit : jump asks_router, nd-neighbor-solicit : jump asks_neighbour, nd-neighbor-advert : jump tells }
 		iifname . ether saddr . ip6 saddr @who6 goto known
 		ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } goto known
 		counter drop
+	}
+	chain forged { counter drop; }
+	chain asks_router {
+		${discovery(8)} return
+		${discovery(16)} @th,64,16 0x0101 iifname . @th,80,48 @link return
+		counter drop
+	}
+	chain asks_neighbour {
+		${discovery(24)} return
+		${discovery(32)} @th,192,16 0x0101 iifname . @th,208,48 @link return
+		ip6 saddr :: ${discovery(32)} @th,192,16 0x0e01 return
+		counter drop
+	}
+	chain tells {
+		iifname . @th,64,128 != @target6 counter drop
+		${discovery(24)} return
+		${discovery(32)} @th,192,16 0x0201 iifname . @th,208,48 @link return
+		counter drop
+	}
+	chain deliver {
+		type filter hook output priority -300; policy accept;
+		oifname "coi*" udp sport 67 oifname . @th,288,48 != @link counter drop comment "somebody else's lease"
+	}
+	chain arrive {
+		type filter hook input priority -300; policy accept;
+		iifname "coi*" meta mark & ${renderMark(marks.identity)} == 0 counter drop
 	}
 	chain between {
 		type filter hook forward priority -300; policy accept;

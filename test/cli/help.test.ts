@@ -35,6 +35,7 @@ describe('coi --help', () => {
         adopt         Take over a stopped container that coi did not make
         controller    Be the controller: keep everything as declared, until interrupted
         uninstall     Remove every sandbox of this host, the network rules and the block policies
+        health        Check this host, and say what puts each problem right
         validate      Check manifest files and show everything that is wrong with them
         schema        Print the JSON Schema of manifest files, for editors
         audit verify  Check that nobody changed the audit log

@@ -30,6 +30,8 @@ export interface Manners {
   readonly streamOnly?: boolean;
   /** Tells only the first record of a chain, and leaves asking on to others. */
   readonly short?: boolean;
+  /** Names that say something else each time: the next of these addresses, over and over. */
+  readonly turns?: Readonly<Record<string, readonly ZoneRecord[]>>;
   /** Bytes that come before each answer, from a server that wants to be mistaken for this one. */
   readonly forged?: 'id' | 'question' | 'noise';
 }
@@ -42,6 +44,7 @@ export class NameServer implements AsyncDisposable {
   readonly onAsked: (question: string) => void;
   readonly #udp: DatagramSocket;
   readonly #tcp: Server;
+  readonly #turns = new Map<string, number>();
 
   constructor(manners: Manners, onAsked: (question: string) => void, udp: DatagramSocket, tcp: Server) {
     this.manners = manners;
@@ -107,13 +110,21 @@ export class NameServer implements AsyncDisposable {
     };
   }
 
+  #nextTurn(name: string, type: string): readonly ZoneRecord[] | undefined {
+    const records = this.manners.turns?.[name]?.filter((record) => record.type === type);
+    if (!records || records.length === 0) return undefined;
+    const turn = this.#turns.get(name) ?? 0;
+    this.#turns.set(name, turn + 1);
+    return [records[turn % records.length]!];
+  }
+
   /** The chain from a name to its records; undefined when there is no such name. */
   #records({ name, type }: Question): Answer[] | undefined {
     const { zone, short } = this.manners;
     const answers: Answer[] = [];
     let at = name;
     for (let length = 0; length < 20; length += 1) {
-      const records = zone[at.toLowerCase()];
+      const records = this.#nextTurn(at.toLowerCase(), type) ?? zone[at.toLowerCase()];
       if (!records) return answers.length > 0 ? answers : undefined;
       const alias = records.find((record) => record.type === 'CNAME');
       const own = alias ? [alias] : records.filter((record) => record.type === type);

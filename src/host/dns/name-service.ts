@@ -212,7 +212,7 @@ export class NameService {
     return this.#book.of(uid)?.denied.list() ?? [];
   }
 
-  /** The name whose answer an address was, as far as it is still known. */
+  /** The name that led a sandbox to an address, as far as that is still known. */
   nameOf(uid: string, address: string): string | undefined {
     return this.#book.of(uid)?.known.nameOf(address);
   }

@@ -7,8 +7,10 @@ import type { TimedElement } from '../../network/timed-elements.ts';
 export interface TimedWriter {
   allow(elements: readonly TimedElement[]): Promise<void>;
   disallow(elements: readonly TimedElement[]): Promise<void>;
-  /** What the sets hold at this moment. */
-  held(): Promise<readonly (Pick<TimedElement, 'set' | 'key'> & { readonly uid: string | undefined })[]>;
+  readonly records: {
+    /** What the sets hold at this moment. */
+    timed(): Promise<readonly (Pick<TimedElement, 'set' | 'key'> & { readonly uid: string | undefined })[]>;
+  };
 }
 
 /** A place and until when it is to be there, in milliseconds of the monotonic clock. */
@@ -127,7 +129,7 @@ export class TimedSets {
       await this.#firewall.disallow(elements);
     } catch (error) {
       const ids = new Set(places.map(placeId));
-      const left = await this.#firewall.held();
+      const left = await this.#firewall.records.timed();
       // Without tables nothing can be taken out, and nothing is there.
       if (left.some((place) => ids.has(placeId(place)))) throw error;
     }
@@ -148,7 +150,7 @@ export class TimedSets {
    * @param rewrite whether what is there may be less than it looks, and is written again
    */
   async restore(rewrite: boolean): Promise<void> {
-    const found = await this.#firewall.held();
+    const found = await this.#firewall.records.timed();
     const there = new Set(found.map(placeId));
     const known = new Map(this.#all().map((held) => [placeId(held), held]));
     const isOurs = (place: (typeof found)[number]) =>

@@ -26,9 +26,9 @@ export interface Run extends NetworkScope {
   readonly onStart?: (pid: number) => void;
 }
 
-/** Argument vector that runs a command inside the scope. nsenter(1) replaces itself, so the process id stays the program's. */
+/** Argument vector that runs a command inside the scope. ip-netns(8) replaces itself, so the process id stays the program's, and shows the namespace's own /sys. */
 export function scoped({ namespace }: NetworkScope, command: readonly [string, ...string[]]): [string, ...string[]] {
-  return namespace === undefined ? [...command] : ['nsenter', `--net=/run/netns/${namespace}`, ...command];
+  return namespace === undefined ? [...command] : ['ip', 'netns', 'exec', namespace, ...command];
 }
 
 /**

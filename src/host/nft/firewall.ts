@@ -102,7 +102,10 @@ export class Firewall implements AsyncDisposable {
       onListening: (listening) => {
         this.#listening = listening;
         this.#forget();
-        if (listening) this.#firstReady.resolve();
+        if (!listening) return;
+        this.#firstReady.resolve();
+        // Who looked before this moment may not rely on what was seen, and nothing else makes anybody look again.
+        init.onDrift({ kind: 'gap', what: 'notifications arrive from now on' });
       },
     });
   }
@@ -175,11 +178,6 @@ export class Firewall implements AsyncDisposable {
   /** Takes such addresses out again. */
   disallow(elements: readonly TimedElement[]): Promise<void> {
     return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
-  }
-
-  /** What the timed sets hold, and whose it is. */
-  async held(): Promise<(Pick<TimedElement, 'set' | 'key'> & { readonly uid: string | undefined })[]> {
-    return this.records.allTimed();
   }
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
@@ -318,8 +316,8 @@ export class Firewall implements AsyncDisposable {
       scope === 'rules'
         ? renderRepair(ruleset.skeleton, known.generation)
         : renderLoad(this.#contents(ruleset.skeleton, wanted), { generation: undefined, tables: new Map() });
+    const load = () => loadBatch(batch, this.#call());
     try {
-      const load = () => loadBatch(batch, this.#call());
       await (scope === 'tables' ? this.#loads.during(load) : load());
     } catch (error) {
       // What happened is not what was told, for example one of two tables is gone: the look that follows finds out.

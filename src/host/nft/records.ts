@@ -86,17 +86,12 @@ export class Records {
     return listElements(elements).filter((element) => element.uid === uid);
   }
 
-  /** Addresses that names led one owner to. */
-  async timed(uid: string): Promise<TimedMember[]> {
-    return (await this.allTimed()).filter((member) => member.uid === uid);
-  }
-
-  /** Addresses that names led anybody to. */
-  async allTimed(): Promise<TimedMember[]> {
+  /** Addresses that names led an owner to; all owners' unless one is given. */
+  async timed(owner?: string): Promise<TimedMember[]> {
     const lists = await Promise.all(
       timedSetNames.map(async (set) => (await listMembers(set, this.#call())).map((member) => ({ set, ...member }))),
     );
-    return lists.flat();
+    return lists.flat().filter(({ uid }) => owner === undefined || uid === owner);
   }
 }
 

@@ -56,16 +56,13 @@ export class KnownNames {
     return this.#names.get(name)?.last[family];
   }
 
-  has(name: string): boolean {
-    return this.#names.has(name);
+  /** The name that led to an address, the newest of several. */
+  nameOf(address: string): string | undefined {
+    return [...this.#names].findLast(([, { until }]) => until.has(address))?.[0];
   }
 
-  /** The name that led to an address last; undefined when none did, or it was too long ago. */
-  nameOf(address: string): string | undefined {
-    const found = [...this.#names].findLast(
-      ([, { until, last }]) => until.has(address) || last[4]?.includes(address) || last[6]?.includes(address),
-    );
-    return found?.[0];
+  has(name: string): boolean {
+    return this.#names.has(name);
   }
 
   all(): Iterable<readonly [string, KnownName]> {

@@ -67,7 +67,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await end();
   await upstream[Symbol.asyncDispose]();
-  await firewall.disallow((await firewall.held()).map((place) => ({ ...place, uid: 'x', seconds: 1 })));
+  await firewall.disallow((await firewall.records.timed()).map((place) => ({ ...place, uid: 'x', seconds: 1 })));
   await rm(stateDir, { recursive: true });
 });
 
@@ -89,7 +89,7 @@ function begin(): void {
         writes.taken.push(...keys(elements));
         return firewall.disallow(elements);
       },
-      held: () => firewall.held(),
+      records: firewall.records,
     },
     onQuery: () => undefined,
     onProblem: (problem) => problems.push(problem),
@@ -118,7 +118,7 @@ function ask(name: string, options: Partial<Lookup> = {}): Promise<LookedUp> {
 }
 
 const timed = () => service.timed().map(({ key }) => key);
-const held = async () => (await firewall.held()).map(({ key }) => key).toSorted();
+const held = async () => (await firewall.records.timed()).map(({ key }) => key).toSorted();
 const placeOf = (to: string) => `${one.endpoint.ipv4} . ${to}`;
 
 /** Lets time pass, with what happens at its moments getting the real time that it takes. */
