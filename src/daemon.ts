@@ -282,5 +282,8 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     unsuspend: (options) => acting(() => api.unsuspend(options)),
     confirmDeletes: (options) => acting(() => api.confirmDeletes(options)),
     adopt: (options) => acting(() => api.adopt(options)),
+    orphans: () => api.orphans(),
+    // Holds the lock, and needs nothing that the loop does.
+    removeOrphans: (options) => api.removeOrphans(options),
   };
 }

@@ -10,6 +10,7 @@ import { Controller } from './controller/controller.ts';
 import { DenialWatch } from './controller/denial-watch.ts';
 import { findBridge } from './controller/find-bridge.ts';
 import { NetworkAnswers } from './controller/network-answers.ts';
+import { openOrphans } from './controller/orphans/open-orphans.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
@@ -87,6 +88,12 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     // A command that only looks listens to no events: it has just asked.
     isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
+    orphans: openOrphans({
+      controller,
+      stateDir: settings.controller.stateDir,
+      isControllerRunning: init.mode === 'running',
+      audit: (entry) => audit.appendDurable(entry),
+    }),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
     network: new NetworkAnswers({ controller, names, watch: denials, lifetime: signal }),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),

@@ -37,6 +37,8 @@ export function openClient(init: ClientInit): ControlApi {
     denials: call('denials'),
     policy: call('policy'),
     policyTest: call('policyTest'),
+    orphans: call('orphans'),
+    removeOrphans: call('removeOrphans'),
     events: ({ signal, ...options }) => events({ ...init, signal: AbortSignal.any([init.signal, signal]) }, options),
   };
 }

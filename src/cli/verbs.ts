@@ -200,6 +200,24 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./controller.ts')).controller,
   },
   {
+    name: 'clean',
+    args: '',
+    about: 'Remove from this host what was left over and belongs to nobody',
+    detail:
+      'Says what it would remove and why, then asks. With --orphans: interfaces, network rules and files\n' +
+      'of sandboxes that do not exist; and what the original coi left behind: direct rules and zone\n' +
+      'bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance has.',
+    example: 'coi clean --orphans --dry-run',
+    flags: [
+      { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },
+      { flags: '--shared-rule', about: "The original coi's rule that lets all replies pass, too" },
+      { flags: '--dry-run', about: 'Only say what would be removed' },
+      { flags: '--yes', about: 'Do not ask' },
+      format,
+    ],
+    load: async () => (await import('./clean.ts')).clean,
+  },
+  {
     name: 'uninstall',
     args: '',
     about: 'Remove every sandbox of this host, the network rules and the block policies',

@@ -18,6 +18,7 @@ import type {
 import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
 import { placeText, reportProblem } from './report.ts';
+import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
 
 /** Overrides that stand, by sandbox. */
@@ -51,6 +52,7 @@ export interface ControlInit {
   ) => Promise<{ manifests: readonly Manifest[]; problems: readonly Problem[] }>;
   readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems'>;
   readonly isIncusUp: () => boolean;
+  readonly orphans: Orphans;
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly events: ControlApi['events'];
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
@@ -230,6 +232,14 @@ export class Control implements ControlApi {
     };
     await adoptConfig(manifest.instance, renderStamp(stamp), lifetime);
     return this.#applied(name, { kind: 'adopt', why: 'adopted by command', message: 'It is managed from now on', by });
+  }
+
+  orphans(): ReturnType<ControlApi['orphans']> {
+    return this.#init.orphans.find(this.#init.lifetime);
+  }
+
+  removeOrphans({ ids, by }: Parameters<ControlApi['removeOrphans']>[0]): ReturnType<ControlApi['removeOrphans']> {
+    return this.#init.orphans.remove(ids, by, this.#init.lifetime);
   }
 
   #override(names: readonly string[], override: Omit<Override, 'at'>, message: string): Promise<readonly VerbReport[]> {

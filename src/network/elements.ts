@@ -12,11 +12,12 @@ import type { Bridge, Endpoint, NetworkPolicy } from './policy.ts';
  * does not grow with their number.
  *
  * `live`: address . epoch of flows that pass without being judged again; `epoch`: the mark new flows get; `mode`: the
- * chain that judges; `dns`: whose names our resolver looks up; `net`, `netport`: addresses that an allowlist names, with
- * the web's ports and with ports of their own; `box`: denials per sandbox (element counters); `log`: a chain of its own
- * for each sandbox, because a log prefix cannot be looked up; `log4`, `log6`: which one; `own`: addresses of sandboxes, on a
- * bridge that is shared with others; `mac`, `who`, `target`, `link`: identity; `lease`: sender . current address . hardware
- * address that a DHCP request may name (RFC 2131, ciaddr, chaddr).
+ * chain that judges; `dns`: whose names our resolver looks up; `host`, `net`: single addresses and ranges that an
+ * allowlist names with the web's ports, `hostport`, `netport`: with ports of their own; `box`: denials per sandbox
+ * (element counters); `log`: a chain of its own for each sandbox, because a log prefix cannot be looked up; `log4`,
+ * `log6`: which one; `own`: addresses of sandboxes, on a bridge that is shared with others; `mac`, `who`, `target`,
+ * `link`: identity; `lease`: sender . current address . hardware address that a DHCP request may name (RFC 2131, ciaddr,
+ * chaddr).
  */
 export const elementSets = {
   'inet log': { kind: 'chains', type: '' },
@@ -30,6 +31,10 @@ export const elementSets = {
   'inet mode6': { kind: 'map', type: 'type ipv6_addr : verdict' },
   'inet dns4': { kind: 'set', type: 'type ipv4_addr' },
   'inet dns6': { kind: 'set', type: 'type ipv6_addr' },
+  'inet host4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr' },
+  'inet host6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr' },
+  'inet hostport4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr . inet_proto . inet_service' },
+  'inet hostport6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr . inet_proto . inet_service' },
   'inet net4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr; flags interval' },
   'inet net6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr; flags interval' },
   'inet netport4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr . inet_proto . inet_service; flags interval' },
@@ -155,9 +160,14 @@ function addressElements(policy: NetworkPolicy, family: Family, address: string)
   ];
 }
 
+const addressBits = { 4: 32, 6: 128 } as const;
+
 type PrefixEntry = Extract<AllowEntry, { kind: 'prefix' }>;
 
-/** Interval sets refuse what overlaps, so an entry that another one covers is left out. */
+/**
+ * Interval sets refuse what overlaps, so an entry that another one covers is left out. They are also slow to change, and
+ * nft 1.0.6 ends its watch over each change of one: single addresses, which most entries are, have sets without.
+ */
 function literalElements(
   { uid, family, address }: { uid: string; family: Family; address: string },
   entries: readonly AllowEntry[],
@@ -170,10 +180,11 @@ function literalElements(
   return literals
     .filter((entry) => !isCovered(entry))
     .map(({ prefix, port }) => {
+      const kind = prefix.length === addressBits[family] ? 'host' : 'net';
       const key = `${address} . ${renderHost(prefix)}`;
       return port
-        ? { set: `inet netport${family}`, key: `${key} . ${port.proto} . ${port.port}`, uid }
-        : { set: `inet net${family}`, key, uid };
+        ? { set: `inet ${kind}port${family}`, key: `${key} . ${port.proto} . ${port.port}`, uid }
+        : { set: `inet ${kind}${family}`, key, uid };
     });
 }
 

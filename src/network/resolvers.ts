@@ -62,5 +62,19 @@ export const knownResolverNames: readonly string[] = [
   'use-application-dns.net',
 ];
 
+const resolverNames = new Set(knownResolverNames);
+
+/** Whether a name is a public resolver's, or lies below one: there its customers have names of their own. */
+export function isResolverName(name: string): boolean {
+  return [name, ...namesAbove(name)].some((each) => resolverNames.has(each));
+}
+
+/** The names that a name lies below, nearest first. */
+export function namesAbove(name: string): string[] {
+  const above: string[] = [];
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) above.push(name.slice(dot + 1));
+  return above;
+}
+
 /** Port on the bridge's addresses at which coi's resolver answers; sandboxes reach it as port 53 only. */
 export const resolverPort = 5380;

@@ -185,7 +185,9 @@ function allowlistRules({ localNetwork }: Variant): string {
 		ct direction reply ${ip} daddr . ${ip} saddr . meta l4proto . th sport @${set}${family} goto stamp`,
     );
   const near = localNetwork ? 'stamp' : 'refuse';
-  return `${web('net')}
+  return `${web('host')}
+		${web('net')}
+		${withPort('hostport')}
 		${withPort('netport')}
 		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
 		${otherResolvers}
@@ -208,11 +210,10 @@ interface Hooks {
   readonly sharing: Sharing;
 }
 
-function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sharing }: Hooks): string {
+function hookChains(bridgeName: string, hooks: Hooks): string {
   const fromBridge = `iifname "${bridgeName}"`;
-  const toResolver = (ip: 'ip' | 'ip6', family: Family, to: string) =>
-    `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 dnat ${ip} to ${to}:${resolverPort}`;
-  const { unknownSender, backToBridge, notPassed, toSandboxes, onlyTo, onlyFrom } = sharing;
+  const { gateway } = hooks.side4;
+  const { unknownSender, backToBridge, notPassed, toSandboxes } = hooks.sharing;
   return `	chain judge {
 		type filter hook prerouting priority mangle; policy accept;
 		iifname != "${bridgeName}" accept
@@ -258,7 +259,16 @@ function hookChains(bridgeName: string, { side4: { gateway, prefix }, side6, sha
 		iifname "coi*" meta mark & ${renderMark(marks.passed)} == 0 counter drop comment "past the bridge: see arrive"
 		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 counter drop`)}
 	}
-	chain output {
+${translationChains(bridgeName, hooks)}`;
+}
+
+/** What goes to the sandboxes from the host itself, and whose addresses are exchanged for others. */
+function translationChains(bridgeName: string, { side4: { gateway, prefix }, side6, sharing }: Hooks): string {
+  const { onlyTo, onlyFrom } = sharing;
+  const fromBridge = `iifname "${bridgeName}"`;
+  const toResolver = (ip: 'ip' | 'ip6', family: Family, to: string) =>
+    `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 dnat ${ip} to ${to}:${resolverPort}`;
+  return `	chain output {
 		type filter hook output priority filter - 10; policy accept;
 		oifname "${bridgeName}" ${onlyTo('ip', 4)} icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
 		oifname "${bridgeName}" ${onlyTo('ip6', 6)} icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop

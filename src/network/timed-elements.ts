@@ -25,6 +25,8 @@ export interface TimedElement {
   readonly uid: string;
   /** Seconds until it runs out, at least 1. */
   readonly seconds: number;
+  /** Taken not to be there, which is quicker to write. Nothing goes wrong where it is there all the same. */
+  readonly isNew?: boolean;
 }
 
 /** Sets that the rules fill by themselves with what was refused, and to which extent; nobody compares them either. */

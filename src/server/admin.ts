@@ -35,6 +35,8 @@ const methods: Readonly<Record<string, Method>> = {
   denials: (api, options) => api.denials(options),
   policy: (api, options) => api.policy(options),
   policyTest: (api, options) => api.policyTest(options),
+  orphans: (api) => api.orphans(),
+  removeOrphans: (api, options) => api.removeOrphans(options),
 };
 
 /**

@@ -1,4 +1,5 @@
 import { canonicalAllowEntry } from '../network/allow-entry.ts';
+import { usualDomains } from './agent-hosts.ts';
 import { builtIn } from './defaults.ts';
 import type { NetworkRules } from '../network/rules.ts';
 import { expandHome } from './expand-home.ts';
@@ -10,7 +11,7 @@ export function resolveNetwork(section: SandboxLayer['network'] = {}): NetworkRu
   const { mode = builtIn.network.mode, allow_local_network_access: isLocal = false } = section;
   const local = isLocal ? ({ localNetwork: true } as const) : {};
   if (mode === 'allowlist') {
-    const entries = (section.allowed_domains ?? []).map(canonicalAllowEntry).toSorted();
+    const entries = (section.allowed_domains ?? usualDomains()).map(canonicalAllowEntry).toSorted();
     return {
       mode,
       ...local,

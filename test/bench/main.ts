@@ -7,6 +7,7 @@ import { idle } from './idle.ts';
 import { endLargeFleet } from './large-fleet.ts';
 import { noop } from './noop.ts';
 import { packetCost, packetScale } from './packets.ts';
+import { policyLive } from './policy-live.ts';
 import { progress } from './report.ts';
 import { ruleset1000 } from './ruleset-1000.ts';
 import { spawn } from './spawn.ts';
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   cli,
   'packet-scale': packetScale,
   'packet-cost': packetCost,
+  'policy-live': policyLive,
   'ruleset-1000': ruleset1000,
   dns,
 };

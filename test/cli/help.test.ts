@@ -34,6 +34,7 @@ describe('coi --help', () => {
         suspend       Leave sandboxes as they are: nothing but security steps until "--off"
         adopt         Take over a stopped container that coi did not make
         controller    Be the controller: keep everything as declared, until interrupted
+        clean         Remove from this host what was left over and belongs to nobody
         uninstall     Remove every sandbox of this host, the network rules and the block policies
         health        Check this host, and say what puts each problem right
         validate      Check manifest files and show everything that is wrong with them

@@ -38,6 +38,8 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
     denials: async () => denials,
     policy: async () => policy,
     policyTest: async () => refusal,
+    orphans: async () => ({ orphans: [], problems: [] }),
+    removeOrphans: async ({ ids }) => ({ removed: ids, left: [], problems: [] }),
     async *events() {},
   };
   const api = Object.fromEntries(

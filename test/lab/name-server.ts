@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decode, encode, streamEncode, RECURSION_AVAILABLE, TRUNCATED_RESPONSE } from 'dns-packet';
-import type { Answer, Packet, Question } from 'dns-packet';
+import type { Answer, DecodedPacket, Packet, Question } from 'dns-packet';
 
 /** What a name has: records in the order in which they are told. A name that is not there does not exist. */
 export type Zone = Readonly<Record<string, readonly ZoneRecord[]>>;
@@ -82,17 +82,14 @@ export class NameServer implements AsyncDisposable {
     if (delayMs > 0) await sleep(delayMs);
     const send = (each: Packet | Buffer) =>
       this.#udp.send(Buffer.isBuffer(each) ? each : encode(each), from.port, from.address);
-    const bad: Answer[] = [{ type: 'A', name: reply.questions?.[0]?.name ?? '', ttl: 60, data: '203.0.113.66' }];
-    if (forged === 'id') send({ ...reply, id: (reply.id ?? 0) ^ 1, answers: bad });
-    if (forged === 'question') send({ ...reply, questions: [{ type: 'A', name: 'other.test' }], answers: bad });
-    if (forged === 'noise') send(Buffer.from('ff00ff00', 'hex'));
+    if (forged) send(forgery(reply, forged));
     if (streamOnly) send({ ...reply, flags: (reply.flags ?? 0) | TRUNCATED_RESPONSE, answers: [] });
     else send(reply);
   }
 
   #reply(packet: Buffer): Packet | undefined {
-    const { id, questions } = decode(packet);
-    const [question] = questions ?? [];
+    const { id, questions = [] } = readPacket(packet);
+    const [question] = questions;
     if (!question) return undefined;
     const text = `${question.type} ${question.name}`;
     this.asked.push(text);
@@ -128,7 +125,7 @@ export class NameServer implements AsyncDisposable {
       if (!records) return answers.length > 0 ? answers : undefined;
       const alias = records.find((record) => record.type === 'CNAME');
       const own = alias ? [alias] : records.filter((record) => record.type === type);
-      answers.push(...own.map(({ ttl = 60, ...record }) => ({ ...record, name: at, ttl, class: 'IN' }) as Answer));
+      answers.push(...own.map(({ ttl = 60, ...record }) => ({ ...record, name: at, ttl, class: 'IN' as const })));
       if (!alias || short) break;
       at = alias.data;
     }
@@ -139,6 +136,24 @@ export class NameServer implements AsyncDisposable {
     this.#udp.close();
     this.#tcp.close();
     await Promise.resolve();
+  }
+}
+
+/** What somebody sends who does not know all of a question. */
+function forgery(reply: Packet, forged: NonNullable<Manners['forged']>): Packet | Buffer {
+  const { id = 0, questions = [] } = reply;
+  const answers: Answer[] = questions.map(({ name }) => ({ type: 'A', name, ttl: 60, data: '203.0.113.66' }));
+  if (forged === 'id') return { ...reply, id: id ^ 1, answers };
+  if (forged === 'question') return { ...reply, questions: [{ type: 'A', name: 'other.test' }], answers };
+  return Buffer.from('ff00ff00', 'hex');
+}
+
+/** What a packet says; nothing when it is none, as sandboxes can have forwarded. */
+function readPacket(packet: Buffer): Partial<DecodedPacket> {
+  try {
+    return decode(packet);
+  } catch {
+    return {};
   }
 }
 

@@ -205,10 +205,10 @@ describe('a name that is not allowed', () => {
   it('cannot be asked of any other server', async () => {
     const before = upstream.asked().length;
     // Its own resolver only where its questions are turned to it.
-    for (const place of [{ server: public4 }, { server: public6 }, { port: 5380 }]) {
-      expect(await ask('api.example.test', { ...place, tcp: true, tries: 1 })).toBe('shut');
+    for (const elsewhere of [{ server: public4 }, { server: public6 }, { port: 5380 }]) {
+      expect(await ask('api.example.test', { ...elsewhere, tcp: true, tries: 1 })).toBe('shut');
       // The kernel sends only so many refusals of datagrams in a second.
-      expect(await ask('api.example.test', { ...place, tries: 1 })).toMatch(/^(?:shut|silent)$/);
+      expect(await ask('api.example.test', { ...elsewhere, tries: 1 })).toMatch(/^(?:shut|silent)$/);
     }
     expect(upstream.asked()).toHaveLength(before);
     await ask('api.example.test');
@@ -244,6 +244,21 @@ describe('what was allowed stays', () => {
       expect(await reaches(public4)).toBe(true);
     },
   );
+
+  it('in the same transaction that loads everything anew', async () => {
+    await ask('api.example.test');
+    const monitor = place.lab.spawn(['nft', 'monitor']);
+    await until('notifications to arrive', async () => {
+      await place.lab.inside.output(['sh', '-c', 'nft add table ip probe; nft delete table ip probe']);
+      return monitor.output.includes('probe');
+    });
+    await place.lab.inside.output(['nft', 'flush', 'ruleset']);
+    const load = await until('the load', () => {
+      return monitor.output.split(/^# new generation.*$/m).find((part) => part.includes('create table inet coi'));
+    });
+    expect(load).toMatch(new RegExp(`add element inet coi web4 .*${guest.ipv4} \\. ${public4}`));
+    await monitor.stop();
+  });
 
   it('while what somebody else put in goes', async () => {
     const element = `{ ${guest.ipv4} . 203.0.113.99 timeout 1h }`;

@@ -21,8 +21,13 @@ interface Held extends TimedPlace {
   until: number;
   /** Until when the kernel has it for certain; 0 while that is not known. */
   loaded: number;
+  /** Whether the kernel may have it, for whatever time. */
+  mayBeThere: boolean;
   loading: { readonly until: number; readonly done: Promise<void> } | undefined;
 }
+
+/** Longest time between deciding on an element and the kernel having it, in milliseconds. */
+const lagMs = 60_000;
 
 /** Stands for the owner of what has none: nft takes no empty comment. */
 const unowned = 'nobody';
@@ -69,6 +74,7 @@ export class TimedSets {
     for (const place of places) {
       const held = this.#hold(place);
       held.until = Math.max(held.until, place.until);
+      held.mayBeThere = true;
     }
   }
 
@@ -80,9 +86,10 @@ export class TimedSets {
       const held = this.#hold(place);
       held.until = Math.max(held.until, place.until);
       const seconds = Math.ceil((held.until - now) / 1_000);
-      return seconds < 1 ? [] : [{ held, until: held.until, seconds }];
+      return seconds < 1 ? [] : [{ held, until: held.until, seconds, isNew: !held.mayBeThere }];
     });
-    const elements = writing.map(({ held: { set, key, uid }, seconds }) => ({ set, key, uid, seconds }));
+    const elements = writing.map(({ held: { set, key, uid }, seconds, isNew }) => ({ set, key, uid, seconds, isNew }));
+    for (const { held } of writing) held.mayBeThere = true;
     const done = this.#firewall.allow(elements);
     for (const { held, until } of writing) held.loading = { until, done };
     try {
@@ -165,16 +172,17 @@ export class TimedSets {
     for (const held of live) if (there.has(placeId(held)) && held.loaded === 0) held.loaded = held.until;
   }
 
-  /** What runs out before a moment. */
+  /** What has not run out, but will before a moment. */
   runningOut(before: number): LastingPlace[] {
-    return this.#all().filter(({ until }) => until <= before);
+    const now = this.#clock.monotonic();
+    return this.#all().filter(({ until }) => until > now && until <= before);
   }
 
-  /** Forgets what has run out; the kernel has, too. */
+  /** Forgets what has run out for certain: the kernel began to count a little later. */
   sweep(): void {
-    const now = this.#clock.monotonic();
+    const before = this.#clock.monotonic() - lagMs;
     for (const [uid, own] of this.#byUid) {
-      for (const [id, { until }] of own) if (until <= now) own.delete(id);
+      for (const [id, { until }] of own) if (until <= before) own.delete(id);
       if (own.size === 0) this.#byUid.delete(uid);
     }
   }
@@ -187,7 +195,7 @@ export class TimedSets {
     const own = this.#byUid.get(uid) ?? new Map<string, Held>();
     this.#byUid.set(uid, own);
     const id = placeId({ set, key });
-    const held = own.get(id) ?? { set, key, uid, until: 0, loaded: 0, loading: undefined };
+    const held = own.get(id) ?? { set, key, uid, until: 0, loaded: 0, mayBeThere: false, loading: undefined };
     own.set(id, held);
     return held;
   }

@@ -6,11 +6,18 @@ import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { NetworkScope } from '../link/in-network.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
-import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemoval, renderRepair } from './batch.ts';
+import {
+  renderAllowed,
+  renderAllowedQuickly,
+  renderChange,
+  renderDisallowed,
+  renderLoad,
+  renderRemoval,
+  renderRepair,
+} from './batch.ts';
 import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
-import { LoadCount } from './load-count.ts';
 import { canonicalSkeleton, listMembers, listTables, loadBatch } from './nft.ts';
 import type { NftCall } from './nft.ts';
 import { Records } from './records.ts';
@@ -40,6 +47,13 @@ interface PendingWish {
   readonly skeleton: string | undefined;
   readonly byUid: ReadonlyMap<string, readonly PlacedElement[]>;
   readonly done: PromiseWithResolvers<ElementChange>;
+}
+
+/** Statements about timed elements: those that are tried first, and those that do whatever is there. */
+interface TimedWish {
+  readonly quick: string;
+  readonly sure: string;
+  readonly done: PromiseWithResolvers<void>;
 }
 
 /** How long notifications of an own write may lag behind the write. */
@@ -76,7 +90,7 @@ export class Firewall implements AsyncDisposable {
   readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
   #queue: Promise<unknown> = Promise.resolve();
   #wishes: PendingWish[] = [];
-  #timedWishes: { readonly text: string; readonly done: PromiseWithResolvers<void> }[] = [];
+  #timedWishes: TimedWish[] = [];
   #listening = false;
   /** Counts reasons to doubt what is remembered, so that a listing under way knows whether it is still good. */
   #doubts = 0;
@@ -85,7 +99,7 @@ export class Firewall implements AsyncDisposable {
   #lastKnown: ObservedRuleset | undefined;
   #foreignScope: ChangeScope | undefined;
   #settled: { readonly expected: Ruleset; readonly cache: ObservedRuleset } | undefined;
-  readonly #loads = new LoadCount();
+  #loads = 0;
   /** What the kernel counts and holds, asked afresh each time. */
   readonly records: Records;
 
@@ -172,12 +186,13 @@ export class Firewall implements AsyncDisposable {
    * kernel. These elements belong to no generation: a load of everything takes them over by asking for them.
    */
   allow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, renderAllowed);
+    return this.#timed(elements, { quick: renderAllowedQuickly(elements), sure: renderAllowed(elements) });
   }
 
   /** Takes such addresses out again. */
   disallow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
+    const text = `${renderDisallowed(elements).join('\n')}\n`;
+    return this.#timed(elements, { quick: text, sure: text });
   }
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
@@ -204,9 +219,9 @@ export class Firewall implements AsyncDisposable {
     return { skeleton: await objects, elements };
   }
 
-  /** How often everything was loaded anew, counts and records from nothing; undefined while it may be happening. */
-  get loads(): number | undefined {
-    return this.#loads.value;
+  /** How often everything was loaded anew: each time all counts and records start from nothing. */
+  get loads(): number {
+    return this.#loads;
   }
 
   /** Takes both tables away. Sandboxes that still run then have only the kernel's block policies. */
@@ -276,10 +291,10 @@ export class Firewall implements AsyncDisposable {
   }
 
   /** Those that wait for their turn go out together, in the order in which they came. */
-  #timed(elements: readonly TimedElement[], render: (elements: readonly TimedElement[]) => string): Promise<void> {
+  #timed(elements: readonly TimedElement[], texts: Pick<TimedWish, 'quick' | 'sure'>): Promise<void> {
     if (elements.length === 0) return Promise.resolve();
     const done = Promise.withResolvers<void>();
-    this.#timedWishes.push({ text: render(elements), done });
+    this.#timedWishes.push({ ...texts, done });
     if (this.#timedWishes.length === 1) void this.#exclusive(() => this.#grantTimed());
     return done.promise;
   }
@@ -287,8 +302,11 @@ export class Firewall implements AsyncDisposable {
   async #grantTimed(): Promise<void> {
     const wishes = this.#timedWishes;
     this.#timedWishes = [];
+    const load = (how: 'quick' | 'sure') =>
+      loadBatch({ text: wishes.map((wish) => wish[how]).join(''), fenceLines: 0 }, this.#call());
     try {
-      await loadBatch({ text: wishes.map(({ text }) => text).join(''), fenceLines: 0 }, this.#call());
+      // Refused where something is there that was taken for new, or for the same reason as the second attempt.
+      await load('quick').catch(() => load('sure'));
       for (const { done } of wishes) done.resolve();
     } catch (error) {
       for (const { done } of wishes) done.reject(error);
@@ -316,9 +334,9 @@ export class Firewall implements AsyncDisposable {
       scope === 'rules'
         ? renderRepair(ruleset.skeleton, known.generation)
         : renderLoad(this.#contents(ruleset.skeleton, wanted), { generation: undefined, tables: new Map() });
-    const load = () => loadBatch(batch, this.#call());
+    if (scope === 'tables') this.#loads++;
     try {
-      await (scope === 'tables' ? this.#loads.during(load) : load());
+      await loadBatch(batch, this.#call());
     } catch (error) {
       // What happened is not what was told, for example one of two tables is gone: the look that follows finds out.
       if (error instanceof Problem && error.code !== 'nft.permission') return false;
@@ -329,12 +347,13 @@ export class Firewall implements AsyncDisposable {
 
   async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
     const batch = renderLoad(this.#contents(skeleton, wanted), observed);
+    this.#loads++;
     // Handles of new tables are unknown and not needed: the generation identifies them from now on.
     const tables = new Map([
       ['inet', 0],
       ['bridge', 0],
     ]);
-    await this.#loads.during(() => this.#write(batch, { ...wanted, tables, generation: batch.generation }));
+    await this.#write(batch, { ...wanted, tables, generation: batch.generation });
   }
 
   #contents(skeleton: string, { elements }: LoadedRuleset): Contents {

@@ -32,7 +32,7 @@ export interface XfrmDifference {
  */
 export async function observeBlockPolicies(call: XfrmCall): Promise<XfrmDifference> {
   const linkLocal = await linkLocalOf(call);
-  const found = new Map((await listOurs(call)).map((policy) => [idOf(policy), policy]));
+  const found = new Map((await listBlockPolicies(call)).map((policy) => [idOf(policy), policy]));
   const policies = blockPolicies(call.bridge, { linkLocal, endpoints: call.endpoints?.() });
   const wanted = new Map(policies.map((policy) => [idOf(policy), policy]));
   return {
@@ -49,7 +49,8 @@ async function linkLocalOf({ bridge, ...call }: XfrmCall): Promise<string | unde
   return links.flatMap(({ addr_info }) => addr_info ?? []).find(({ local }) => local !== undefined)?.local;
 }
 
-async function listOurs(call: Asking): Promise<ListedPolicy[]> {
+/** Every policy of ours, whatever bridge it was made for. */
+export async function listBlockPolicies(call: Asking): Promise<ListedPolicy[]> {
   const listing = await ip(['-s', 'xfrm', 'policy', 'list'], '', call);
   return parsePolicies(listing).filter(({ mark }) => mark === ourMark);
 }
@@ -73,7 +74,7 @@ export async function ensureBlocked(endpoint: Endpoint, call: Omit<XfrmCall, 'en
 
 /** Takes every policy of ours away. */
 export async function removeBlockPolicies(call: Partial<XfrmCall>): Promise<void> {
-  await remove(await listOurs(call), call);
+  await remove(await listBlockPolicies(call), call);
 }
 
 async function change(verb: 'add' | 'update', policies: readonly BlockPolicy[], call: Asking): Promise<void> {

@@ -1,6 +1,6 @@
 import { allowEntries } from '../allow-entry.ts';
 import type { AllowedPort } from '../allow-entry.ts';
-import { knownResolverNames } from '../resolvers.ts';
+import { isResolverName, namesAbove } from '../resolvers.ts';
 import type { NetworkRules } from '../rules.ts';
 import type { NameDenial } from './denied-name.ts';
 import { looksLikeData } from './tunnel-limits.ts';
@@ -43,26 +43,12 @@ export function nameRules({ allowed, localNetwork }: NetworkRules): NameRules {
 /** Judges a name in the form of `questionName`. */
 export function judgeName(rules: NameRules, name: string): NameVerdict {
   const own = rules.exact.get(name);
-  const wildcards = basesOf(name).filter((base) => rules.below.has(base));
-  const viaWildcards = isKnownResolver(name) ? [] : wildcards.flatMap((base) => rules.below.get(base)!);
+  const wildcards = namesAbove(name).filter((base) => rules.below.has(base));
+  const viaWildcards = isResolverName(name) ? [] : wildcards.flatMap((base) => rules.below.get(base)!);
   if (own) return { kind: 'allowed', ports: [...own, ...viaWildcards], byWildcard: false };
   const [longest] = wildcards;
   if (longest === undefined) return { kind: 'denied', reason: 'unlisted' };
   if (viaWildcards.length === 0) return { kind: 'denied', reason: 'known resolver' };
   if (looksLikeData(name, longest)) return { kind: 'denied', reason: 'suspicious' };
   return { kind: 'allowed', ports: viaWildcards, byWildcard: true };
-}
-
-const resolverNames = new Set(knownResolverNames);
-
-/** Resolvers also answer below their own names, where their customers have names of their own. */
-function isKnownResolver(name: string): boolean {
-  return [name, ...basesOf(name)].some((each) => resolverNames.has(each));
-}
-
-/** The names that a name lies below, nearest first. */
-function basesOf(name: string): string[] {
-  const bases: string[] = [];
-  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) bases.push(name.slice(dot + 1));
-  return bases;
 }

@@ -34,7 +34,7 @@ export const networkSection = z.strictObject({
     description:
       'What mode `allowlist` lets through: a name, `*.` and a name for all names below it, an address or a prefix. ' +
       'Each opens the ports of the web (TCP 80 and 443, UDP 443), or with `:PORT` that TCP port, with `:PORT/udp` that UDP port, ' +
-      'alone. A higher layer replaces the list.',
+      'alone. A higher layer replaces the list. An empty list is refused: that is mode `none`.',
     default: 'the hosts that agents need, and the package registries this host is configured to use',
     allowed: 'entries such as "api.example.com", "*.example.com", "203.0.113.7", "2001:db8::/32" or "example.com:22"',
   }),

@@ -1,6 +1,6 @@
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
 import type { OptAnswer, Packet } from 'dns-packet';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readQuery, writeReply } from '../../../src/host/dns/wire.ts';
 

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Stage, type Outcome } from './stage.ts';
-import { expectedSpots, modeNames } from './technique.ts';
+import { merge, Stage, type Outcome } from './stage.ts';
+import { renderTable } from './table.ts';
+import { expectedSpots, modeNames, type Mode, type Spot, type Technique } from './technique.ts';
 import { techniques } from './techniques.ts';
+
+/** Who tries everything once more when nothing is in the way: the one that may do the least. */
+const bareMode = 'none';
+/** A packet that may pass can still get lost on a busy machine, while addresses are looked for. */
+const mostRuns = 4;
 
 let stage: Stage;
 let guarded: Outcome;
@@ -9,27 +15,64 @@ let bare: Outcome;
 
 beforeAll(async () => {
   stage = await Stage.open(techniques);
-  guarded = await stage.run(techniques);
+  guarded = await runUntilArrived(modeNames, expectedSpots);
   await stage.bare();
-  bare = await stage.run(techniques, ['none']);
-  for (const [key, spots] of guarded.arrived) console.log('guarded', key, techniques[Number(key.split(' ')[0])]?.name, modeNames[Number(key.split(' ')[1])], JSON.stringify([...spots]));
-  for (const [key, spots] of bare.arrived) console.log('bare', key, techniques[Number(key.split(' ')[0])]?.name, JSON.stringify(bare.sent.get(key)), JSON.stringify([...spots]));
-  console.log(guarded.died, guarded.stray, bare.died, bare.stray);
-});
+  bare = await runUntilArrived([bareMode], (technique) => technique.bare);
+  console.log(renderTable(techniques, guarded, bare));
+  console.log(`${techniques.length} techniques, ${modeNames.length} modes`);
+}, 400_000);
 afterAll(() => stage?.[Symbol.asyncDispose]());
 
-describe.each(techniques.map((technique, number) => ({ technique, number, name: technique.name })))('$name', ({ technique, number }) => {
-  it.each(modeNames)('in mode %s', (mode) => {
+/** Carries everything out, and what should have arrived but has not some times more. */
+async function runUntilArrived(
+  by: readonly Mode[],
+  wanted: (technique: Technique, mode: Mode) => readonly Spot[],
+): Promise<Outcome> {
+  const outcome = await stage.run(techniques, by);
+  for (let runs = 1; runs < mostRuns; runs += 1) {
+    const missing = techniques.filter((technique, number) =>
+      by.some((mode) => wanted(technique, mode).some((spot) => !arrived(outcome, number, mode).includes(spot))),
+    );
+    if (missing.length === 0) break;
+    merge(outcome, await stage.run(missing, by));
+  }
+  return outcome;
+}
+
+function arrived({ arrived: all }: Outcome, number: number, mode: Mode): Spot[] {
+  return [...(all.get(`${number} ${modeNames.indexOf(mode)}`)?.keys() ?? [])].toSorted();
+}
+
+const cases = techniques.map((technique, number) => ({ technique, number, name: technique.name }));
+
+describe.each(cases)('$name', ({ technique, number }) => {
+  const { atMost } = technique;
+
+  it.each(modeNames)('in mode %s arrives where it may and nowhere else', (mode) => {
     const key = `${number} ${modeNames.indexOf(mode)}`;
     expect(guarded.sent.get(key)?.bytes).toBeGreaterThan(0);
-    const spots = [...(guarded.arrived.get(key)?.keys() ?? [])].toSorted();
-    if (technique.contended) expect(expectedSpots(technique, mode)).toEqual(expect.arrayContaining(spots));
-    const { atMost } = technique;
-    if (atMost?.modes.includes(mode)) expect(guarded.arrived.get(key)?.get(atMost.spot)?.packets ?? 0).toBeLessThanOrEqual(atMost.packets);
-    if (!technique.contended) expect(spots).toEqual(expectedSpots(technique, mode).toSorted());
+    const may = expectedSpots(technique, mode).toSorted();
+    if (technique.contended) expect(may).toEqual(expect.arrayContaining(arrived(guarded, number, mode)));
+    else expect(arrived(guarded, number, mode)).toEqual(may);
+    if (!atMost?.modes.includes(mode)) return;
+    expect(guarded.arrived.get(key)?.get(atMost.spot)?.packets).toBeLessThanOrEqual(atMost.packets);
   });
+
   it('arrives when nothing is in the way', () => {
-    const spots = [...(bare.arrived.get(`${number} 0`)?.keys() ?? [])];
-    expect(spots).toEqual(expect.arrayContaining([...technique.bare]));
+    expect(bare.sent.get(`${number} ${modeNames.indexOf(bareMode)}`)?.bytes).toBeGreaterThan(0);
+    expect(arrived(bare, number, bareMode)).toEqual(expect.arrayContaining([...technique.bare].toSorted()));
   });
 });
+
+it('everything could be sent', () => {
+  expect([...guarded.died, ...bare.died]).toEqual([]);
+});
+
+it('nothing arrived anywhere that nobody sent', () => {
+  expect(guarded.stray.filter((frame) => !isByHost(frame))).toEqual([]);
+});
+
+/** What the host itself asks its name server, by UDP or TCP. */
+function isByHost(stray: string): boolean {
+  return /^internet .* [0-9a-f]{28}45[0-9a-f]{16}(?:11|06)[0-9a-f]{4}cb007101cb00710a[0-9a-f]{4}0035/.test(stray);
+}

@@ -1,5 +1,5 @@
 import { rawSockets } from '../../network/perl-image.ts';
-import { allowed } from './technique.ts';
+import { allowed, listed, modeNames } from './technique.ts';
 
 /** What a sandbox's root has found out before it begins. Addresses as text. */
 export interface Surroundings {
@@ -114,7 +114,7 @@ our $all = hw('ff:ff:ff:ff:ff:ff');
 export function senderProgram(surroundings: Surroundings, snippets: readonly (readonly [number, string])[]): string {
   const { guest, gatewayMac, siblingMac, sibling4, sibling6, hostAddresses, hostLinkLocal } = surroundings;
   return `${rawSockets}
-our $guest = ${guest};
+our ($guest, $listed) = (${guest}, ${listed.includes(modeNames[guest]!) ? 1 : 0});
 ${toolbox.replaceAll('\\$', '$')}
 our ($gw, $hisMac) = (hw('${gatewayMac}'), hw('${siblingMac}'));
 our ($his4, $his6) = (at('${sibling4}'), at('${sibling6}'));

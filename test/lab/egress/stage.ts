@@ -107,7 +107,11 @@ export class Stage implements AsyncDisposable {
   async bare(): Promise<void> {
     await this.place.bare(...this.guests.values(), this.sibling);
     const scopes = ['all', 'default', 'coibr0', ...[...this.guests.values()].map(({ port }) => port)];
-    await this.place.lab.inside.output(['sysctl', '-qw', ...scopes.map((scope) => `net.ipv4.conf.${scope}.rp_filter=0`)]);
+    await this.place.lab.inside.output([
+      'sysctl',
+      '-qw',
+      ...scopes.map((scope) => `net.ipv4.conf.${scope}.rp_filter=0`),
+    ]);
   }
 
   async #send(list: readonly Technique[], by: readonly Mode[]): Promise<string[]> {
@@ -117,7 +121,10 @@ export class Stage implements AsyncDisposable {
       const argv = ['incus', 'exec', '-T', this.guests.get(mode)!.instance, '--', 'perl', '-'];
       const { stdout, stderr, exitCode } = await this.place.lab.run(argv, { input: program, timeoutMs: 120_000 });
       if (exitCode !== 0) throw new Error(`In ${mode}: ${stdout}\n${stderr}`);
-      return stdout.split('\n').filter((line) => line !== '').map((line) => `${mode}: ${this.#named(line)}`);
+      return stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => `${mode}: ${this.#named(line)}`);
     });
     return (await Promise.all(runs)).flat();
   }
@@ -162,7 +169,8 @@ export class Stage implements AsyncDisposable {
     const looks = [...this.#taps].map(async ([spot, tap]) => [spot, await tap.look()] as const);
     for (const [spot, { sightings, stray }] of await Promise.all(looks)) {
       for (const sighting of sightings) this.#place(outcome, spot, sighting);
-      if (neighbours.some((name) => name === spot)) (outcome.stray as string[]).push(...stray.map((text) => `${spot} ${text}`));
+      if (neighbours.some((name) => name === spot))
+        (outcome.stray as string[]).push(...stray.map((text) => `${spot} ${text}`));
     }
     return outcome;
   }
@@ -223,8 +231,17 @@ async function prepareHost(lab: Lab, inner: Neighbour): Promise<void> {
   }
   // Whose packets come from anywhere, and who passes on what a packet asks for.
   const links = ['ipv6.conf.all', 'ipv6.conf.coibr0'];
-  await lab.inside.output(['sysctl', '-qw', ...links.flatMap((scope) => [`net.${scope}.seg6_enabled=1`, `net.${scope}.rpl_seg_enabled=1`])]);
-  await lab.inside.output(['sysctl', '-qw', 'net.ipv4.conf.coibr0.route_localnet=1', 'net.ipv6.conf.coibr0.suppress_frag_ndisc=0']);
+  await lab.inside.output([
+    'sysctl',
+    '-qw',
+    ...links.flatMap((scope) => [`net.${scope}.seg6_enabled=1`, `net.${scope}.rpl_seg_enabled=1`]),
+  ]);
+  await lab.inside.output([
+    'sysctl',
+    '-qw',
+    'net.ipv4.conf.coibr0.route_localnet=1',
+    'net.ipv6.conf.coibr0.suppress_frag_ndisc=0',
+  ]);
   const settings = ['ipv4.conf.all', 'ipv4.conf.default', 'ipv4.conf.coibr0', 'ipv6.conf.all', 'ipv6.conf.coibr0'];
   await lab.inside.output(['sysctl', '-qw', ...settings.map((scope) => `net.${scope}.accept_source_route=1`)]);
 }
@@ -232,7 +249,12 @@ async function prepareHost(lab: Lab, inner: Neighbour): Promise<void> {
 async function openGuest(place: Place, mode: Mode, index: number): Promise<Guest> {
   const keys = modes[mode].map((line) => `network.${line}`);
   const list = `network.allowed_domains = ${JSON.stringify([allowed.ipv4, allowed.ipv6, ...listedNames])}`;
-  const guest = await place.guest(`g${index}`, 'image = "perl"', ...keys, ...(mode.startsWith('allowlist') ? [list] : []));
+  const guest = await place.guest(
+    `g${index}`,
+    'image = "perl"',
+    ...keys,
+    ...(mode.startsWith('allowlist') ? [list] : []),
+  );
   await until('its addresses', async () => {
     const { stdout } = await place.inside(guest, 'ip', 'address', 'show', 'dev', 'eth0');
     return stdout.includes(guest.ipv4) && stdout.includes(guest.ipv6) && !stdout.includes('tentative');

@@ -36,10 +36,10 @@ describe('a name', () => {
 
   it('of a public resolver needs an entry of its own, also for what its customers have below it', () => {
     for (const name of knownResolverNames) {
-      const base = name.slice(name.indexOf('.') + 1);
-      if (base.includes('.')) expect(portsOf(list(`*.${base}`), name)).toBe('known resolver');
       expect(portsOf(list(name), name)).toEqual(['web']);
+      expect(portsOf(list(`*.${name}`), `customer.${name}`)).toBe('known resolver');
     }
+    expect(portsOf(list('*.quad9.net'), 'dns.quad9.net')).toBe('known resolver');
     expect(portsOf(list('*.nextdns.io'), 'abc123.dns.nextdns.io')).toBe('known resolver');
     expect(portsOf(list('*.dns.nextdns.io'), 'abc123.dns.nextdns.io')).toBe('known resolver');
     expect(portsOf(list('*.nextdns.io'), 'www.nextdns.io')).toEqual(['web']);

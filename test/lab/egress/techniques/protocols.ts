@@ -15,9 +15,11 @@ const everybody = '@anywhere, @host, @sibling';
 
 export const protocols: readonly Technique[] = [
   protocol('ICMP echo', `out(echo($_)) for ${everybody}`),
-  protocol('ICMP timestamps and types that nobody knows', `out(icmp($_, is4($_) ? 13 : 200, 0, pack('N4', 1, 2, 3, 4) . mark())) for @anywhere, @sibling`, [
-    'sibling',
-  ]),
+  protocol(
+    'ICMP timestamps and types that nobody knows',
+    `out(icmp($_, is4($_) ? 13 : 200, 0, pack('N4', 1, 2, 3, 4) . mark())) for @anywhere, @sibling`,
+    ['sibling'],
+  ),
   protocol('SCTP', `out(sctp($_, 443)) for ${everybody}`),
   protocol('GRE', `out(proto($_, 47, pack('n n', 0, 0x0800) . udp($his4, 9))) for ${everybody}`),
   protocol('IP in IP', `out(proto($_, 4, udp(at('10.7.0.10'), 9))) for ${everybody}`),
