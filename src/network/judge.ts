@@ -1,7 +1,7 @@
 import { contains, parseInterfaceAddress, parsePrefix, renderPrefix } from './address.ts';
 import type { Address, InterfaceAddress, Prefix } from './address.ts';
 import { allowEntries, matchesName, renderAllowEntry, webPorts } from './allow-entry.ts';
-import type { AllowEntry } from './allow-entry.ts';
+import type { AllowEntry, AllowedPort } from './allow-entry.ts';
 import type { Destination } from './destination.ts';
 import type { Bridge } from './policy.ts';
 import { isResolverName, knownResolvers } from './resolvers.ts';
@@ -59,7 +59,7 @@ const isWith = ({ proto, port }: Destination, ports: readonly number[]) =>
 export function judge(rules: NetworkRules, around: Surroundings, to: Destination): Judgement {
   const { ipv4, ipv6 } = around.bridge;
   const own = to.address.family === 4 ? ipv4 : ipv6;
-  // Only what comes from the client's port: an ordinary program's datagram to port 67 is one to a service of the host.
+  // Only a client's own request, from the client's port: any other datagram there is one to a service of the host.
   if (isDhcp(to, parseInterfaceAddress(ipv4).address)) return { allowed: true, rule: 'dhcp' };
   if (own === undefined) return { allowed: false, rule: 'no-ipv6' };
   if (rules.mode === 'none') return { allowed: false, rule: 'mode-none' };
@@ -157,7 +157,10 @@ function literalFor({ allowed }: NetworkRules, to: Destination): AllowEntry | un
 }
 
 /** Whether an entry opens a port: that of its own, or those of the web. */
-function opens({ port }: AllowEntry, to: Pick<Destination, 'proto' | 'port'>): boolean {
+function opens(
+  { port }: { readonly port?: AllowedPort | undefined },
+  to: Pick<Destination, 'proto' | 'port'>,
+): boolean {
   const ports = port ? [port] : webPorts;
   return ports.some((each) => each.proto === to.proto && each.port === to.port);
 }
