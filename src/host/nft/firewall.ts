@@ -116,10 +116,7 @@ export class Firewall implements AsyncDisposable {
       onListening: (listening) => {
         this.#listening = listening;
         this.#forget();
-        if (!listening) return;
-        this.#firstReady.resolve();
-        // Who looked before this moment may not rely on what was seen, and nothing else makes anybody look again.
-        init.onDrift({ kind: 'gap', what: 'notifications arrive from now on' });
+        if (listening) this.#firstReady.resolve();
       },
     });
   }
