@@ -183,12 +183,17 @@ describe('other programs', () => {
   });
 
   it('that sit on the resolver’s port are named', async () => {
-    const squatter = place.host();
-    await squatter.order({ do: 'serve', port: 5380 });
+    await place.controller.stop();
+    const script = "require('node:net').createServer().listen(5380, '::', () => console.log('sits'))";
+    const squatter = place.lab.spawn([process.execPath, '-e', script]);
+    await squatter.printed(/sits/);
     expect(await finding('resolver_port')).toMatchObject({
       status: 'failed',
       message: expect.stringContaining('5380'),
     });
+    await squatter.stop();
+    await place.controller.start();
+    expect(await finding('resolver_port')).toMatchObject({ status: 'ok' });
   });
 });
 

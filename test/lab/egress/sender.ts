@@ -125,3 +125,33 @@ ${snippets.map(([number, how]) => `technique(${number}, sub { ${how} });`).join(
 print @died;
 `;
 }
+
+/**
+ * A shell script for a sandbox's root: from the next start on, init changes the link's hardware address and adds others,
+ * tries what the program does, and goes on as it always did. Then it starts anew.
+ */
+export function bootProgram(program: string, mac: string): string {
+  return `set -e
+cat >/boot.pl <<'END'
+${program}END
+[ -e /sbin/init.own ] || mv /sbin/init /sbin/init.own
+cat >/sbin/init <<'END'
+#!/bin/sh
+export PATH=/sbin:/bin:/usr/sbin:/usr/bin
+ip link set eth0 address 10:66:6a:c0:77:99
+ip link set eth0 up
+ip address add 10.90.119.153/16 dev eth0
+ip route add default via 10.90.0.1
+for round in 1 2 3; do perl /boot.pl; sleep 0.3; done >/tried 2>&1
+ip link set eth0 down
+ip address flush dev eth0
+ip link set eth0 address ${mac}
+echo tried >>/tried
+exec /sbin/init.own
+END
+chmod 755 /sbin/init
+rm -f /tried
+sync
+(sleep 0.3; kill -TERM 1) >/dev/null 2>&1 </dev/null &
+`;
+}

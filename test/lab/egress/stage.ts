@@ -1,35 +1,17 @@
 import { Place, type Guest } from '../../network/place.ts';
 import { addPerlImage } from '../../network/perl-image.ts';
-import { hostAddresses } from '../../network/targets.ts';
 import type { Lab } from '../lab.ts';
-import type { Neighbour } from '../neighbour.ts';
 import { Upstream } from '../upstream.ts';
 import { until } from '../until.ts';
-import { senderProgram, type Surroundings } from './sender.ts';
-import { Tap, tapArgv, type Sighting } from './tap.ts';
-import { listedNames, turns, zone } from './techniques/names.ts';
-import { allowed, markOf, modeNames, modes, type Mode, type Spot, type Technique } from './technique.ts';
-
-const neighbours = ['internet', 'private', 'otherHost'] as const;
+import { bootProgram, senderProgram, type Surroundings } from './sender.ts';
+import { add, emptyOutcome, merge, type Count, type Outcome } from './outcome.ts';
+import { neighbours, openGuest, openTaps, prepareHost, surroundingsOf, tapInside } from './surroundings.ts';
+import type { Sighting, Tap } from './tap.ts';
+import { turns, zone } from './techniques/names.ts';
+import { markOf, modeNames, type Mode, type Spot, type Technique } from './technique.ts';
 
 /** Mark of packets that the host itself sends to the sibling. */
 const hostsOwn = 9;
-
-/** Packets and bytes of one technique by one sandbox. */
-export interface Count {
-  packets: number;
-  bytes: number;
-}
-
-/** What came of a run: by `TECHNIQUE GUEST`, what went out on the sandbox's link, and what arrived where. */
-export interface Outcome {
-  readonly sent: Map<string, Count>;
-  readonly arrived: Map<string, Map<Spot, Count>>;
-  /** What the programs said that could not be sent. */
-  readonly died: readonly string[];
-  /** Frames that arrived somewhere and belong to nobody, by spot. */
-  readonly stray: readonly string[];
-}
 
 /** Sandboxes in every mode, a sibling, and taps wherever something could arrive. */
 export class Stage implements AsyncDisposable {
@@ -38,7 +20,7 @@ export class Stage implements AsyncDisposable {
   readonly sibling: Guest;
   readonly techniques: readonly Technique[];
   readonly #surroundings: Omit<Surroundings, 'guest'>;
-  readonly #taps: ReadonlyMap<string, Tap>;
+  readonly #taps: Map<string, Tap>;
 
   constructor(init: {
     place: Place;
@@ -46,7 +28,7 @@ export class Stage implements AsyncDisposable {
     sibling: Guest;
     techniques: readonly Technique[];
     surroundings: Omit<Surroundings, 'guest'>;
-    taps: ReadonlyMap<string, Tap>;
+    taps: Map<string, Tap>;
   }) {
     this.place = init.place;
     this.guests = init.guests;
@@ -91,16 +73,35 @@ export class Stage implements AsyncDisposable {
   async run(list: readonly Technique[], by: readonly Mode[] = modeNames): Promise<Outcome> {
     await this.#look();
     await this.#settleSibling();
-    const batch = list.filter(({ draws }) => !draws);
+    const batch = list.filter(({ kind }) => !kind);
     const said = batch.length > 0 ? await this.#send(batch, by) : [];
     const outcome = await this.#outcome(said);
-    for (const technique of list.filter(({ draws }) => draws)) {
+    for (const technique of list.filter(({ kind }) => kind === 'draws')) {
       await this.#settleSibling();
       const died = await this.#send([technique], by);
       await this.#callSibling(technique);
       merge(outcome, await this.#outcome(died));
     }
+    for (const technique of list.filter(({ kind }) => kind === 'boots')) {
+      await Promise.all(by.map((mode) => this.#boot(technique, mode)));
+      merge(outcome, await this.#outcome([]));
+      // The links that were looked at are gone.
+      for (const mode of by) this.#taps.set(mode, await tapInside(this.place, this.guests.get(mode)!.instance));
+    }
     return outcome;
+  }
+
+  /** Has a sandbox come up with a network of its own making, by a changed init, and waits until it has tried. */
+  async #boot(technique: Technique, mode: Mode): Promise<void> {
+    const guest = this.guests.get(mode)!;
+    const snippet = [this.techniques.indexOf(technique), technique.how] as const;
+    const program = senderProgram({ ...this.#surroundings, guest: modeNames.indexOf(mode) }, [snippet]);
+    const input = bootProgram(program, guest.mac);
+    const argv = ['incus', 'exec', '-T', guest.instance, '--', 'sh'];
+    const { exitCode, stderr } = await this.place.lab.run(argv, { input, timeoutMs: 60_000 });
+    if (exitCode !== 0) throw new Error(`In ${mode}: ${stderr}`);
+    const hasTried = async () => (await this.place.inside(guest, 'cat', '/tried')).stdout.includes('tried');
+    await until(`${mode} to come up`, hasTried, { timeoutMs: 60_000, everyMs: 300 });
   }
 
   /** Takes every layer away for good, the kernel's own checks too. */
@@ -152,7 +153,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async #outcome(died: readonly string[]): Promise<Outcome> {
-    const outcome: Outcome = { sent: new Map(), arrived: new Map(), died, stray: [] };
+    const outcome: Outcome = { ...emptyOutcome(), died: [...died] };
     // What is under way between two namespaces has arrived by the time that two looks see the same.
     let quiet = 0;
     while (quiet < 2) {
@@ -165,12 +166,11 @@ export class Stage implements AsyncDisposable {
   }
 
   async #look(): Promise<Outcome> {
-    const outcome: Outcome = { sent: new Map(), arrived: new Map(), died: [], stray: [] };
+    const outcome = emptyOutcome();
     const looks = [...this.#taps].map(async ([spot, tap]) => [spot, await tap.look()] as const);
     for (const [spot, { sightings, stray }] of await Promise.all(looks)) {
       for (const sighting of sightings) this.#place(outcome, spot, sighting);
-      if (neighbours.some((name) => name === spot))
-        (outcome.stray as string[]).push(...stray.map((text) => `${spot} ${text}`));
+      if (neighbours.some((name) => name === spot)) outcome.stray.push(...stray.map((text) => `${spot} ${text}`));
     }
     return outcome;
   }
@@ -204,89 +204,3 @@ for my $to (@to) {
   socket(my $socket, $family, SOCK_DGRAM, 0) or die $!;
   for (1 .. 3) { send($socket, $payload, 0, $name); select(undef, undef, undef, 0.02) }
 }`;
-
-function add<Key>(counts: Map<Key, Count>, key: Key, { packets, bytes }: Count): void {
-  const count = counts.get(key) ?? { packets: 0, bytes: 0 };
-  counts.set(key, { packets: count.packets + packets, bytes: count.bytes + bytes });
-}
-
-/** Adds what came of one run to that of others. */
-export function merge(into: Outcome, more: Outcome): void {
-  for (const [key, count] of more.sent) add(into.sent, key, count);
-  for (const [key, spots] of more.arrived) {
-    const known = into.arrived.get(key) ?? new Map<Spot, Count>();
-    into.arrived.set(key, known);
-    for (const [spot, count] of spots) add(known, spot, count);
-  }
-  (into.died as string[]).push(...more.died);
-  (into.stray as string[]).push(...more.stray);
-}
-
-/** What the techniques need of the world: metadata by IPv6, and a host that does what careless ones do. */
-async function prepareHost(lab: Lab, inner: Neighbour): Promise<void> {
-  for (const address of ['fd00:ec2::254', '169.254.170.2', '100.100.100.200']) {
-    await inner.addAddress(address);
-    const via = address.includes(':') ? inner.ipv6 : inner.ipv4;
-    await lab.inside.output(['ip', 'route', 'add', address, 'via', via, 'dev', 'lab-private']);
-  }
-  // Whose packets come from anywhere, and who passes on what a packet asks for.
-  const links = ['ipv6.conf.all', 'ipv6.conf.coibr0'];
-  await lab.inside.output([
-    'sysctl',
-    '-qw',
-    ...links.flatMap((scope) => [`net.${scope}.seg6_enabled=1`, `net.${scope}.rpl_seg_enabled=1`]),
-  ]);
-  await lab.inside.output([
-    'sysctl',
-    '-qw',
-    'net.ipv4.conf.coibr0.route_localnet=1',
-    'net.ipv6.conf.coibr0.suppress_frag_ndisc=0',
-  ]);
-  const settings = ['ipv4.conf.all', 'ipv4.conf.default', 'ipv4.conf.coibr0', 'ipv6.conf.all', 'ipv6.conf.coibr0'];
-  await lab.inside.output(['sysctl', '-qw', ...settings.map((scope) => `net.${scope}.accept_source_route=1`)]);
-}
-
-async function openGuest(place: Place, mode: Mode, index: number): Promise<Guest> {
-  const keys = modes[mode].map((line) => `network.${line}`);
-  const list = `network.allowed_domains = ${JSON.stringify([allowed.ipv4, allowed.ipv6, ...listedNames])}`;
-  const guest = await place.guest(
-    `g${index}`,
-    'image = "perl"',
-    ...keys,
-    ...(mode.startsWith('allowlist') ? [list] : []),
-  );
-  await until('its addresses', async () => {
-    const { stdout } = await place.inside(guest, 'ip', 'address', 'show', 'dev', 'eth0');
-    return stdout.includes(guest.ipv4) && stdout.includes(guest.ipv6) && !stdout.includes('tentative');
-  });
-  return guest;
-}
-
-/** By spot; those of sandboxes by mode. */
-async function openTaps(place: Place, guests: readonly (readonly [string, Guest])[]): Promise<Map<string, Tap>> {
-  const { lab } = place;
-  const taps = new Map<string, Tap>([
-    ['ports', new Tap(lab.spawn(tapArgv('links')))],
-    ['host', new Tap(lab.spawn(tapArgv('programs')))],
-  ]);
-  for (const name of neighbours) taps.set(name, new Tap((await lab.neighbour(name)).spawn(tapArgv('links'))));
-  for (const [name, { instance }] of guests) {
-    const netns = `/proc/${await place.pid(instance)}/ns/net`;
-    taps.set(name, new Tap(lab.spawn(['nsenter', `--net=${netns}`, ...tapArgv('links')])));
-  }
-  await Promise.all([...taps.values()].map((tap) => tap.ready()));
-  return taps;
-}
-
-async function surroundingsOf(lab: Lab, sibling: Guest): Promise<Omit<Surroundings, 'guest'>> {
-  const all = await hostAddresses(lab);
-  const linkLocal = all.find((address) => address.startsWith('fe80')) ?? '';
-  return {
-    gatewayMac: (await lab.inside.output(['cat', '/sys/class/net/coibr0/address'])).trim(),
-    siblingMac: sibling.mac,
-    sibling4: sibling.ipv4,
-    sibling6: sibling.ipv6,
-    hostAddresses: all.filter((address) => !address.includes('%')),
-    hostLinkLocal: linkLocal.replace('%eth0', ''),
-  };
-}

@@ -1,4 +1,4 @@
-import type { Count, Outcome } from './stage.ts';
+import type { Count, Outcome } from './outcome.ts';
 import { modeNames, type Spot, type Technique } from './technique.ts';
 import Table from 'cli-table3';
 

@@ -32,8 +32,11 @@ export interface Technique {
   readonly arrives?: Partial<Record<Spot, readonly Mode[]>>;
   /** Where all of it arrives once nothing is in the way. */
   readonly bare: readonly Spot[];
-  /** It is not about what it sends itself, but about where the host's packets for the sibling go afterwards. */
-  readonly draws?: true;
+  /**
+   * `draws`: it is not about what it sends itself, but about where the host's packets for the sibling go afterwards.
+   * `boots`: carried out by init when the sandbox comes up again, under addresses of its own choice.
+   */
+  readonly kind?: 'draws' | 'boots';
   /** Where several modes let it through, it need not come through in all of them at once. */
   readonly contended?: true;
   /** What is not stopped but held to a number of packets. */
@@ -47,7 +50,7 @@ export const listed: readonly Mode[] = ['allowlist', 'allowlist+lan'];
 export const everyMode: readonly Mode[] = [...listed, ...publicly];
 
 /** What one technique in one mode came to: bytes by spot. */
-export type Arrivals = Partial<Record<Spot, number>>;
+type Arrivals = Partial<Record<Spot, number>>;
 
 /** Spots at which a technique may arrive in a mode. */
 export function expectedSpots({ arrives = {} }: Technique, mode: Mode): Spot[] {

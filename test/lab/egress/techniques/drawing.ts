@@ -1,7 +1,7 @@
 import { lan, modeNames, type Technique } from '../technique.ts';
 
 function drawing(name: string, how: string): Technique {
-  return { name, how, bare: ['self'], draws: true };
+  return { name, how, bare: ['self'], kind: 'draws' };
 }
 
 const advert = `icmp($gw6, 136, 0, pack('N a16 C C a6', 0x60000000, $his6, 2, 1, $mac), from => $own6, hops => 255)`;

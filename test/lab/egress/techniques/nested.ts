@@ -31,4 +31,11 @@ export const nested: readonly Technique[] = [
       $script =~ s/MARK/mark()/ge; nested('veth0', $script)`,
     bare: ['internet', 'private', 'otherHost', 'host'],
   },
+  {
+    name: 'a restart with another hardware address and other addresses, set from inside',
+    how: `out(udp($_, 443, data => mark())), out(syn($_, 443)) for @anywhere, @host; out(udp($_, 443), to => $hisMac) for @sibling`,
+    // The link that comes with a restart is kept apart from its siblings by Incus.
+    bare: ['internet', 'private', 'otherHost', 'host'],
+    kind: 'boots',
+  },
 ];
