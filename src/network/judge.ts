@@ -3,8 +3,10 @@ import type { Address, InterfaceAddress, Prefix } from './address.ts';
 import { allowEntries, matchesName, renderAllowEntry, webPorts } from './allow-entry.ts';
 import type { AllowEntry, AllowedPort } from './allow-entry.ts';
 import type { Destination } from './destination.ts';
+import type { NameDenial } from './names/denied-name.ts';
+import { judgeName as judgeListed, nameRules } from './names/name-rules.ts';
 import type { Bridge } from './policy.ts';
-import { isResolverName, knownResolvers } from './resolvers.ts';
+import { knownResolvers } from './resolvers.ts';
 import type { NetworkRules } from './rules.ts';
 import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
 
@@ -25,6 +27,7 @@ export type RuleName =
   | 'known-resolver'
   | 'led-to'
   | 'not-listed'
+  | 'suspicious'
   | 'public';
 
 /** What is to become of a packet, and why. */
@@ -127,8 +130,9 @@ const toPrivate: Rule = ({ rules, to }) => {
   return range === undefined ? undefined : { allowed: rules.localNetwork === true, rule: 'private', range };
 };
 
-const toKnownResolver: Rule = ({ to }) => {
-  const range = isWith(to, [443]) ? within(resolvers, to) : undefined;
+const toKnownResolver: Rule = ({ rules, to }) => {
+  // An allowlist says itself which of them it means.
+  const range = rules.mode === 'restricted' && isWith(to, [443]) ? within(resolvers, to) : undefined;
   return range === undefined ? undefined : { allowed: false, rule: 'known-resolver', range };
 };
 
@@ -181,13 +185,17 @@ export function judgeName(
   if (rules.mode === 'open') return { allowed: true, rule: 'open', dependsOnAddress: true };
   if (to.port === 53 || to.port === 853) return { allowed: false, rule: 'other-resolver' };
   if (rules.mode === 'restricted') return { allowed: true, rule: 'public', dependsOnAddress: true };
-  const isResolver = isResolverName(name);
-  const entry = allowEntries(rules.allowed).find(
-    (each) => matchesName(each, name) && opens(each, to) && !(isResolver && each.kind === 'wildcard'),
-  );
-  if (entry) return { allowed: true, rule: 'listed', entry: renderAllowEntry(entry), dependsOnAddress: true };
-  return { allowed: false, rule: isResolver ? 'known-resolver' : 'not-listed' };
+  const verdict = judgeListed(nameRules(rules), name);
+  if (verdict.kind === 'denied') return { allowed: false, rule: refusedNames[verdict.reason] ?? 'not-listed' };
+  const entry = allowEntries(rules.allowed).find((each) => matchesName(each, name) && opens(each, to));
+  if (!entry || !verdict.ports.some((port) => opens({ port }, to))) return { allowed: false, rule: 'not-listed' };
+  return { allowed: true, rule: 'listed', entry: renderAllowEntry(entry), dependsOnAddress: true };
 }
+
+const refusedNames: Readonly<Partial<Record<NameDenial, RuleName>>> = {
+  'known resolver': 'known-resolver',
+  suspicious: 'suspicious',
+};
 
 interface Range {
   readonly prefix: Prefix;
