@@ -7,17 +7,23 @@ import { version } from './cli/version.ts';
 import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { Controller } from './controller/controller.ts';
+import { DenialWatch } from './controller/denial-watch.ts';
 import { findBridge } from './controller/find-bridge.ts';
+import { NetworkAnswers } from './controller/network-answers.ts';
+import { openOrphans } from './controller/orphans/open-orphans.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
 import { SessionControl } from './controller/session-control.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
+import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
+import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
-import { watchLinks } from './host/link/watch.ts';
+import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { openFirewall } from './host/nft/firewall.ts';
+import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
@@ -43,6 +49,7 @@ export interface Engine extends AsyncDisposable {
   readonly metrics: Metrics;
   readonly incus: Incus;
   readonly audit: Audit;
+  readonly denials: DenialWatch;
   /** Look after everything until the signal aborts. Whoever calls holds the lock. */
   run(): Promise<void>;
 }
@@ -63,30 +70,37 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const incus = stack.use(openClient(init, metrics));
   const overrides = new OverrideStore({ stateDir: settings.controller.stateDir, clock });
   const { problems } = await overrides.load();
-  const controller = await openController(init, { stack, audit, metrics, incus, overrides });
+  const { controller, names } = await openController(init, { stack, audit, metrics, incus, overrides });
   const sources = new SourceSet({ settings, controller, stack: stack.use(new AsyncDisposableStack()) });
   await sources.open();
   controller.onDeleted((name, source) => {
     sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
   });
-  const sessions = new SessionControl({
-    controller,
-    manifests: sources,
-    audit: (entry) => audit.appendDurable(entry),
-    lifetime: signal,
-  });
-  controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
+  const sessions = openSessions(init, { controller, sources, audit });
+  const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
     controller,
     sessions,
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
-    host: () => ({ controller: init.mode, version, ...metricsAddress(init), problems: problems.map(reportProblem) }),
+    host: () => ({
+      controller: init.mode,
+      version,
+      ...metricsAddress(init),
+      problems: [...problems, ...names.problems()].map(reportProblem),
+    }),
     // A command that only looks listens to no events: it has just asked.
     isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
+    orphans: openOrphans({
+      controller,
+      stateDir: settings.controller.stateDir,
+      isControllerRunning: init.mode === 'running',
+      audit: (entry) => audit.appendDurable(entry),
+    }),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
+    network: new NetworkAnswers({ controller, names, watch: denials, lifetime: signal }),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,
   });
@@ -97,9 +111,24 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     metrics,
     incus,
     audit,
-    run: () => run(init, { controller, overrides, sources }),
+    denials,
+    run: () => run(init, { controller, names, overrides, sources, denials }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function openSessions(
+  { signal }: EngineInit,
+  { controller, sources, audit }: Pick<Running, 'controller' | 'sources'> & Pick<Parts, 'audit'>,
+): SessionControl {
+  const sessions = new SessionControl({
+    controller,
+    manifests: sources,
+    audit: (entry) => audit.appendDurable(entry),
+    lifetime: signal,
+  });
+  controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
+  return sessions;
 }
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */
@@ -125,15 +154,28 @@ interface Parts {
 async function openController(
   init: EngineInit,
   { stack, audit, metrics, incus, overrides }: Parts,
-): Promise<Controller> {
+): Promise<{ controller: Controller; names: NameService }> {
   const { settings, log, signal } = init;
   const { project, storagePool } = settings.incus;
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.
-  const later: { controller?: Controller } = {};
-  const onDrift = () => later.controller?.host.hintNetwork();
-  const firewall = stack.use(await openFirewall({ clock, signal, onDrift }));
+  const later: { controller?: Controller; names?: NameService } = {};
+  const onDrift = () => {
+    later.names?.doubt();
+    later.controller?.host.hintNetwork();
+  };
+  const firewall = stack.use(await openFirewall({ clock, signal, onDrift, timed: () => later.names?.timed() ?? [] }));
+  const names = new NameService({
+    clock,
+    signal,
+    bridge,
+    firewall,
+    stateDir: settings.controller.stateDir,
+    onQuery: (result) => metrics.network.asked(result),
+    onProblem: (problem) => log.warn({ problem }, 'Looking names up'),
+  });
+  later.names = names;
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
   later.controller = new Controller(
@@ -152,19 +194,40 @@ async function openController(
       listeners: recorder,
       lifetime: signal,
     },
-    firewall,
+    { firewall, names },
   );
-  return later.controller;
+  return { controller: later.controller, names };
+}
+
+function openDenialWatch(
+  { settings, log, mode }: EngineInit,
+  { controller, names }: Pick<Running, 'controller' | 'names'>,
+): DenialWatch {
+  const { firewall } = controller;
+  return new DenialWatch({
+    firewall,
+    names,
+    clock,
+    stateDir: settings.controller.stateDir,
+    sandboxes: () => watchedSandboxes(controller),
+    looksOnly: mode === 'in-process',
+    onProblem: (error) => log.warn({ err: error }, 'Cannot record what sandboxes were refused'),
+  });
 }
 
 interface Running {
   readonly controller: Controller;
+  readonly names: NameService;
   readonly overrides: OverrideStore;
   readonly sources: SourceSet;
+  readonly denials: DenialWatch;
 }
 
 /** Watch everything that can change, and look after it, until the signal aborts. */
-async function run({ log, signal }: EngineInit, { controller, overrides, sources }: Running): Promise<void> {
+async function run(
+  { log, signal }: EngineInit,
+  { controller, names, overrides, sources, denials }: Running,
+): Promise<void> {
   const reload = async () => {
     for (const name of (await overrides.load()).changed) controller.hintSandbox(name);
   };
@@ -173,11 +236,28 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   });
   sources.watch();
   const watches = [
+    names.run(),
+    holdWhereSafe({ log, signal }),
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
+    watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
+    denials.run(signal),
   ];
   await controller.run();
   await Promise.all(watches);
+}
+
+/** One more layer, where this host's nft can bear it; the others hold without it. */
+async function holdWhereSafe({ log, signal }: Pick<EngineInit, 'log' | 'signal'>): Promise<void> {
+  const obstacle = await holdObstacle({ signal });
+  if (obstacle !== undefined) {
+    log.info({ because: obstacle }, 'No table that outlasts a flush');
+    return;
+  }
+  const onFailure = (text: string) => {
+    if (!signal.aborted) log.warn({ said: text }, 'The table that outlasts a flush is not there');
+  };
+  await holdBridge({ clock, signal, onFailure });
 }
 
 function metricsAddress({ settings, mode }: EngineInit): { metrics?: string } {

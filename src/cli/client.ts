@@ -40,6 +40,11 @@ export function openClient(init: ClientInit): ControlApi {
       const until = { ...init, signal: AbortSignal.any([init.signal, signal]) };
       return request(until, 'awaitSandbox', options) as Promise<never>;
     },
+    denials: call('denials'),
+    policy: call('policy'),
+    policyTest: call('policyTest'),
+    orphans: call('orphans'),
+    removeOrphans: call('removeOrphans'),
     events: ({ signal, ...options }) => events({ ...init, signal: AbortSignal.any([init.signal, signal]) }, options),
   };
 }

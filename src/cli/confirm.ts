@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Io } from './io.ts';
+import { UsageProblem } from './usage.ts';
 
 /** Ask on stderr. Only `y` is yes; everything else, and nobody to answer, is no. */
 export async function confirm(io: Io, question: string): Promise<boolean> {
@@ -13,5 +14,28 @@ export async function confirm(io: Io, question: string): Promise<boolean> {
     lines.close();
     // Nobody is asked a second time, and an open one would keep this process waiting.
     io.stdin.destroy();
+  }
+}
+
+/**
+ * Ask on the terminal; anything but `y` is no.
+ *
+ * @param otherwise command line that does not ask
+ * @throws {UsageProblem} where there is nobody to ask
+ */
+export async function confirmed(
+  io: Io,
+  { question, otherwise }: { readonly question: string; readonly otherwise: string },
+): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    const [, verb] = otherwise.split(' ');
+    throw new UsageProblem(`${verb} asks before it removes anything`, `Example: ${otherwise}`);
+  }
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await asking.question(`${question} [y/N] `, { signal: io.signal });
+    return answer === 'y' || answer === 'Y';
+  } finally {
+    asking.close();
   }
 }

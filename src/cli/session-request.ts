@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { resolve } from 'node:path';
+import { resolve as resolvePath } from 'node:path';
 import { Problem, ProblemList } from '../base/problem.ts';
 import type { SessionRequest } from '../controller/session-api.ts';
 import { inspectWorkspace } from '../observe/workspace.ts';
@@ -18,7 +18,7 @@ import type { Settings } from '../spec/settings.ts';
 import { mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
 import type { SessionOptions } from './session-flags.ts';
-import { readSessionSettings } from './settings.ts';
+import { readSessionSettings, withHostLayer } from './settings.ts';
 import { whoCalls } from './who.ts';
 
 /** A session as the command line asks for it. */
@@ -40,7 +40,7 @@ export async function askForSession(
   options: SessionOptions,
   adjust: (sandbox: Sandbox) => Sandbox,
 ): Promise<AskedSession> {
-  const path = resolve(io.cwd, options.workspace ?? '.');
+  const path = resolvePath(io.cwd, options.workspace ?? '.');
   const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
   const workspace = await requireWorkspace(path);
   const settings = await readSessionSettings(io, path);
@@ -49,14 +49,14 @@ export async function askForSession(
   const problems = [...environment.problems, ...flags.problems];
   if (problems.length > 0) throw new ProblemList(problems);
   const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
-  const layers = commandLineLayers({
-    settings: settings.layer,
-    environment: environment.layer,
-    ...(profile && { profile }),
-    flags: flags.layer,
-  });
   const home = io.env['HOME'] || homedir();
-  const sandbox = adjust(resolveSandbox({ layers, home, session: true }));
+  const resolve = ({ layer }: Settings): Sandbox => {
+    const above = { environment: environment.layer, ...(profile && { profile }), flags: flags.layer };
+    return adjust(resolveSandbox({ layers: commandLineLayers({ settings: layer, ...above }), home, session: true }));
+  };
+  const asked = resolve(settings);
+  // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
+  const sandbox = asked.network.mode === 'allowlist' ? resolve(await withHostLayer(settings, io)) : asked;
   const hash = workspaceHash(path);
   const names = sessionNames({ prefix, hash, slot: 1 });
   const impossible = checkAsked(names.name, sandbox);

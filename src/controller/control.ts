@@ -18,6 +18,7 @@ import type {
 import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
 import { placeText, reportProblem } from './report.ts';
+import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
 import type { SessionApi } from './session-api.ts';
 
@@ -52,9 +53,11 @@ export interface ControlInit {
   ) => Promise<{ manifests: readonly Manifest[]; problems: readonly Problem[] }>;
   readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems'>;
   readonly isIncusUp: () => boolean;
+  readonly orphans: Orphans;
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly events: ControlApi['events'];
   readonly sessions: SessionApi;
+  readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
     config: Readonly<Record<string, string>>,
@@ -77,6 +80,18 @@ export class Control implements ControlApi {
     this.openSession = (request) => init.sessions.openSession(request);
     this.endSession = (options) => init.sessions.endSession(options);
     this.awaitSandbox = (options) => init.sessions.awaitSandbox(options);
+  }
+
+  denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {
+    return this.#init.network.denials(options);
+  }
+
+  policy(options: Parameters<ControlApi['policy']>[0]): ReturnType<ControlApi['policy']> {
+    return this.#init.network.policy(options);
+  }
+
+  policyTest(options: Parameters<ControlApi['policyTest']>[0]): ReturnType<ControlApi['policyTest']> {
+    return this.#init.network.policyTest(options);
   }
 
   async status(): Promise<StatusReport> {
@@ -225,6 +240,14 @@ export class Control implements ControlApi {
     };
     await adoptConfig(manifest.instance, renderStamp(stamp), lifetime);
     return this.#applied(name, { kind: 'adopt', why: 'adopted by command', message: 'It is managed from now on', by });
+  }
+
+  orphans(): ReturnType<ControlApi['orphans']> {
+    return this.#init.orphans.find(this.#init.lifetime);
+  }
+
+  removeOrphans({ ids, by }: Parameters<ControlApi['removeOrphans']>[0]): ReturnType<ControlApi['removeOrphans']> {
+    return this.#init.orphans.remove(ids, by, this.#init.lifetime);
   }
 
   #override(names: readonly string[], override: Omit<Override, 'at'>, message: string): Promise<readonly VerbReport[]> {

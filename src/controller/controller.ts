@@ -5,6 +5,7 @@ import { reconcileBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { NameService } from '../host/dns/name-service.ts';
 import type { Firewall } from '../host/nft/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
@@ -23,6 +24,7 @@ import type { Journal } from './journal.ts';
 import { KeyedSources } from './keyed-sources.ts';
 import { Leases } from './leases.ts';
 import { ManagedViews } from './managed-views.ts';
+import type { PolicyInputs } from './policies.ts';
 import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './queue.ts';
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
 import { SandboxReconciler } from './reconcile-sandbox.ts';
@@ -65,6 +67,12 @@ export interface ControllerInit {
   readonly random?: () => number;
 }
 
+/** Doors to the kernel that a controller is made with. */
+export interface Doors {
+  readonly firewall: Firewall;
+  readonly names: NameService;
+}
+
 /** The loop: hints put keys on a queue, workers look after one key at a time until nothing is left to do. */
 export class Controller {
   readonly queue: WorkQueue;
@@ -78,6 +86,9 @@ export class Controller {
   readonly host: HostKeys;
   readonly views: ManagedViews;
   readonly hands: Hands;
+  readonly firewall: Firewall;
+  /** What decides the policy of each sandbox. */
+  readonly policies: PolicyInputs;
   readonly #init: ControllerInit;
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
@@ -85,9 +96,9 @@ export class Controller {
   #expired: (manifest: Manifest) => Promise<boolean> = async () => false;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
-  constructor(init: ControllerInit, firewall: Firewall) {
+  constructor(init: ControllerInit, { firewall, names }: Doors) {
     this.#init = init;
-    const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
+    const { clock, incus, journal, reservations, agents, bridge, placement } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
     this.instances = new InstanceCache(incus.instances, () => {
       this.queue.add(networkKey, { priority: 'event', afterMs: vanishedDelayMs });
@@ -99,10 +110,9 @@ export class Controller {
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);
-    const desired = (name: string) => this.desired.of(name);
-    const now = () => clock.now();
-    const policies = { instances: this.instances, reservations, bridge, overrides, desired, now };
-    this.network = new NetworkReconciler({ ...policies, firewall, clock });
+    this.firewall = firewall;
+    this.policies = this.#policyInputs();
+    this.network = new NetworkReconciler({ ...this.policies, firewall, names, clock });
     this.host = new HostKeys({
       ...seen,
       clock,
@@ -114,7 +124,7 @@ export class Controller {
     const processes = new ProcessWatch(clock, init.lifetime);
     const lookAgain = (name: string) => this.queue.add(sandboxKey(name), { priority: 'event' });
     this.worlds = new WorldBuilder({
-      ...policies,
+      ...this.policies,
       agents,
       images: this.#images,
       fights: this.fights,
@@ -127,7 +137,7 @@ export class Controller {
       isAbandoned: new Leases({ processes, lookAgain }).isOver,
       busy: (name, signal) => runningOperation(incus, name, signal),
     });
-    this.hands = this.#hands({ firewall, processes, lookAgain });
+    this.hands = this.#hands({ firewall, names, processes, lookAgain });
     const reconciler = new SandboxReconciler({
       worlds: this.worlds,
       sandboxes: this.sandboxes,
@@ -144,7 +154,20 @@ export class Controller {
     };
   }
 
-  #hands(own: Pick<Hands, 'firewall' | 'processes' | 'lookAgain'>): Hands {
+  #policyInputs(): PolicyInputs {
+    const { clock, reservations, bridge, overrides } = this.#init;
+    const { instances, desired } = this;
+    return {
+      instances,
+      reservations,
+      bridge,
+      overrides,
+      desired: (name: string) => desired.of(name),
+      now: () => clock.now(),
+    };
+  }
+
+  #hands(own: Pick<Hands, 'firewall' | 'names' | 'processes' | 'lookAgain'>): Hands {
     const { incus, reservations, agents, bridge, clock, lifetime } = this.#init;
     return {
       ...own,

@@ -37,6 +37,11 @@ const methods: Readonly<Record<string, Method>> = {
   openSession: (api, options) => api.openSession(options),
   endSession: (api, options) => api.endSession(options),
   awaitSandbox: (api, options: object, _, signal) => api.awaitSandbox({ ...(options as WaitOptions), signal }),
+  denials: (api, options) => api.denials(options),
+  policy: (api, options) => api.policy(options),
+  policyTest: (api, options) => api.policyTest(options),
+  orphans: (api) => api.orphans(),
+  removeOrphans: (api, options) => api.removeOrphans(options),
 };
 
 /**

@@ -7,7 +7,7 @@ import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
 import type { ControlApi } from '../../src/controller/control-api.ts';
 import { serveAdmin } from '../../src/server/admin.ts';
-import { now, plans, status } from './reports.ts';
+import { denials, now, plans, policy, refusal, status } from './reports.ts';
 
 /** A controller's socket with fixed answers behind it, and what it was asked. */
 export interface Peer extends AsyncDisposable {
@@ -42,6 +42,11 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
     },
     endSession: async () => undefined,
     awaitSandbox: async () => ({ outcome: 'reached' }),
+    denials: async () => denials,
+    policy: async () => policy,
+    policyTest: async () => refusal,
+    orphans: async () => ({ orphans: [], problems: [] }),
+    removeOrphans: async ({ ids }) => ({ removed: ids, left: [], problems: [] }),
     async *events() {},
   };
   const api = Object.fromEntries(

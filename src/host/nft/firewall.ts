@@ -6,12 +6,22 @@ import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { NetworkScope } from '../link/in-network.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
-import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemoval, renderRepair } from './batch.ts';
+import {
+  renderAllowed,
+  renderAllowedQuickly,
+  renderChange,
+  renderDisallowed,
+  renderLoad,
+  renderRemoval,
+  renderRepair,
+} from './batch.ts';
 import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
-import { canonicalSkeleton, listCounts, listTables, loadBatch } from './nft.ts';
+import { LoadCount } from './load-count.ts';
+import { canonicalSkeleton, listMembers, listTables, loadBatch } from './nft.ts';
 import type { NftCall } from './nft.ts';
+import { Records } from './records.ts';
 import { watchTables } from './watch.ts';
 import type { ChangeScope, FirewallHint } from './watch.ts';
 
@@ -38,6 +48,13 @@ interface PendingWish {
   readonly skeleton: string | undefined;
   readonly byUid: ReadonlyMap<string, readonly PlacedElement[]>;
   readonly done: PromiseWithResolvers<ElementChange>;
+}
+
+/** Statements about timed elements: those that are tried first, and those that do whatever is there. */
+interface TimedWish {
+  readonly quick: string;
+  readonly sure: string;
+  readonly done: PromiseWithResolvers<void>;
 }
 
 /** How long notifications of an own write may lag behind the write. */
@@ -74,7 +91,7 @@ export class Firewall implements AsyncDisposable {
   readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
   #queue: Promise<unknown> = Promise.resolve();
   #wishes: PendingWish[] = [];
-  #timedWishes: { readonly text: string; readonly done: PromiseWithResolvers<void> }[] = [];
+  #timedWishes: TimedWish[] = [];
   #listening = false;
   /** Counts reasons to doubt what is remembered, so that a listing under way knows whether it is still good. */
   #doubts = 0;
@@ -83,9 +100,13 @@ export class Firewall implements AsyncDisposable {
   #lastKnown: ObservedRuleset | undefined;
   #foreignScope: ChangeScope | undefined;
   #settled: { readonly expected: Ruleset; readonly cache: ObservedRuleset } | undefined;
+  readonly #loads = new LoadCount();
+  /** What the kernel counts and holds, asked afresh each time. */
+  readonly records: Records;
 
   constructor(init: FirewallInit) {
     this.#init = init;
+    this.records = new Records(() => this.#call(), init.clock);
     this.#signal = AbortSignal.any([init.signal, this.#stop.signal]);
     this.#watch = watchTables({
       clock: init.clock,
@@ -104,7 +125,7 @@ export class Firewall implements AsyncDisposable {
   /** Resolves when notifications arrive, or after 5 s without: then every look is a listing until they do. */
   async ready(): Promise<void> {
     // A look makes plain at once why nft cannot be used; the watch alone would only try again and again.
-    await listCounts('box4', this.#call());
+    await listMembers('box4', this.#call());
     const patience = this.#init.clock.sleep(readyMs, this.#signal);
     await Promise.race([this.#firstReady.promise, patience]);
     // Runs out unheard when notifications came first.
@@ -163,12 +184,13 @@ export class Firewall implements AsyncDisposable {
    * kernel. These elements belong to no generation: a load of everything takes them over by asking for them.
    */
   allow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, renderAllowed);
+    return this.#timed(elements, { quick: renderAllowedQuickly(elements), sure: renderAllowed(elements) });
   }
 
   /** Takes such addresses out again. */
   disallow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
+    const text = `${renderDisallowed(elements).join('\n')}\n`;
+    return this.#timed(elements, { quick: text, sure: text });
   }
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
@@ -195,14 +217,9 @@ export class Firewall implements AsyncDisposable {
     return { skeleton: await objects, elements };
   }
 
-  /** Packets denied per owner since its elements were loaded; counts start anew with a full load. */
-  async denied(): Promise<Map<string, number>> {
-    const sets = await Promise.all(['box4', 'box6'].map((name) => listCounts(name, this.#call())));
-    const totals = new Map<string, number>();
-    for (const { uid, packets } of sets.flatMap((counts) => [...counts.values()])) {
-      if (uid !== undefined) totals.set(uid, (totals.get(uid) ?? 0) + packets);
-    }
-    return totals;
+  /** How often everything was loaded anew, counts and records from nothing; undefined while it may be happening. */
+  get loads(): number | undefined {
+    return this.#loads.value;
   }
 
   /** Takes both tables away. Sandboxes that still run then have only the kernel's block policies. */
@@ -272,10 +289,10 @@ export class Firewall implements AsyncDisposable {
   }
 
   /** Those that wait for their turn go out together, in the order in which they came. */
-  #timed(elements: readonly TimedElement[], render: (elements: readonly TimedElement[]) => string): Promise<void> {
+  #timed(elements: readonly TimedElement[], texts: Pick<TimedWish, 'quick' | 'sure'>): Promise<void> {
     if (elements.length === 0) return Promise.resolve();
     const done = Promise.withResolvers<void>();
-    this.#timedWishes.push({ text: render(elements), done });
+    this.#timedWishes.push({ ...texts, done });
     if (this.#timedWishes.length === 1) void this.#exclusive(() => this.#grantTimed());
     return done.promise;
   }
@@ -283,8 +300,11 @@ export class Firewall implements AsyncDisposable {
   async #grantTimed(): Promise<void> {
     const wishes = this.#timedWishes;
     this.#timedWishes = [];
+    const load = (how: 'quick' | 'sure') =>
+      loadBatch({ text: wishes.map((wish) => wish[how]).join(''), fenceLines: 0 }, this.#call());
     try {
-      await loadBatch({ text: wishes.map(({ text }) => text).join(''), fenceLines: 0 }, this.#call());
+      // Refused where something is there that was taken for new, or for the same reason as the second attempt.
+      await load('quick').catch(() => load('sure'));
       for (const { done } of wishes) done.resolve();
     } catch (error) {
       for (const { done } of wishes) done.reject(error);
@@ -312,8 +332,9 @@ export class Firewall implements AsyncDisposable {
       scope === 'rules'
         ? renderRepair(ruleset.skeleton, known.generation)
         : renderLoad(this.#contents(ruleset.skeleton, wanted), { generation: undefined, tables: new Map() });
+    const load = () => loadBatch(batch, this.#call());
     try {
-      await loadBatch(batch, this.#call());
+      await (scope === 'tables' ? this.#loads.during(load) : load());
     } catch (error) {
       // What happened is not what was told, for example one of two tables is gone: the look that follows finds out.
       if (error instanceof Problem && error.code !== 'nft.permission') return false;
@@ -329,7 +350,7 @@ export class Firewall implements AsyncDisposable {
       ['inet', 0],
       ['bridge', 0],
     ]);
-    await this.#write(batch, { ...wanted, tables, generation: batch.generation });
+    await this.#loads.during(() => this.#write(batch, { ...wanted, tables, generation: batch.generation }));
   }
 
   #contents(skeleton: string, { elements }: LoadedRuleset): Contents {
