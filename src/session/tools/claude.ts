@@ -1,0 +1,49 @@
+import { literally, newestMatch } from './newest.ts';
+import type { AgentTool, JsonTable, LaunchOptions } from './tool.ts';
+
+/** Claude Code. Its conversations are `.claude/projects/DIRECTORY/UUID.jsonl`. */
+export const claude: AgentTool = {
+  name: 'claude',
+  stateDirectory: '.claude',
+  hostFiles: ['.claude/.credentials.json', '.claude/config.yml', '.claude/settings.json', '.claude.json'],
+  hosts: ['api.anthropic.com', 'claude.ai', 'console.anthropic.com', 'platform.claude.com', 'statsig.anthropic.com'],
+  credentials: {
+    files: ['.claude/.credentials.json'],
+    variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK'],
+  },
+  command: ({ binary = 'claude', permissionMode, sessionId, resume, prompt }) => [
+    binary,
+    '--verbose',
+    ...(permissionMode === 'bypass' ? ['--permission-mode', 'bypassPermissions'] : []),
+    ...(resume === undefined ? ['--session-id', sessionId] : resume === true ? ['--continue'] : ['--resume', resume]),
+    ...(prompt === undefined ? [] : ['--', prompt]),
+  ],
+  environment: ({ effort }) => (effort ? { CLAUDE_CODE_EFFORT_LEVEL: effort } : {}),
+  settings: (options) => {
+    const keys = settingsOf(options);
+    return Object.keys(keys).length === 0
+      ? []
+      : [
+          { path: '.claude/settings.json', keys },
+          { path: '.claude.json', keys },
+        ];
+  },
+  newestSession: (files, workspace) => newestMatch(files, conversationsIn(workspace)),
+};
+
+function settingsOf({ permissionMode, effort }: LaunchOptions): JsonTable {
+  return {
+    ...(permissionMode === 'bypass' && {
+      allowDangerouslySkipPermissions: true,
+      bypassPermissionsModeAccepted: true,
+      permissions: { defaultMode: 'bypassPermissions' },
+    }),
+    ...(effort && { effortLevel: effort }),
+  };
+}
+
+/** The directory of a project is its path with everything but letters and digits turned into dashes. */
+function conversationsIn(workspace: string): RegExp {
+  const directory = workspace.replaceAll(/[^A-Za-z0-9]/g, '-');
+  return new RegExp(`^\\.claude/projects/${literally(directory)}/(?<id>[0-9a-f-]{36})\\.jsonl$`);
+}
