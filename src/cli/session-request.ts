@@ -28,17 +28,26 @@ export interface AskedSession {
   readonly request: SessionRequest;
 }
 
+/** What a command itself has to say about its session. */
+export interface CommandPart {
+  readonly adjust: (sandbox: Sandbox) => Sandbox;
+  /** Whether an agent runs inside by itself, and goes on when somebody comes back. */
+  readonly agent?: boolean;
+  /** For the agent. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /**
  * What a command line asks for, from all layers: built-in, /etc, the user's file, the project's, `COI_CONFIG`, environment,
  * profile, flags.
  *
- * @param adjust what the command itself has to say about the sandbox, above all layers
+ * @param command what the command itself has to say, above all layers
  * @throws {Problem} what is wrong with any of them
  */
 export async function askForSession(
   io: Io,
   options: SessionOptions,
-  adjust: (sandbox: Sandbox) => Sandbox,
+  { adjust, agent = false, environment: own }: CommandPart,
 ): Promise<AskedSession> {
   const path = resolvePath(io.cwd, options.workspace ?? '.');
   const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
@@ -52,7 +61,9 @@ export async function askForSession(
   const home = io.env['HOME'] || homedir();
   const resolve = ({ layer }: Settings): Sandbox => {
     const above = { environment: environment.layer, ...(profile && { profile }), flags: flags.layer };
-    return adjust(resolveSandbox({ layers: commandLineLayers({ settings: layer, ...above }), home, session: true }));
+    return adjust(
+      resolveSandbox({ layers: commandLineLayers({ settings: layer, ...above }), home, session: true, agent }),
+    );
   };
   const asked = resolve(settings);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
@@ -61,9 +72,10 @@ export async function askForSession(
   const names = sessionNames({ prefix, hash, slot: 1 });
   const impossible = checkAsked(names.name, sandbox);
   if (impossible.length > 0) throw new ProblemList(impossible);
+  const taken = { ...(own && { environment: own }), ...(agent && { goesOn: true }) };
   const manifest = renderManifest({ ...names, sandbox });
   const slot = options.slot ? { slot: options.slot } : {};
-  return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, manifest } };
+  return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, ...taken, manifest } };
 }
 
 /** The workspace without links, which is what may be mounted. */

@@ -54,15 +54,25 @@ interface Seen {
 
 function outcomeOf(goal: Goal, seen: Seen): SandboxAwaited['outcome'] | undefined {
   if (isReached(goal, seen)) return 'reached';
-  const isWantedGone = goal === 'gone' || goal === 'away';
+  const isWantedGone = goal === 'gone' || goal === 'away' || goal === 'halted';
   return isStalled(seen.record) || (!isWantedGone && !seen.isDeclared) ? 'stuck' : undefined;
 }
 
-function isReached(goal: Goal, { record, isDeclared, isKnown }: Seen): boolean {
+function isUp({ record, isKnown }: Seen): boolean {
+  const instance = record?.world.instance;
+  return isKnown && instance?.power === 'running' && instance.rules === 'current';
+}
+
+function isReached(goal: Goal, seen: Seen): boolean {
+  const { record, isDeclared, isKnown } = seen;
   const instance = record?.world.instance;
   switch (goal) {
     case 'running':
-      return isKnown && instance?.power === 'running' && instance.rules === 'current';
+      return isUp(seen);
+    case 'agent':
+      return isUp(seen) && ['running', 'ended'].includes(seen.record?.world.agent.kind ?? '');
+    case 'halted':
+      return !['running', 'frozen', 'other'].includes(instance?.power ?? '');
     case 'stopped':
       return instance?.power === 'stopped';
     case 'away':

@@ -1,3 +1,4 @@
+import type { AgentRecipes } from '../apply/agent-recipe.ts';
 import type { Agents } from '../apply/agents.ts';
 import type { Hands } from '../apply/hands.ts';
 import type { Reservations } from '../apply/reservations.ts';
@@ -57,6 +58,7 @@ export interface ControllerInit {
   readonly placement: Placement;
   readonly reservations: Reservations;
   readonly agents: Agents;
+  readonly recipes: AgentRecipes;
   readonly journal: Journal;
   readonly workers: number;
   readonly overrides: (sandbox: string) => readonly Override[];
@@ -168,13 +170,14 @@ export class Controller {
   }
 
   #hands(own: Pick<Hands, 'firewall' | 'names' | 'processes' | 'lookAgain'>): Hands {
-    const { incus, reservations, agents, bridge, clock, lifetime } = this.#init;
+    const { incus, reservations, agents, recipes, bridge, clock, lifetime } = this.#init;
     return {
       ...own,
       incus,
       instances: this.instances,
       reservations,
       agents,
+      recipes,
       bridge,
       clock,
       lifetime,

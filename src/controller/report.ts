@@ -53,13 +53,16 @@ export interface SandboxReport {
   readonly image?: string;
   readonly workspace?: string;
   readonly persistent?: boolean;
+  /** User inside that owns the workspace and runs the agent. */
+  readonly code_uid?: number;
+  readonly code_user?: string;
   readonly network?: string;
   readonly ipv4?: string;
   readonly ipv6?: string;
   readonly uid?: string;
   readonly generation?: number;
   readonly created_at?: string;
-  readonly agent: { readonly state: string; readonly exit_code?: number };
+  readonly agent: { readonly state: string; readonly exit_code?: number; readonly restarts?: number };
   readonly conditions: readonly ConditionReport[];
   readonly steps: readonly StepReport[];
   readonly drift: readonly string[];
@@ -111,7 +114,9 @@ function lookPart({ failure, plan, lookedAt }: SandboxRecord): Pick<SandboxRepor
 }
 
 function agentPart({ world: { agent } }: SandboxRecord): SandboxReport['agent'] {
-  return agent.kind === 'ended' ? { state: agent.kind, exit_code: agent.exitCode } : { state: agent.kind };
+  if (agent.kind === 'unknown' || agent.kind === 'absent') return { state: agent.kind };
+  const { kind: state, restarts = 0 } = agent;
+  return { state, ...(agent.kind === 'ended' && { exit_code: agent.exitCode }), ...(restarts > 0 && { restarts }) };
 }
 
 function declaredInstance({ world }: SandboxRecord): string | undefined {
@@ -128,6 +133,8 @@ function declaredPart({ world }: SandboxRecord): Partial<SandboxReport> {
     line: position.line,
     image: sandbox.image,
     persistent: sandbox.persistent,
+    code_uid: sandbox.codeUser.uid,
+    code_user: sandbox.codeUser.name,
     network: sandbox.network.mode,
     ...(sandbox.workspace && { workspace: sandbox.workspace }),
   };

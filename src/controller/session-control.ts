@@ -1,6 +1,7 @@
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem } from '../base/problem.ts';
+import type { Environment } from '../source/session-environment.ts';
 import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import { slotCount } from '../spec/names.ts';
 import { parseSessionInstance, sessionNames, type SessionNames } from '../spec/session-names.ts';
@@ -16,9 +17,9 @@ export interface SessionManifests {
   /** Read a complete manifest file for its one sandbox. @throws {Problem} what is wrong with it */
   read(text: string, uid: number): Promise<Sandbox>;
   /** Declare a session whose name is not taken. @returns its file @throws {Problem} `session.taken` */
-  create(uid: number, manifest: SessionManifest): Promise<string>;
-  /** Declare a session in place of what was declared under its name. @returns its file */
-  put(uid: number, manifest: SessionManifest): Promise<string>;
+  create(uid: number, manifest: SessionManifest, environment: Environment): Promise<string>;
+  /** Declare a session in place of what was declared under its name; an environment that it names stays. @returns its file */
+  put(uid: number, manifest: SessionManifest, environment: Environment): Promise<string>;
   writeTombstone(name: string, source: string): Promise<void>;
 }
 
@@ -80,7 +81,7 @@ export class SessionControl implements SessionApi {
   async #stop({ name, instance, sandbox, source }: Manifest): Promise<void> {
     const { manifests } = this.#init;
     const { lease: _lease, ...kept } = sandbox;
-    await manifests.put(uidOf(source), { name, instance, sandbox: { ...kept, state: 'stopped' } });
+    await manifests.put(uidOf(source), { name, instance, sandbox: { ...kept, state: 'stopped' } }, {});
     await this.#tell(name, source);
   }
 
@@ -113,16 +114,17 @@ export class SessionControl implements SessionApi {
   }
 
   async #take(request: SessionRequest, sandbox: Sandbox): Promise<SessionOpened> {
-    const { uid, slot: wanted = 1 } = request;
+    const { uid, slot: wanted = 1, environment = {} } = request;
     const { manifests } = this.#init;
     for (let slot = wanted; slot <= slotCount; slot += 1) {
       const names = sessionNames({ ...request, slot });
       const isWanted = slot === request.slot;
-      if (isWanted && sandbox.persistent && this.#isAsleep(names, uid)) {
-        return { ...names, slot, file: await manifests.put(uid, { ...names, sandbox }), isReused: true };
+      if (isWanted && request.goesOn && this.#isAwake(names, uid)) return { ...names, ...this.#joined(names), slot };
+      if ((isWanted || request.goesOn) && sandbox.persistent && this.#isAsleep(names, uid)) {
+        return { ...names, slot, file: await manifests.put(uid, { ...names, sandbox }, environment), isReused: true };
       }
       if ((await this.#isTaken(names)) && !(await this.#isFreeSoon(names.name, uid))) continue;
-      const file = await this.#create(uid, { ...names, sandbox });
+      const file = await this.#create(uid, { ...names, sandbox }, environment);
       if (file !== undefined) return { ...names, slot, file, isReused: false };
     }
     throw noSlot(request);
@@ -137,9 +139,9 @@ export class SessionControl implements SessionApi {
     return (await this.awaitSandbox(wait)).outcome === 'reached';
   }
 
-  async #create(uid: number, manifest: SessionManifest): Promise<string | undefined> {
+  async #create(uid: number, manifest: SessionManifest, environment: Environment): Promise<string | undefined> {
     try {
-      return await this.#init.manifests.create(uid, manifest);
+      return await this.#init.manifests.create(uid, manifest, environment);
     } catch (error) {
       if (error instanceof Problem && error.code === 'session.taken') return undefined;
       throw error;
@@ -147,11 +149,25 @@ export class SessionControl implements SessionApi {
   }
 
   /** Whether it is a persistent session of this user that somebody stopped. */
-  #isAsleep({ name }: SessionNames, uid: number): boolean {
+  #isAsleep(names: SessionNames, uid: number): boolean {
+    return this.#powerOf(names, uid) === 'stopped';
+  }
+
+  /** Whether it is one that runs. */
+  #isAwake(names: SessionNames, uid: number): boolean {
+    return this.#powerOf(names, uid) === 'running';
+  }
+
+  #powerOf({ name }: SessionNames, uid: number): string | undefined {
     const { controller, manifests } = this.#init;
     const manifest = controller.desired.manifests().get(name);
-    const power = controller.sandboxes.get(name)?.world.instance?.power;
-    return manifest?.source === manifests.sourceOf(uid) && manifest.sandbox.persistent && power === 'stopped';
+    if (manifest?.source !== manifests.sourceOf(uid) || !manifest.sandbox.persistent) return undefined;
+    return controller.sandboxes.get(name)?.world.instance?.power;
+  }
+
+  #joined({ name }: SessionNames): Pick<SessionOpened, 'file' | 'isReused' | 'isJoined'> {
+    const file = this.#init.controller.desired.manifests().get(name)?.position.file ?? '';
+    return { file, isReused: true, isJoined: true };
   }
 
   async #isTaken({ name, instance }: SessionNames): Promise<boolean> {

@@ -48,7 +48,7 @@ function needsRestart({ change, origin }: Difference): boolean {
 
 /** Keys of a manifest that fields of the managed view stand for, where they have other names there. */
 const keysOf: Readonly<Record<string, string>> = {
-  '/agent': 'tool.command or prompt',
+  '/agent': 'tool or prompt',
   '/image': 'image',
   '/devices/workspace': 'workspace',
 };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
-import type { Limits, Manifest, Sandbox } from '../spec/sandbox.ts';
+import { hasAgent, type Limits, type Manifest, type Sandbox } from '../spec/sandbox.ts';
 import { renderStamp, type Stamp } from './stamp.ts';
 import type { View } from './view.ts';
 
@@ -108,10 +108,11 @@ function withoutUnset(record: Record<string, string | number | undefined>): Reco
   return Object.fromEntries(set.map(([key, value]) => [key, String(value)]));
 }
 
-function agentHash({ tool, prompt, codeUser }: Sandbox): string {
-  if (!tool.command) return '';
+function agentHash(sandbox: Sandbox): string {
+  const { tool, prompt, codeUser } = sandbox;
+  if (!hasAgent(sandbox)) return '';
   return createHash('sha256')
-    .update(JSON.stringify([tool.command, prompt ?? '', codeUser]))
+    .update(JSON.stringify([tool.command ?? tool, prompt ?? '', codeUser]))
     .digest('hex')
     .slice(0, 16);
 }

@@ -15,13 +15,6 @@ interface Rule {
 
 const rules: readonly Rule[] = [
   {
-    reads: ['prompt', 'tool'],
-    path: ['prompt'],
-    broken: ({ prompt, tool }) => prompt !== undefined && tool.command === undefined,
-    message: 'prompt is set, but no tool.command that could be given it',
-    hint: 'Set tool.command, or remove prompt.',
-  },
-  {
     reads: ['schedule'],
     path: ['schedule'],
     broken: ({ schedule }) => schedule !== undefined && schedule.start === undefined && schedule.stop === undefined,
