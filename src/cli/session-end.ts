@@ -34,7 +34,8 @@ export async function endShown(io: Io, api: ControlApi, shown: ShownSession): Pr
     (await api.awaitSandbox({ name, goal: 'halted', timeoutMs: haltMs, signal: unending })).outcome === 'reached';
   if (shown.goesOn || !(await isHalted())) {
     io.stderr.write(`Container kept running: ${instance}\n  Go back: coi attach ${instance}\n`);
-    return asWished.has(exitCode) ? exitCodes.done : exitCodes.failed;
+    // Whoever was told to end left it on purpose, too.
+    return io.signal.aborted || asWished.has(exitCode) ? exitCodes.done : exitCodes.failed;
   }
   if (isKept) {
     io.stderr.write(`Container kept, stopped: ${instance}\n`);

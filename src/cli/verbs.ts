@@ -79,8 +79,8 @@ export const verbs: readonly VerbSpec[] = [
     args: '[word...]',
     about: 'Start an agent in a container of its own, in this terminal; also plain "coi"',
     detail:
-      'Leave it with Ctrl-b d: it goes on, and "coi attach" goes back. Its end leaves a shell; "exit" keeps the container,\n' +
-      '"poweroff" ends it. A container that is not --persistent is deleted when it stops.',
+      'Leave it with Ctrl-b d: it goes on, and "coi attach" goes back. Its end leaves a shell; "exit"\n' +
+      'keeps the container, "poweroff" ends it, which deletes it unless it is --persistent.',
     example: 'coi shell --background',
     flags: [
       { flags: '--tool <name>', about: 'The agent: claude, opencode, aider, codex, gemini' },

@@ -53,7 +53,7 @@ interface Seen {
 }
 
 function outcomeOf(goal: Goal, seen: Seen): SandboxAwaited['outcome'] | undefined {
-  if (isReached(goal, seen)) return 'reached';
+  if (reached[goal](seen)) return 'reached';
   const isWantedGone = goal === 'gone' || goal === 'away' || goal === 'halted';
   return isStalled(seen.record) || (!isWantedGone && !seen.isDeclared) ? 'stuck' : undefined;
 }
@@ -63,24 +63,14 @@ function isUp({ record, isKnown }: Seen): boolean {
   return isKnown && instance?.power === 'running' && instance.rules === 'current';
 }
 
-function isReached(goal: Goal, seen: Seen): boolean {
-  const { record, isDeclared, isKnown } = seen;
-  const instance = record?.world.instance;
-  switch (goal) {
-    case 'running':
-      return isUp(seen);
-    case 'agent':
-      return isUp(seen) && ['running', 'ended'].includes(seen.record?.world.agent.kind ?? '');
-    case 'halted':
-      return !['running', 'frozen', 'other'].includes(instance?.power ?? '');
-    case 'stopped':
-      return instance?.power === 'stopped';
-    case 'away':
-      return !isDeclared && !instance;
-    case 'gone':
-      return !record && !isKnown;
-  }
-}
+const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
+  running: isUp,
+  agent: (seen) => isUp(seen) && ['running', 'ended'].includes(seen.record?.world.agent.kind ?? ''),
+  halted: ({ record }) => (record?.world.instance?.power ?? 'stopped') === 'stopped',
+  stopped: ({ record }) => record?.world.instance?.power === 'stopped',
+  away: ({ record, isDeclared }) => !isDeclared && !record?.world.instance,
+  gone: ({ record, isKnown }) => !record && !isKnown,
+};
 
 function isStalled(record: SandboxRecord | undefined): boolean {
   return record?.conditions.some(({ type, status }) => type === 'Stalled' && status === 'True') ?? false;

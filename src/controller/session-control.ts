@@ -33,6 +33,12 @@ export interface SessionControlInit {
   readonly lifetime: AbortSignal;
 }
 
+/** What is to be in which slot. */
+interface Slot {
+  readonly sandbox: Sandbox;
+  readonly slot: number;
+}
+
 /** Longest wait for the end of a leftover whose slot was asked for, in milliseconds. */
 const leftoverMs = 60_000;
 
@@ -115,19 +121,27 @@ export class SessionControl implements SessionApi {
 
   async #take(request: SessionRequest, sandbox: Sandbox): Promise<SessionOpened> {
     const { uid, slot: wanted = 1, environment = {} } = request;
-    const { manifests } = this.#init;
     for (let slot = wanted; slot <= slotCount; slot += 1) {
       const names = sessionNames({ ...request, slot });
-      const isWanted = slot === request.slot;
-      if (isWanted && request.goesOn && this.#isAwake(names, uid)) return { ...names, ...this.#joined(names), slot };
-      if ((isWanted || request.goesOn) && sandbox.persistent && this.#isAsleep(names, uid)) {
-        return { ...names, slot, file: await manifests.put(uid, { ...names, sandbox }, environment), isReused: true };
-      }
+      const before = await this.#goOn(request, { sandbox, slot });
+      if (before) return before;
       if ((await this.#isTaken(names)) && !(await this.#isFreeSoon(names.name, uid))) continue;
       const file = await this.#create(uid, { ...names, sandbox }, environment);
       if (file !== undefined) return { ...names, slot, file, isReused: false };
     }
     throw noSlot(request);
+  }
+
+  /** Take up a persistent session of the user's own that is in the slot; undefined when there is none to be taken up. */
+  async #goOn(request: SessionRequest, { sandbox, slot }: Slot): Promise<SessionOpened | undefined> {
+    const { uid, environment = {}, goesOn = false } = request;
+    const names = sessionNames({ ...request, slot });
+    const isWanted = slot === request.slot;
+    const power = this.#powerOf(names, uid);
+    if (power === 'running' && isWanted && goesOn) return { ...names, ...this.#joined(names), slot };
+    if (power !== 'stopped' || !sandbox.persistent || !(isWanted || goesOn)) return undefined;
+    const file = await this.#init.manifests.put(uid, { ...names, sandbox }, environment);
+    return { ...names, slot, file, isReused: true };
   }
 
   /** What is left of the user's own last session in a slot takes a moment to go: the next one has the slot then, too. */
@@ -148,16 +162,7 @@ export class SessionControl implements SessionApi {
     }
   }
 
-  /** Whether it is a persistent session of this user that somebody stopped. */
-  #isAsleep(names: SessionNames, uid: number): boolean {
-    return this.#powerOf(names, uid) === 'stopped';
-  }
-
-  /** Whether it is one that runs. */
-  #isAwake(names: SessionNames, uid: number): boolean {
-    return this.#powerOf(names, uid) === 'running';
-  }
-
+  /** What a persistent session of this user is doing; undefined when it is none. */
   #powerOf({ name }: SessionNames, uid: number): string | undefined {
     const { controller, manifests } = this.#init;
     const manifest = controller.desired.manifests().get(name);

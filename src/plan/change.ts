@@ -33,8 +33,20 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   const held = [...recreate, ...(isHeld ? restart : [])];
   const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each)) };
   const isRestarting = restart.length > 0 && !isHeld;
-  const steps = [...patchSteps(now, isRestarting ? world.now : undefined), ...restartSteps(instance, isRestarting)];
+  const steps = [
+    ...patchSteps(now, isRestarting ? world.now : undefined),
+    ...agentStep(now),
+    ...restartSteps(instance, isRestarting),
+  ];
   return held.length > 0 ? { steps, block: immutableBlock(held) } : { steps };
+}
+
+/** What an agent is started with stands nowhere but in the stamp: once it runs, nobody could tell that it has it already. */
+function agentStep({ instance, desired, wanted }: Change): Step[] {
+  const { applied } = instance.stamp;
+  if (isUp(instance) || !applied || !wanted.some(({ path }) => path === '/agent')) return [];
+  const stamp: Partial<Stamp> = { applied: { ...applied, agent: desired.agent } };
+  return [stepOn(instance, { kind: 'stamp', stamp }, { why: 'its next start is with another agent or prompt' })];
 }
 
 function isUp({ power }: OwnedInstance): boolean {

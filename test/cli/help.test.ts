@@ -15,6 +15,7 @@ describe('coi --help', () => {
       "Runs AI coding agents in isolated Incus containers that files declare.
 
       Usage:
+        coi [FLAGS]
         coi COMMAND [FLAGS]
 
       Available Commands:
@@ -22,6 +23,8 @@ describe('coi --help', () => {
         diff          Show what would be done, and why
         plan          Save what would be done, to be carried out later exactly so
         list          List the containers
+        shell         Start an agent in a container of its own, in this terminal; also plain "coi"
+        attach        Show the agent of a container in this terminal
         run           Run a command in a container of its own that goes when it ends
         status        Show sandboxes, sources and host, or everything about one sandbox
         why           Say what holds a sandbox, since when, and what to do about it
@@ -50,15 +53,16 @@ describe('coi --help', () => {
         -v, --version  Show the version
 
       Example:
+        coi
         coi apply -f web.toml --wait
         coi status
 
-      "coi COMMAND --help" says more about a command.
+      "coi" alone is "coi shell". "coi COMMAND --help" says more about a command.
       "
     `);
   });
 
-  it.each([[[]], [['-h']], [['help']], [['--format=json', '--help']]])('is also what %j shows', async (argv) => {
+  it.each([[['-h']], [['help']], [['--format=json', '--help']]])('is also what %j shows', async (argv) => {
     expect(await coi(argv)).toEqual(await coi(['--help']));
   });
 

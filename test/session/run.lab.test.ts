@@ -16,6 +16,9 @@ afterAll(() => desk?.[Symbol.asyncDispose]());
 
 describe('coi run', () => {
   it('passes streams and the exit code through, and leaves nothing behind', async () => {
+    // The bridge has its link-local address once something was connected to it.
+    await desk.run(here, ['true']);
+    await desk.cleared();
     const before = await worldOf(desk.lab);
     const script = 'cat; echo to-stderr >&2; exit 7';
     expect(await desk.run(here, ['--', 'sh', '-c', script], { input: 'from stdin\n' })).toEqual({

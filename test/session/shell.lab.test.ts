@@ -137,6 +137,10 @@ describe('coi shell', () => {
     await kept.type('touch ~/marker; poweroff');
     await kept.shows(/Container kept, stopped[^]*\[exit 0\]/);
     expect(await state()).toBe('Stopped');
+    expect(await desk.coi(here, ['attach', name])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`${name} is not running, but stopped`),
+    });
 
     await using again = await shell(['--persistent']);
     await again.shows(/ready, type a line/);
@@ -170,7 +174,7 @@ describe('coi shell', () => {
     await using window = await shell();
     await window.shows(/Container:/);
     await window.press('C-c');
-    await window.shows(/\[exit 0\]/);
+    expect(await window.shows(/\[exit 0\]/)).not.toContain('Container kept');
     await desk.cleared();
 
     await using unknown = await open(['--image', 'nowhere']);
@@ -186,10 +190,11 @@ describe('coi shell', () => {
     await window.type('stty size');
     await window.shows(/^31 101$/m);
     await window.resize(90, 20);
-    await until('the other size', async () => {
+    const resized = async () => {
       await window.type('stty size');
       return /^20 90$/m.test(await window.screen());
-    });
+    };
+    expect(await until('the other size', resized)).toBe(true);
   });
 
   it('hands over values of --env as they are, and nothing of the host', async () => {

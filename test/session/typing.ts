@@ -6,7 +6,7 @@ import { until } from '../lab/until.ts';
 const main = join(import.meta.dirname, '../../src/main.ts');
 
 /** Shows how the command ended, and keeps the window. */
-const frame = '"$@"; echo "[exit $?]"; exec sleep 100000';
+const frame = 'trap : INT TERM; "$@"; echo "[exit $?]"; exec sleep 100000';
 
 /** What a window is opened with. */
 export interface WindowOptions {
