@@ -284,6 +284,8 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     adopt: (options) => acting(() => api.adopt(options)),
     openSession: (options) => acting(() => api.openSession(options)),
     endSession: (options) => api.endSession(options),
+    shutDown: (options) => acting(() => api.shutDown(options)),
+    persist: (options) => acting(() => api.persist(options)),
     // Nobody goes on with it once this process has ended.
     awaitSandbox: (options) => api.awaitSandbox(options.goal === 'away' ? { ...options, goal: 'gone' } : options),
     orphans: () => api.orphans(),

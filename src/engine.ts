@@ -139,7 +139,8 @@ function openSessions(
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */
 async function endByItself(sessions: SessionControl, sources: SourceSet, manifest: Manifest): Promise<boolean> {
-  if (!sources.isSession(manifest.source) || !isSessionName(manifest.name)) return false;
+  const isOver = isSessionName(manifest.name) || manifest.sandbox.endsWithin !== undefined;
+  if (!sources.isSession(manifest.source) || !isOver) return false;
   await sessions.bury(manifest);
   return true;
 }

@@ -1,6 +1,6 @@
 import type { Manifest, RunState } from '../spec/sandbox.ts';
 import type { ChangeDraft } from './change.ts';
-import { ranOut } from './effective-state.ts';
+import { ranOut, shutDown } from './effective-state.ts';
 import { fightBlock } from './fight.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import type { Action, Block, Step } from './step.ts';
@@ -22,7 +22,9 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
   const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
   const force = goal.because === ranOut && manifest.sandbox.limits.runtime?.force === true;
-  const power = stepOn(instance, { kind: 'power', to, force }, { why, security });
+  const graceS = goal.because === shutDown ? manifest.sandbox.endsWithin : undefined;
+  const action: Action = { kind: 'power', to, force, ...(graceS !== undefined && { graceS }) };
+  const power = stepOn(instance, action, { why, security });
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
 }
 

@@ -33,6 +33,8 @@ export type Action =
       readonly kind: 'power';
       readonly to: 'start' | 'stop' | 'freeze' | 'unfreeze';
       readonly force: boolean;
+      /** How many seconds what runs inside gets to stop by itself; as long as usual unless given. */
+      readonly graceS?: number;
     }
   | { readonly kind: 'update'; readonly operations: readonly Operation[]; readonly stamp: Partial<Stamp> }
   | { readonly kind: 'stamp'; readonly stamp: Partial<Stamp> }
