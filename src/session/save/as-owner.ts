@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { extname, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import { Problem, type Retry } from '../../base/problem.ts';
+import { messageOf, Problem, type Retry } from '../../base/problem.ts';
 import type { Job, JobResults, StoreJob } from './job.ts';
 import type { Owner } from './owner.ts';
 import { runStoreJob } from './run-job.ts';
@@ -39,17 +39,31 @@ export async function asOwner<K extends Job['kind']>(
   job: Extract<Job, { readonly kind: K }>,
   options: JobOptions,
 ): Promise<JobResults[K]> {
-  options.signal.throwIfAborted();
-  const { guest } = options;
+  const { guest, clock, signal } = options;
   const isOwner = process.geteuid?.() === job.place.owner.uid;
   if (isOwner && !guest) return runStoreJob(job as StoreJob) as JobResults[K];
-  if (!isOwner) requireRoot(job.place.owner);
-  const stdio = ['pipe', 'pipe', 'pipe', guest ?? 'ignore'] as const;
-  // Not execa: it hands on no connection. Nothing of our environment is the owner's business.
-  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
-  const child = spawn(process.execPath, [...flags, program], { cwd: '/', env, stdio: [...stdio] });
-  guest?.destroy();
-  return (await outcomeOf(child, job, { ...options, hasGuest: guest !== undefined })) as JobResults[K];
+  const child = start(job, { isOwner, signal, ...(guest ? { guest } : {}) });
+  return (await outcomeOf(child, job, { clock, signal, hasGuest: guest !== undefined })) as JobResults[K];
+}
+
+function start(
+  { place }: Job,
+  { isOwner, signal, guest }: Pick<JobOptions, 'guest' | 'signal'> & { readonly isOwner: boolean },
+): ChildProcess {
+  try {
+    signal.throwIfAborted();
+    if (!isOwner) requireRoot(place.owner);
+    // Not execa: it hands on no connection. Nothing of our environment is the owner's business.
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+    return spawn(process.execPath, [...flags, program], {
+      cwd: '/',
+      env,
+      stdio: ['pipe', 'pipe', 'pipe', guest ?? 'ignore'],
+    });
+  } finally {
+    // The process has a descriptor of its own.
+    guest?.destroy();
+  }
 }
 
 async function outcomeOf(
@@ -69,7 +83,9 @@ async function outcomeOf(
   child.stdin!.on('error', () => undefined);
   child.stdin!.write(`${JSON.stringify({ job, hasGuest })}\n`);
   try {
-    const [code] = (await once(child, 'close')) as [number | null];
+    const [code] = (await once(child, 'close').catch((error: unknown) => {
+      throw died({ code: null, said: messageOf(error) });
+    })) as [number | null];
     signal.throwIfAborted();
     return opened(outcome(), { code, said: said() });
   } finally {

@@ -85,6 +85,11 @@ export function betweenNames(sessions: HeldDirectory): ReadonlyMap<string, strin
   return new Map(best(sessions, missing).map(({ id, name }) => [id, name]));
 }
 
+/** Ids of sessions of which something lies beside their place: being replaced, or left so. */
+export function unsettledIds(sessions: HeldDirectory): ReadonlySet<string> {
+  return new Set(leftovers(sessions).map(({ id }) => id));
+}
+
 /** Of each session the leftover to go on with: complete, and saved last. */
 function best(sessions: HeldDirectory, all: readonly Leftover[]): Leftover[] {
   const complete = all.flatMap((each) => {

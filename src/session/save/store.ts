@@ -5,7 +5,7 @@ import { codeOf, type HeldDirectory } from './held-directory.ts';
 import { metadataName, readMetadata, type SessionMetadata, writeMetadata } from './metadata.ts';
 import { removeTree } from './remove-tree.ts';
 import { checkSessionId, isSessionId } from './session-id.ts';
-import { betweenNames, settle } from './staging.ts';
+import { betweenNames, settle, unsettledIds } from './staging.ts';
 
 /** How much there is of a session. */
 export interface SavedSession extends SessionMetadata {
@@ -13,20 +13,29 @@ export interface SavedSession extends SessionMetadata {
   readonly hasData: boolean;
 }
 
+/** Looks for a session that is being replaced at this very moment, again and again. */
+const tries = 50;
+
 /** All sessions, the one saved last first. What has no metadata that makes sense is none. */
 export function listSessions(sessions: HeldDirectory): SavedSession[] {
-  const between = betweenNames(sessions);
   const names = sessions.names().map((name) => name.toString('latin1'));
-  const found = [...names, ...between.keys()].flatMap((id) => {
-    const session = isSessionId(id) ? readSession(sessions, id, between.get(id)) : undefined;
-    return session ? [session] : [];
-  });
+  const ids = new Set([...names.filter(isSessionId), ...unsettledIds(sessions)]);
+  const found = [...ids].flatMap((id) => findSession(sessions, id) ?? []);
   return found.sort((one, other) => Date.parse(other.savedAt) - Date.parse(one.savedAt));
 }
 
 /** One session; undefined when there is none of that id. @throws {Problem} `session.id` for what is no id */
 export function findSession(sessions: HeldDirectory, id: string): SavedSession | undefined {
-  return readSession(sessions, checkSessionId(id), betweenNames(sessions).get(id));
+  checkSessionId(id);
+  for (let left = tries; left > 0; left -= 1) {
+    const session = readSession(sessions, id);
+    if (session) return session;
+    const between = betweenNames(sessions).get(id);
+    const moved = between && readSession(sessions, id, between);
+    if (moved) return moved;
+    if (!unsettledIds(sessions).has(id)) return readSession(sessions, id);
+  }
+  return undefined;
 }
 
 /** The session of a workspace that was saved last. */
