@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   closeSync,
   mkdirSync,
@@ -32,10 +32,7 @@ describe('HeldDirectory', () => {
     using held = HeldDirectory.at(join(dir, 'held'));
     fc.assert(
       fc.property(names, (name) => {
-        if (!isName(name)) {
-          expect(() => held.create(name)).toThrow(TypeError);
-          return;
-        }
+        fc.pre(isName(name));
         closeSync(held.create(name));
         expect(held.names()).toEqual([name]);
         held.removeFile(name);
@@ -67,7 +64,9 @@ describe('HeldDirectory', () => {
   test('does not wait at a FIFO', () => {
     execFileSync('mkfifo', [join(dir, 'held/fifo')]);
     using held = HeldDirectory.at(join(dir, 'held'));
-    closeSync(held.openFile('fifo'));
+    const fd = held.openFile('fifo');
+    expect(fd).toBeGreaterThan(2);
+    closeSync(fd);
   });
 });
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { costOf, type DirectoryEntry, type Entry, type FileEntry } from '../../../src/session/save/entry.ts';
 import { keepWithin } from '../../../src/session/save/keep-within.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkSessionId, isSessionId, sessionsName } from '../../../src/session/save/session-id.ts';
@@ -48,13 +48,16 @@ describe('A session id', () => {
 
 test('A tool names one directory, or is refused', () => {
   expect(sessionsName('claude')).toBe('sessions-claude');
+  const places = (tool: string) => {
+    try {
+      return normalize(join('/home/.coi', sessionsName(tool)));
+    } catch (error) {
+      return (error as { readonly code?: unknown }).code;
+    }
+  };
   fc.assert(
     fc.property(hostile, (tool) => {
-      try {
-        expect(normalize(join('/home/.coi', sessionsName(tool)))).toBe(`/home/.coi/sessions-${tool}`);
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'session.tool' });
-      }
+      expect([`/home/.coi/sessions-${tool}`, 'session.tool']).toContain(places(tool));
     }),
   );
 });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { string } from '../../../../src/host/incus/sftp/fields.ts';
 import { PacketStream } from '../../../../src/host/incus/sftp/packet-stream.ts';

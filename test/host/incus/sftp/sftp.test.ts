@@ -1,59 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { string, uint32, uint64 } from '../../../../src/host/incus/sftp/fields.ts';
-import { Sftp } from '../../../../src/host/incus/sftp/sftp.ts';
+import type { Sftp } from '../../../../src/host/incus/sftp/sftp.ts';
 import { SftpError, SftpLost } from '../../../../src/host/incus/sftp/sftp-error.ts';
 import { endWhenSilent } from '../../../../src/session/save/end-when-silent.ts';
 import { FakeClock } from '../../../helpers/fake-clock.ts';
+import { type Answer, Peer, reply, status } from './peer.ts';
 
-/** A server on the other end that answers as it likes: what runs in a sandbox must not be able to make ours do more. */
-let dir = '';
-let server: Server;
-let sftp: Sftp | undefined;
-type Answer = (id: Buffer, packet: Buffer) => Buffer | undefined;
-let answer: Answer;
+let peer: Peer | undefined;
+afterEach(() => peer?.[Symbol.dispose]());
 
-beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'coi-sftp-'));
-  server = createServer((socket) => serve(socket));
-  await new Promise<void>((resolve) => server.listen(join(dir, 'socket'), resolve));
-});
-afterEach(() => {
-  sftp?.[Symbol.dispose]();
-  server.close();
-  rmSync(dir, { recursive: true });
-});
-
-function serve(socket: Socket): void {
-  socket.on('error', () => undefined);
-  let greeted = false;
-  let rest = Buffer.alloc(0);
-  socket.on('data', (data: Buffer) => {
-    rest = Buffer.concat([rest, data]);
-    while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32BE(0)) {
-      const end = 4 + rest.readUInt32BE(0);
-      const packet = rest.subarray(4, end);
-      rest = rest.subarray(end);
-      const reply = greeted ? answer(packet.subarray(1, 5), packet) : string(Buffer.concat([Buffer.of(2), uint32(3)]));
-      greeted = true;
-      if (reply) socket.write(reply);
-    }
-  });
+async function open(answer: Answer): Promise<Sftp> {
+  peer = await Peer.open(answer);
+  return peer.client;
 }
 
-async function open(how: Answer): Promise<Sftp> {
-  answer = how;
-  sftp = await Sftp.open((onread) => connect({ path: join(dir, 'socket'), onread }));
-  return sftp;
-}
-
-const reply = (type: number, id: Buffer, ...fields: readonly Buffer[]) =>
-  string(Buffer.concat([Buffer.of(type), id, ...fields]));
-const status = (id: Buffer, code: number) =>
-  reply(101, id, uint32(code), string(Buffer.from('said')), string(Buffer.alloc(0)));
 const path = Buffer.from('/x');
 const part = { offset: 0, length: 10 };
 const nothing = () => undefined;
@@ -103,7 +63,6 @@ describe('Sftp with a server that does not keep to the rules', () => {
   test('a connection that is cut fails all that is under way and all that follows', async () => {
     const client = await open(() => undefined);
     const reads = [client.look(path), client.openToRead(path)];
-    server.close();
     client[Symbol.dispose]();
     for (const read of reads) await expect(read).rejects.toBeInstanceOf(SftpLost);
     await expect(client.look(path)).rejects.toBeInstanceOf(SftpLost);
