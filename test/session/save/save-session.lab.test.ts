@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Problem } from '../../../src/base/problem.ts';
+import { until } from '../../lab/until.ts';
 import { Box, uid } from './box.ts';
 import { treeOf } from './tree.ts';
 
@@ -336,18 +337,17 @@ describe('The copy from before is as it was', () => {
     await box.stopped('off', state);
     await box.save('off', { home });
     const before = treeOf(join(home, '.coi'));
-    for (const ms of [0, 60, 120, 200]) {
+    const directory = join(home, '.coi/sessions-claude');
+    for (const isBegun of [false, true, true]) {
       const controller = new AbortController();
-      const save = box.save('off', { home, signal: controller.signal });
-      const settled = save.then(
+      const save = box.save('off', { home, signal: controller.signal }).then(
         () => 'saved',
         (error: unknown) => error,
       );
-      await sleep(ms);
+      if (isBegun) await until('a new copy', () => readdirSync(directory).length > 1, { everyMs: 1 });
       controller.abort(new Error('called off'));
-      const outcome = await settled;
-      expect(['saved', new Error('called off')]).toContainEqual(outcome);
-      expect(readdirSync(join(home, '.coi/sessions-claude'))).toEqual(['session']);
+      expect(['saved', new Error('called off')]).toContainEqual(await save);
+      expect(readdirSync(directory)).toEqual(['session']);
     }
     expect(treeOf(join(savedAt(home), '.claude'))).toEqual(
       new Map(

@@ -211,9 +211,11 @@ describe('Sessions of another user', () => {
 
   test('nothing is begun once the signal has aborted', async () => {
     const aborted = AbortSignal.abort(new Error('enough'));
+    chownSync(home, uid, uid);
     const place = { owner: { uid, gid: uid, home }, tool: 'claude' };
     const sessions = new SavedSessions({ place, clock: systemClock, signal: aborted });
     await expect(note(sessions, 'a')).rejects.toThrow('enough');
+    expect(readdirSync(home)).toEqual([]);
   });
 });
 
