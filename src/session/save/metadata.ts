@@ -4,6 +4,11 @@ import { type HeldDirectory } from './held-directory.ts';
 /** The file beside a session's data that says whose it is. */
 export const metadataName = 'metadata.json';
 
+/** Whether something in a session's directory is metadata, or was left by a process that was writing it. */
+export function isMetadata(name: string): boolean {
+  return name === metadataName || name.startsWith(`.${metadataName}.`);
+}
+
 /** Largest file that is taken for metadata, in bytes. */
 const maxBytes = 65_536;
 

@@ -28,7 +28,8 @@ export interface SaveInit {
 
 /**
  * Saves the state of a sandbox's tool to `HOME/.coi/sessions-TOOL/ID/`, as its owner. May be called again and again,
- * for stopped instances and running ones; frozen ones give no answer. Memory does not depend on how much there is.
+ * for stopped, frozen and running instances. Memory does not depend on how much there is. What runs inside may hold up a
+ * save for a minute, until `session.guest-files`; what is stopped or frozen cannot.
  *
  * - An earlier copy is replaced at the end, in one go: after a crash at any moment there is the old copy or the new one.
  * - Without any state inside only the metadata is written; an earlier copy stays (`hadState` false).

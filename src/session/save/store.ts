@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Problem } from '../../base/problem.ts';
 import { codeOf, type HeldDirectory } from './held-directory.ts';
-import { metadataName, readMetadata, type SessionMetadata, writeMetadata } from './metadata.ts';
+import { isMetadata, metadataName, readMetadata, type SessionMetadata, writeMetadata } from './metadata.ts';
 import { removeTree } from './remove-tree.ts';
 import { checkSessionId, isSessionId } from './session-id.ts';
 import { betweenNames, settle, unsettledIds } from './staging.ts';
@@ -103,29 +103,11 @@ function forget(sessions: HeldDirectory, id: string): void {
   session.sync();
 }
 
-/** Bytes of the files in a session, its metadata left out. */
-export function dataSize(sessions: HeldDirectory, id: string): number {
-  const name = betweenNames(sessions).get(checkSessionId(id)) ?? id;
-  if (!sessions.look(name)?.isDirectory()) return 0;
-  using session = sessions.open(name);
-  return session
-    .names()
-    .filter((each) => each.toString('latin1') !== metadataName)
-    .reduce((sum, each) => sum + sizeBelow(session, each), 0);
-}
-
-function sizeBelow(parent: HeldDirectory, name: Buffer): number {
-  const stats = parent.look(name);
-  if (!stats?.isDirectory()) return stats?.isFile() ? stats.size : 0;
-  using directory = parent.open(name);
-  return directory.names().reduce((sum, each) => sum + sizeBelow(directory, each), 0);
-}
-
 function readSession(sessions: HeldDirectory, id: string, name: string = id): SavedSession | undefined {
   try {
     using session = sessions.open(name);
     const metadata = readMetadata(session, id);
-    return metadata && { ...metadata, hasData: session.names().length > 1 };
+    return metadata && { ...metadata, hasData: !session.names().every((each) => isMetadata(each.toString('latin1'))) };
   } catch (error) {
     // Gone meanwhile, not readable, or no directory: none of ours.
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(codeOf(error) ?? '')) return undefined;

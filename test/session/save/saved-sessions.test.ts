@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +73,7 @@ describe('SavedSessions', () => {
     writeFileSync(join(placeOf(), 'a/.claude/x'), '12345');
     await sessions.note({ id: 'a', container: 'c', persistent: true, workspace: '/w' });
     expect(await sessions.find('a')).toMatchObject({ persistent: true, hasData: true });
-    expect(await sessions.size('a')).toBe(5);
+    expect(await sessions.files('a')).toEqual([{ path: '.claude/x', bytes: 5, modifiedAt: expect.any(Number) }]);
   });
 
   test('never gives a session of another workspace, also not by its id', async () => {
@@ -108,7 +109,7 @@ describe('SavedSessions', () => {
       const refused = { code: 'session.id' };
       await expect(sessions.find(id)).rejects.toMatchObject(refused);
       await expect(sessions.require(id, '/w')).rejects.toMatchObject(refused);
-      await expect(sessions.size(id)).rejects.toMatchObject(refused);
+      await expect(sessions.files(id)).rejects.toMatchObject(refused);
       await expect(sessions.remove(id)).rejects.toMatchObject(refused);
       await expect(note(sessions, id)).rejects.toMatchObject(refused);
       expect(readdirSync(home).toSorted()).toEqual(['.coi', 'secret']);
@@ -132,6 +133,20 @@ describe('SavedSessions', () => {
     expect(await idsOf(sessions)).toEqual(['good']);
     expect(await sessions.removeAll()).toBe(6);
     expect(readdirSync(placeOf())).toEqual([]);
+  });
+
+  test('tells the files of a session, and nothing of what links lead to', async () => {
+    const sessions = open();
+    await note(sessions, 'a');
+    const claude = join(placeOf(), 'a/.claude');
+    mkdirSync(join(claude, 'projects'), { recursive: true });
+    writeFileSync(join(claude, 'projects/old.jsonl'), 'x');
+    utimesSync(join(claude, 'projects/old.jsonl'), 1, 1);
+    writeFileSync(Buffer.concat([Buffer.from(claude), Buffer.from([0x2f, 0xff])]), 'not UTF-8');
+    symlinkSync('/etc', join(claude, 'etc'));
+    symlinkSync('/etc/passwd', join(claude, 'passwd'));
+    expect(await sessions.files('a')).toEqual([{ path: '.claude/projects/old.jsonl', bytes: 1, modifiedAt: 1_000 }]);
+    expect(await sessions.files('none')).toEqual([]);
   });
 
   test('removes a session and leaves what its links lead to', async () => {
