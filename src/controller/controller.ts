@@ -5,7 +5,7 @@ import { reconcileBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
-import type { Firewall } from '../host/nft/firewall.ts';
+import type { Firewall } from '../host/firewall/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
 import { ImageAliases } from '../observe/images.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { convergeSettings, bridgeSettings } from '../host/link/settings.ts';
 import { deleteLink, listLinks, orphanCandidates } from '../host/link/links.ts';
-import type { Converged, Firewall } from '../host/nft/firewall.ts';
+import type { Converged, Firewall } from '../host/firewall/firewall.ts';
 import { convergeBlockPolicies, observeBlockPolicies } from '../host/xfrm/xfrm.ts';
 import { diffRuleset } from '../network/compare.ts';
 import { renderRuleset } from '../network/ruleset.ts';

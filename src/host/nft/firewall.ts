@@ -4,10 +4,11 @@ import { diffRuleset } from '../../network/compare.ts';
 import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
+import type { Converged, ElementChange, Firewall } from '../firewall/firewall.ts';
 import type { NetworkScope } from '../link/in-network.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
 import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemoval, renderRepair } from './batch.ts';
-import type { Batch, Contents, ElementChange } from './batch.ts';
+import type { Batch, Contents } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
 import { canonicalSkeleton, listCounts, listTables, loadBatch } from './nft.ts';
@@ -25,15 +26,6 @@ export interface FirewallInit extends NetworkScope {
   readonly timed?: () => readonly TimedElement[];
 }
 
-/** What a {@link Firewall.converge} did; all zero and false when everything was as it should be. */
-export interface Converged {
-  readonly reloaded: boolean;
-  readonly added: number;
-  readonly removed: number;
-  /** The differences found, for people. */
-  readonly reasons: readonly string[];
-}
-
 interface PendingWish {
   readonly skeleton: string | undefined;
   readonly byUid: ReadonlyMap<string, readonly PlacedElement[]>;
@@ -46,8 +38,8 @@ const readyMs = 5_000;
 const nothing: Converged = { reloaded: false, added: 0, removed: 0, reasons: [] };
 
 /** Opens the firewall: starts the watch and waits until its notifications arrive. Changes nothing by itself. */
-export async function openFirewall(init: FirewallInit): Promise<Firewall> {
-  const firewall = new Firewall(init);
+export async function openFirewall(init: FirewallInit): Promise<NftFirewall> {
+  const firewall = new NftFirewall(init);
   try {
     await firewall.ready();
   } catch (error) {
@@ -64,7 +56,7 @@ export async function openFirewall(init: FirewallInit): Promise<Firewall> {
  *
  * Methods throw the Problems of `nft.ts`; after `nft.conflict` the next call looks afresh.
  */
-export class Firewall implements AsyncDisposable {
+export class NftFirewall implements Firewall {
   readonly #init: FirewallInit;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;

@@ -1,0 +1,216 @@
+import { Problem } from '../../base/problem.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { LoadedRuleset } from '../../network/compare.ts';
+import type { Elements } from '../../network/elements.ts';
+import { ownerOf, sandboxRules, sharedOwner, sharedRules } from '../../network/firewalld-rules.ts';
+import type { DirectRule } from '../../network/firewalld-rules.ts';
+import type { Bridge } from '../../network/policy.ts';
+import type { Ruleset } from '../../network/ruleset.ts';
+import { renderSkeleton } from '../../network/skeleton.ts';
+import type { TimedElement } from '../../network/timed-elements.ts';
+import type { Converged, ElementChange, Firewall } from '../firewall/firewall.ts';
+import { openFirewall } from '../nft/firewall.ts';
+import type { FirewallInit, NftFirewall } from '../nft/firewall.ts';
+import type { BusScope } from './bus.ts';
+import { ensureZone } from './direct.ts';
+import { convergeRules, lookAtRules, removeAll, repairKernel } from './direct-rules.ts';
+import type { HeldRules, RuleCall } from './direct-rules.ts';
+import { watchFirewalld } from './watch.ts';
+
+/** What {@link openFirewalld} needs besides what nft does. */
+export interface FirewalldInit extends FirewallInit, BusScope {
+  readonly bridge: Bridge;
+}
+
+/** How long news of an own write may lag behind it, in milliseconds. */
+const echoMs = 300;
+
+/**
+ * Opens the firewall whose verdicts are firewalld's. Starts its watch; changes nothing by itself.
+ *
+ * @throws Problem `firewalld.away` within 10 s when it cannot be used; those of nft
+ */
+export async function openFirewalld(init: FirewalldInit): Promise<FirewalldFirewall> {
+  const { bus, signal } = init;
+  await lookAtRules({ signal, ...(bus === undefined ? {} : { bus }) });
+  return new FirewalldFirewall(init, await openFirewall(init));
+}
+
+/**
+ * Lets firewalld say what sandboxes may reach, by direct rules that each carry their owner in a comment; nft keeps the rest
+ * and carries firewalld's verdict out (`delegated-chains.ts`). Direct rules come before nft's elements, so a new policy's
+ * flows are never stamped by an old policy's rules.
+ *
+ * Every change of a rule costs firewalld about 12 ms, so this suits dozens of sandboxes rather than a thousand.
+ *
+ * Methods throw the Problems of `bus.ts` and `nft.ts`.
+ */
+export class FirewalldFirewall implements Firewall {
+  readonly #init: FirewalldInit;
+  readonly #nft: NftFirewall;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #watch: Promise<void>;
+  readonly #skeleton: string;
+  readonly #shared: readonly DirectRule[];
+  #queue: Promise<unknown> = Promise.resolve();
+  #held: HeldRules | undefined;
+  #doubts = 0;
+  #quietUntil = 0;
+
+  constructor(init: FirewalldInit, nft: NftFirewall) {
+    this.#init = init;
+    this.#nft = nft;
+    this.#signal = AbortSignal.any([init.signal, this.#stop.signal]);
+    this.#skeleton = renderSkeleton(init.bridge, 'elsewhere');
+    this.#shared = sharedRules(init.bridge);
+    this.#watch = watchFirewalld({
+      ...this.#call(),
+      clock: init.clock,
+      signal: this.#signal,
+      onReload: () => this.#doubt(),
+      onHint: () => init.clock.monotonic() > this.#quietUntil && this.#doubt(),
+    });
+  }
+
+  converge(expected: Ruleset | (() => Ruleset), { signal }: { signal?: AbortSignal } = {}): Promise<Converged> {
+    return this.#exclusive(async () => {
+      signal?.throwIfAborted();
+      const ruleset = typeof expected === 'function' ? expected() : expected;
+      const rules = [...sandboxRules(ruleset.elements).values()].flat();
+      const direct = await this.#settle(() => rules);
+      const nft = await this.#nft.converge(this.#delegated(ruleset), signal ? { signal } : {});
+      return {
+        reloaded: nft.reloaded,
+        added: nft.added + direct.added,
+        removed: nft.removed + direct.removed,
+        reasons: [...direct.reasons, ...nft.reasons],
+      };
+    });
+  }
+
+  ensure(part: Ruleset): Promise<ElementChange> {
+    return this.#exclusive(async () => {
+      for (const problem of part.problems.values()) throw problem;
+      const byUid = sandboxRules(part.elements);
+      const owners = new Set([...part.elements.values()].flatMap((set) => [...set.values()].map(({ uid }) => uid)));
+      await this.#settle((others) => [
+        ...others.filter((rule) => !owners.has(ownerOf(rule))),
+        ...[...byUid.values()].flat(),
+      ]);
+      return this.#nft.ensure(this.#delegated(part));
+    });
+  }
+
+  remove(uids: Iterable<string>): Promise<ElementChange> {
+    const owners = new Set<string | undefined>(uids);
+    return this.#exclusive(async () => {
+      const change = await this.#nft.remove([...owners].filter((uid) => uid !== undefined));
+      await this.#settle((others) => others.filter((rule) => !owners.has(ownerOf(rule))));
+      return change;
+    });
+  }
+
+  allow(elements: readonly TimedElement[]): Promise<void> {
+    return this.#nft.allow(elements);
+  }
+
+  disallow(elements: readonly TimedElement[]): Promise<void> {
+    return this.#nft.disallow(elements);
+  }
+
+  loaded(): { readonly elements: Elements } | undefined {
+    return this.#held && this.#nft.loaded();
+  }
+
+  /** Without the shared direct rules nothing counts as loaded. */
+  observe(options: { fresh?: boolean } = {}): Promise<LoadedRuleset> {
+    return this.#exclusive(async () => {
+      const observed = await this.#nft.observe(options);
+      const held = options.fresh || !this.#held ? await lookAtRules(this.#call()) : this.#held;
+      const sharedCount = [...held.values()].filter((rule) => ownerOf(rule) === sharedOwner).length;
+      return sharedCount === this.#shared.length ? observed : { ...observed, skeleton: new Map() };
+    });
+  }
+
+  expect(ruleset: Ruleset): Promise<LoadedRuleset> {
+    return this.#nft.expect(this.#delegated(ruleset));
+  }
+
+  denied(): Promise<Map<string, number>> {
+    return this.#nft.denied();
+  }
+
+  uninstall(): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#held = undefined;
+      await this.#nft.uninstall();
+      await this.#writing(() => removeAll(this.#call()));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Problem({ code: 'firewalld.closed', message: 'The firewall was closed' }));
+    await this.#watch;
+    // The failures of calls under way belong to their callers.
+    await this.#queue.catch(() => undefined);
+    await this.#nft[Symbol.asyncDispose]();
+  }
+
+  /** Makes the direct rules what the shared ones and these say; looks only when something may have changed. */
+  async #settle(sandboxes: (others: readonly DirectRule[]) => readonly DirectRule[]) {
+    const doubts = this.#doubts;
+    const isSure = this.#held !== undefined;
+    const before = this.#held ?? (await lookAtRules(this.#call()));
+    const others = [...before.values()].filter((rule) => ownerOf(rule) !== sharedOwner && ownerOf(rule) !== undefined);
+    this.#held = undefined;
+    const wanted = [...this.#shared, ...sandboxes(others)];
+    const { held, added, removed } = await this.#writing(() => convergeRules(wanted, before, this.#call()));
+    const reasons = added + removed > 0 ? [`${added} direct rules missing and ${removed} unexpected at firewalld`] : [];
+    if (!isSure) {
+      const astray = await this.#writing(() => repairKernel(held, this.#call()));
+      reasons.push(
+        ...astray.map(({ ipv, chain }) => `the kernel's ${ipv} chain ${chain} is not as firewalld believes`),
+      );
+      await ensureZone(this.#init.bridge.name, this.#call());
+    }
+    if (doubts === this.#doubts) this.#held = held;
+    return { added, removed, reasons };
+  }
+
+  async #writing<T>(work: () => Promise<T>): Promise<T> {
+    this.#quietUntil = Number.POSITIVE_INFINITY;
+    try {
+      return await work();
+    } finally {
+      this.#quietUntil = this.#init.clock.monotonic() + echoMs;
+    }
+  }
+
+  #doubt(): void {
+    this.#doubts++;
+    this.#held = undefined;
+    this.#init.onDrift({ kind: 'gap', what: 'firewalld or its tables changed' });
+  }
+
+  #delegated(ruleset: Ruleset): Ruleset {
+    return { ...ruleset, skeleton: this.#skeleton };
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work, work);
+    this.#queue = turn;
+    // The caller gets the failure; the queue only needs to know that the turn is over.
+    turn.catch(() => undefined);
+    return turn;
+  }
+
+  #call(): RuleCall {
+    const { bus, namespace } = this.#init;
+    return {
+      signal: this.#signal,
+      ...(bus === undefined ? {} : { bus }),
+      ...(namespace === undefined ? {} : { namespace }),
+    };
+  }
+}
