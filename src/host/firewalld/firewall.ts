@@ -1,5 +1,4 @@
 import { Problem } from '../../base/problem.ts';
-import type { Clock } from '../../base/clock.ts';
 import type { LoadedRuleset } from '../../network/compare.ts';
 import type { Elements } from '../../network/elements.ts';
 import { ownerOf, sandboxRules, sharedOwner, sharedRules } from '../../network/firewalld-rules.ts';
@@ -15,15 +14,13 @@ import type { BusScope } from './bus.ts';
 import { ensureZone } from './direct.ts';
 import { convergeRules, lookAtRules, removeAll, repairKernel } from './direct-rules.ts';
 import type { HeldRules, RuleCall } from './direct-rules.ts';
+import { countRules, findAstray } from './in-kernel.ts';
 import { watchFirewalld } from './watch.ts';
 
 /** What {@link openFirewalld} needs besides what nft does. */
 export interface FirewalldInit extends FirewallInit, BusScope {
   readonly bridge: Bridge;
 }
-
-/** How long news of an own write may lag behind it, in milliseconds. */
-const echoMs = 300;
 
 /**
  * Opens the firewall whose verdicts are firewalld's. Starts its watch; changes nothing by itself.
@@ -56,7 +53,7 @@ export class FirewalldFirewall implements Firewall {
   #queue: Promise<unknown> = Promise.resolve();
   #held: HeldRules | undefined;
   #doubts = 0;
-  #quietUntil = 0;
+  #isToCheck = false;
 
   constructor(init: FirewalldInit, nft: NftFirewall) {
     this.#init = init;
@@ -69,7 +66,7 @@ export class FirewalldFirewall implements Firewall {
       clock: init.clock,
       signal: this.#signal,
       onReload: () => this.#doubt(),
-      onHint: () => init.clock.monotonic() > this.#quietUntil && this.#doubt(),
+      onHint: () => void this.#check(),
     });
   }
 
@@ -145,7 +142,7 @@ export class FirewalldFirewall implements Firewall {
     return this.#exclusive(async () => {
       this.#held = undefined;
       await this.#nft.uninstall();
-      await this.#writing(() => removeAll(this.#call()));
+      await removeAll(this.#call());
     });
   }
 
@@ -165,10 +162,10 @@ export class FirewalldFirewall implements Firewall {
     const others = [...before.values()].filter((rule) => ownerOf(rule) !== sharedOwner && ownerOf(rule) !== undefined);
     this.#held = undefined;
     const wanted = [...this.#shared, ...sandboxes(others)];
-    const { held, added, removed } = await this.#writing(() => convergeRules(wanted, before, this.#call()));
+    const { held, added, removed } = await convergeRules(wanted, before, this.#call());
     const reasons = added + removed > 0 ? [`${added} direct rules missing and ${removed} unexpected at firewalld`] : [];
     if (!isSure) {
-      const astray = await this.#writing(() => repairKernel(held, this.#call()));
+      const astray = await repairKernel(held, this.#call());
       reasons.push(
         ...astray.map(({ ipv, chain }) => `the kernel's ${ipv} chain ${chain} is not as firewalld believes`),
       );
@@ -178,13 +175,20 @@ export class FirewalldFirewall implements Firewall {
     return { added, removed, reasons };
   }
 
-  async #writing<T>(work: () => Promise<T>): Promise<T> {
-    this.#quietUntil = Number.POSITIVE_INFINITY;
-    try {
-      return await work();
-    } finally {
-      this.#quietUntil = this.#init.clock.monotonic() + echoMs;
-    }
+  /**
+   * Somebody wrote to the tables of our rules, as coi does itself: whether they are still whole tells which. Those who write
+   * while a check is due need no further one.
+   */
+  async #check(): Promise<void> {
+    if (this.#isToCheck) return;
+    this.#isToCheck = true;
+    await this.#exclusive(async () => {
+      this.#isToCheck = false;
+      if (!this.#held) return;
+      const astray = findAstray([...this.#held.values()], await countRules(this.#call()));
+      if (astray.length > 0) this.#doubt();
+      // What cannot be listed has to be looked at with all consequences.
+    }).catch(() => !this.#signal.aborted && this.#doubt());
   }
 
   #doubt(): void {
