@@ -7,6 +7,7 @@ import { version } from './cli/version.ts';
 import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { Controller } from './controller/controller.ts';
+import { chooseFirewall, removeOtherFirewalls } from './controller/choose-firewall.ts';
 import { findBridge } from './controller/find-bridge.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
@@ -16,7 +17,6 @@ import { reportProblem } from './controller/report.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
 import { incusSocket } from './host/incus/socket.ts';
 import { watchLinks } from './host/link/watch.ts';
-import { openFirewall } from './host/nft/firewall.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
@@ -115,7 +115,9 @@ async function openController(
   // The firewall and the recorder speak of a controller that is made from them.
   const later: { controller?: Controller } = {};
   const onDrift = () => later.controller?.host.hintNetwork();
-  const firewall = stack.use(await openFirewall({ clock, signal, onDrift }));
+  const kind = settings.controller.firewall;
+  const firewallInit = { clock, signal, onDrift, bridge, incus };
+  const firewall = stack.use(await chooseFirewall(kind, firewallInit));
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
   later.controller = new Controller(
@@ -132,6 +134,7 @@ async function openController(
       overrides: overrides.of,
       setOverride: (name, override) => overrides.set(name, override),
       listeners: recorder,
+      removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
     },
     firewall,

@@ -58,6 +58,8 @@ export interface ControllerInit {
   readonly overrides: (sandbox: string) => readonly Override[];
   readonly setOverride: (sandbox: string, override: Override) => Promise<void>;
   readonly listeners: Listeners;
+  /** Takes away what another firewall backend has left; called once, before the first load. */
+  readonly removeOtherFirewalls: () => Promise<void>;
   /** Ends everything when it aborts. */
   readonly lifetime: AbortSignal;
   readonly random?: () => number;
@@ -104,7 +106,12 @@ export class Controller {
       desired: (name: string) => this.desired.of(name),
       now: () => clock.now(),
     };
-    this.network = new NetworkReconciler({ ...policies, firewall, clock });
+    this.network = new NetworkReconciler({
+      ...policies,
+      firewall,
+      clock,
+      removeOtherFirewalls: init.removeOtherFirewalls,
+    });
     this.host = new HostKeys({
       ...seen,
       clock,

@@ -24,6 +24,7 @@ export interface NetworkRepair {
 export interface NetworkInit extends PolicyInputs {
   readonly firewall: Firewall;
   readonly clock: Clock;
+  readonly removeOtherFirewalls: () => Promise<void>;
 }
 
 /**
@@ -38,6 +39,7 @@ export class NetworkReconciler {
   #isReady = false;
   #wasLoaded = false;
   #isLookedAtOnly = false;
+  #isAlone = false;
 
   constructor(init: NetworkInit) {
     this.#init = init;
@@ -78,6 +80,8 @@ export class NetworkReconciler {
       const rules = await firewall.converge(() => renderRuleset({ bridge, policies: allPolicies(this.#init) }), {
         signal,
       });
+      if (!this.#isAlone) await this.#init.removeOtherFirewalls();
+      this.#isAlone = true;
       const settings = await convergeSettings(bridgeSettings(bridge), { signal });
       this.#isReady = true;
       const drifted = this.#drifted(rules, missing);

@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import type { FirewallKind } from '../network/firewall-kind.ts';
 import { checkData } from './check-data.ts';
 import { builtIn } from './defaults.ts';
 import { mergeSettings } from './layers.ts';
@@ -19,6 +20,7 @@ export interface Settings {
     /** How many sandboxes are worked on at the same time. */
     readonly workers: number;
     readonly bridge: string;
+    readonly firewall: FirewallKind;
   };
   /** What the files say as they were written: the layers below every sandbox, and the profiles. */
   readonly layer: SettingsLayer;
@@ -63,6 +65,7 @@ export function resolveSettings(layer: SettingsLayer): Settings {
       metricsListen: splitAddress(controller.metrics_listen ?? builtIn.controller.metricsListen),
       workers: controller.workers ?? builtIn.controller.workers,
       bridge: controller.bridge ?? builtIn.controller.bridge,
+      firewall: controller.firewall ?? builtIn.controller.firewall,
     },
     layer,
   };

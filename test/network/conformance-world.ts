@@ -1,20 +1,46 @@
-import type { Firewall } from '../../src/host/firewall/firewall.ts';
 import { bridgeSettings, convergeSettings } from '../../src/host/link/settings.ts';
 import { convergeBlockPolicies } from '../../src/host/xfrm/xfrm.ts';
 import type { NetworkRules } from '../../src/network/rules.ts';
 import { resolverPort } from '../../src/network/resolvers.ts';
 import { renderRuleset, type Ruleset } from '../../src/network/ruleset.ts';
 import { uids } from '../host/nft/guarded.ts';
-import { addresses, bridge, inside, World, type Agent, type TestSandbox } from '../host/nft/world.ts';
+import type { Endpoint } from '../../src/network/policy.ts';
+import { addresses, bridge, inside, World, type Agent } from '../host/nft/world.ts';
 import { ports, probes, rows, type Row } from './conformance.ts';
 
-/** A world in which every destination of the table answers, and the two sandboxes that try them. */
-export interface ConformanceWorld extends AsyncDisposable {
-  readonly world: World;
-  readonly sandbox: TestSandbox;
-  readonly sibling: TestSandbox;
+/** A sandbox, or what stands for one. */
+export interface Tried extends Agent {
+  readonly uid: string;
+  readonly endpoint: Endpoint;
+}
+
+/** Everybody who takes part in trying the table. */
+export interface Parties {
+  readonly sandbox: Tried;
+  readonly sibling: Tried;
   readonly host: Agent;
   readonly outside: Agent;
+}
+
+/** A world in which every destination of the table answers, and the two sandboxes that try them. */
+export interface ConformanceWorld extends Parties, AsyncDisposable {
+  readonly world: World;
+}
+
+/** Addresses of the table that the host has, and those that are outside. */
+export function placesOf(): { readonly outside: ReadonlySet<string>; readonly host: ReadonlySet<string> } {
+  const places = { outside: new Set<string>(), host: new Set<string>() };
+  for (const { ipv4, ipv6, onHost } of rows) {
+    for (const address of [ipv4, ipv6]) if (address) places[onHost ? 'host' : 'outside'].add(address);
+  }
+  return places;
+}
+
+/** Has the neighbour and the host answer on every port of the table, from the address that was asked. */
+export async function serveAll({ host, outside }: Pick<Parties, 'host' | 'outside'>): Promise<void> {
+  const places = placesOf();
+  for (const port of ports) await outside.order({ do: 'serve', port, hosts: [...places.outside] });
+  for (const port of [53, 8080, resolverPort]) await host.order({ do: 'serve', port, hosts: [...places.host] });
 }
 
 export async function openConformanceWorld(): Promise<ConformanceWorld> {
@@ -34,19 +60,14 @@ export async function openConformanceWorld(): Promise<ConformanceWorld> {
 /** Gives the neighbour every address of the table, and has it and the host answer on every port. */
 async function settleIn(world: World, host: Agent, outside: Agent): Promise<void> {
   const there = new Set(Object.values(addresses) as string[]);
-  const hosts = { outside: new Set<string>(), host: new Set<string>() };
-  for (const { ipv4, ipv6, onHost } of rows) {
-    for (const address of [ipv4, ipv6]) if (address) hosts[onHost ? 'host' : 'outside'].add(address);
-  }
-  for (const address of hosts.outside) {
+  for (const address of placesOf().outside) {
     if (there.has(address)) continue;
     const [family, length] = address.includes(':') ? ['-6', '128'] : ['-4', '32'];
     const nodad = family === '-6' ? ['nodad'] : [];
     await inside(world.outside, 'ip', family, 'addr', 'add', `${address}/${length}`, 'dev', 'eth0', ...nodad);
     await inside(world.host, 'ip', family, 'route', 'replace', `${address}/${length}`, 'dev', 'up0');
   }
-  for (const port of ports) await outside.order({ do: 'serve', port, hosts: [...hosts.outside] });
-  for (const port of [53, 8080, resolverPort]) await host.order({ do: 'serve', port, hosts: [...hosts.host] });
+  await serveAll({ host, outside });
 }
 
 /** Adds the second layer; without it the tables are tried alone. */
@@ -55,7 +76,7 @@ export async function addBlockPolicies({ world }: ConformanceWorld): Promise<voi
 }
 
 /** The sandbox under these rules, its sibling under none that matter. */
-export function rulesOf({ sandbox, sibling }: ConformanceWorld, rules: NetworkRules): Ruleset {
+export function rulesOf({ sandbox, sibling }: Parties, rules: NetworkRules): Ruleset {
   return renderRuleset({
     bridge,
     policies: [
@@ -65,10 +86,8 @@ export function rulesOf({ sandbox, sibling }: ConformanceWorld, rules: NetworkRu
   });
 }
 
-export type Opener = (world: ConformanceWorld) => Promise<Firewall>;
-
 /** Which probes are answered, in the order of the table. A busy machine gets a second try. */
-export async function openOnes({ sandbox, sibling }: ConformanceWorld): Promise<string[]> {
+export async function openOnes({ sandbox, sibling }: Parties): Promise<string[]> {
   const { ipv4, ipv6 = '' } = sibling.endpoint;
   const siblingRow = { what: 'a sibling', proto: 'tcp', port: 8080, openIn: '' } as const;
   const all = [
@@ -91,7 +110,7 @@ async function tryOnce(sandbox: Agent, host: string, { proto, port }: Row): Prom
 }
 
 /** Ways in: the host always, others never. */
-export async function waysIn({ sandbox, host, outside }: ConformanceWorld): Promise<string[]> {
+export async function waysIn({ sandbox, host, outside }: Parties): Promise<string[]> {
   const { ipv4, ipv6 = '' } = sandbox.endpoint;
   const ways = { host, outside };
   const found: string[] = [];

@@ -10,6 +10,8 @@ const programMs = 10_000;
 export interface BusScope {
   /** D-Bus address of the bus that firewalld is on; the system's own when absent. */
   readonly bus?: string;
+  /** Longest wait for an answer, in seconds; {@link patienceSeconds} when absent. */
+  readonly patience?: number;
 }
 
 /** One call of a method of firewalld. See firewalld.dbus(5). */
@@ -32,7 +34,7 @@ export function busctl({ bus }: BusScope, ...args: readonly string[]): [string, 
 }
 
 /**
- * Calls firewalld and gives the values of its reply.
+ * Calls firewalld and gives the values of its reply. Never starts it.
  *
  * @throws Problem `firewalld.away` when it does not run or does not answer within 10 s, `firewalld.permission`,
  *   `firewalld.refused` with what it said, `host.program-missing` without busctl; the signal's reason when that aborts
@@ -40,7 +42,16 @@ export function busctl({ bus }: BusScope, ...args: readonly string[]): [string, 
 export async function callFirewalld(call: BusCall): Promise<readonly unknown[]> {
   const { method, signature = '', args = [], signal } = call;
   const to = [service, '/org/fedoraproject/FirewallD1', [service, call.interface].filter(Boolean).join('.'), method];
-  const [file, ...argv] = busctl(call, `--timeout=${patienceSeconds}`, '--', 'call', ...to, signature, ...args);
+  const [file, ...argv] = busctl(
+    call,
+    `--timeout=${call.patience ?? patienceSeconds}`,
+    '--auto-start=no',
+    '--',
+    'call',
+    ...to,
+    signature,
+    ...args,
+  );
   const result = await execa(file, argv, {
     reject: false,
     timeout: programMs,
