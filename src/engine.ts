@@ -9,6 +9,7 @@ import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { Controller } from './controller/controller.ts';
 import { chooseFirewall, removeOtherFirewalls } from './controller/choose-firewall.ts';
 import { findBridge } from './controller/find-bridge.ts';
+import { healRoutes } from './controller/heal-routes.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
@@ -110,6 +111,7 @@ async function openController(
 ): Promise<Controller> {
   const { settings, log, signal } = init;
   const { project, storagePool } = settings.incus;
+  if (init.mode === 'running') await healRoutes(settings.controller.bridge, { incus, log, signal });
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.

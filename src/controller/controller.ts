@@ -106,12 +106,7 @@ export class Controller {
       desired: (name: string) => this.desired.of(name),
       now: () => clock.now(),
     };
-    this.network = new NetworkReconciler({
-      ...policies,
-      firewall,
-      clock,
-      removeOtherFirewalls: init.removeOtherFirewalls,
-    });
+    this.network = new NetworkReconciler({ ...init, ...policies, firewall });
     this.host = new HostKeys({
       ...seen,
       clock,

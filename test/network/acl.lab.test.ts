@@ -43,7 +43,7 @@ function agent(netns: string): Agent {
 async function container(uid: string): Promise<Tried> {
   const endpoint = chooseEndpoint({ uid, bridge, taken: new Set() });
   const { port, mac, ipv4, ipv6 = '' } = endpoint;
-  const name = `tried-${uid.slice(-1)}`;
+  const name = `coi-tried-${uid.slice(-1)}`;
   const keys = { network: 'coibr0', name: 'eth0', hwaddr: mac, host_name: port, 'ipv4.address': ipv4 };
   const words = Object.entries(keys).map(([key, value]) => `${key}=${value}`);
   await lab.incus('init', 'busybox', name);
@@ -55,9 +55,9 @@ async function container(uid: string): Promise<Tried> {
   };
   await until('its addresses', hasAddresses, { timeoutMs: 30_000 });
   const { pid } = JSON.parse(await lab.incus('query', `/1.0/instances/${name}/state`)) as { pid: number };
-  const { order } = agent(`/proc/${pid}/ns/net`);
-  await order({ do: 'serve', port: 8080 });
-  return { uid, endpoint, order };
+  const inside = agent(`/proc/${pid}/ns/net`);
+  await inside.order({ do: 'serve', port: 8080 });
+  return { uid, endpoint, order: (order) => inside.order(order) };
 }
 
 beforeAll(async () => {
@@ -220,6 +220,15 @@ describe('with Incus’ network ACLs as backend, in real containers', () => {
     await firewall.uninstall();
     expect(await chains()).toEqual([]);
     expect((await inLab('nft', 'list', 'tables')).includes('coi')).toBe(false);
+  });
+
+  it('says so where others are on the network', async () => {
+    await lab.incus('init', 'busybox', 'web', '--network', 'coibr0');
+    await expect(open()).rejects.toMatchObject({
+      code: 'acl.unsuitable',
+      message: expect.stringContaining(': web on'),
+    });
+    await lab.incus('delete', 'web');
   });
 
   it('says so where the network allows what no rule speaks of', async () => {

@@ -17,6 +17,13 @@ export interface BridgeAclInit extends ChainCall {
 /** Rules by sandbox, as Incus holds them. */
 export type HeldAcl = ReadonlyMap<string, readonly EgressRule[]>;
 
+/** The ACL as a look found it. */
+export interface SeenAcl {
+  readonly held: HeldAcl;
+  /** Whether it is on the network and its rules are in the kernel. */
+  readonly isEnforced: boolean;
+}
+
 /** Key of the ACL that says whose it is; one without it is not ours. */
 const ownerKey = 'user.coi.bridge';
 /** A key of the network whose change makes Incus set up all its rules anew, and which means the same off and unset. */
@@ -54,7 +61,14 @@ export class BridgeAcl {
         'Let it use nftables: remove ebtables and iptables-legacy, and restart it.',
       );
     }
-    const { config } = (await incus.networks.get(bridge.name, options)).value;
+    const { config, usedBy } = (await incus.networks.get(bridge.name, options)).value;
+    const others = usedBy.flatMap((path) => /^\/1\.0\/instances\/(?!coi-)([^/?]+)/.exec(path)?.[1] ?? []);
+    if (others.length > 0) {
+      throw unsuitable(
+        `${others.slice(0, 3).join(', ')} on the network ${bridge.name} would be refused all that they send`,
+        'Give sandboxes a bridge of their own: deploy/quickstart.',
+      );
+    }
     const key = 'security.acls.default.egress.action';
     if (config[key] === 'allow') {
       throw unsuitable(
@@ -64,8 +78,8 @@ export class BridgeAcl {
     }
   }
 
-  /** What Incus holds; undefined when there is no such ACL, or one that is not attached or whose rules are not loaded. */
-  async look(): Promise<{ readonly held: HeldAcl; readonly isEnforced: boolean } | undefined> {
+  /** What Incus holds; undefined when there is no such ACL. */
+  async look(): Promise<SeenAcl | undefined> {
     const { incus, bridge, signal } = this.#init;
     const options = signal ? { signal } : {};
     const content = await this.#content();

@@ -10,7 +10,7 @@ import { watchLines } from '../link/watch-lines.ts';
 import { openFirewall } from '../nft/firewall.ts';
 import type { FirewallInit, NftFirewall } from '../nft/firewall.ts';
 import { BridgeAcl } from './acl.ts';
-import type { BridgeAclInit, HeldAcl } from './acl.ts';
+import type { BridgeAclInit, HeldAcl, SeenAcl } from './acl.ts';
 import { LedAddresses } from './led-addresses.ts';
 
 /** What {@link openAclFirewall} needs besides what nft does. */
@@ -180,16 +180,28 @@ export class AclFirewall implements Firewall {
     const seen = this.#held ? { held: this.#held, isEnforced: true } : await acl.look();
     this.#held = undefined;
     const wanted = wish(seen?.held ?? new Map());
-    const reasons: string[] = [];
-    // An ACL whose chain is missing cannot be changed before Incus has made the chain anew.
-    if (seen && !seen.isEnforced) await acl.enforce();
-    if (!seen || !isSame(seen.held, wanted)) {
-      await acl.put(wanted, { exists: seen !== undefined });
-      reasons.push(`the network ACL ${acl.name} ${seen ? 'says something else' : 'is missing'}`);
-    }
-    if (!seen) await acl.enforce();
-    if (seen?.isEnforced === false) reasons.push(`the network ACL ${acl.name} is not in force`);
+    const reasons = await this.#carryOut(wanted, seen);
     if (doubts === this.#doubts) this.#held = wanted;
+    return reasons;
+  }
+
+  async #carryOut(wanted: HeldAcl, seen: SeenAcl | undefined): Promise<string[]> {
+    const { acl } = this.#init;
+    if (!seen) {
+      await acl.put(wanted, { exists: false });
+      await acl.enforce();
+      return [`the network ACL ${acl.name} is missing`];
+    }
+    const reasons: string[] = [];
+    if (!seen.isEnforced) {
+      // An ACL whose chain is missing cannot be changed before Incus has made the chain anew.
+      await acl.enforce();
+      reasons.push(`the network ACL ${acl.name} is not in force`);
+    }
+    if (!isSame(seen.held, wanted)) {
+      await acl.put(wanted, { exists: true });
+      reasons.push(`the network ACL ${acl.name} says something else`);
+    }
     return reasons;
   }
 
