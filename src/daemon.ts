@@ -125,10 +125,8 @@ async function openWhenReady(settings: Settings, io: Io, log: Log): Promise<Engi
   }
 }
 
-function followAll(
-  { controller, metrics, incus }: Engine,
-  { lock, settings }: { lock: ControllerLock; settings: Settings },
-): void {
+function followAll(engine: Engine, { lock, settings }: { lock: ControllerLock; settings: Settings }): void {
+  const { controller, metrics, incus } = engine;
   metrics.queue.follow(controller.queue, { workers: settings.controller.workers });
   metrics.sandboxes.follow(() =>
     [...controller.sandboxes.all()].map((record) => ({
@@ -158,6 +156,16 @@ function followAll(
   metrics.observing.followStream('nft', () => controller.network.isReady());
   metrics.observing.followStream('link', () => true);
   metrics.network.followReady(() => controller.network.isReady());
+  metrics.network.followDenied(() => deniedBySandbox(engine));
+}
+
+/** Refused packets by the name of the sandbox; none of what exists no longer. */
+function* deniedBySandbox({ controller, denials }: Engine): Iterable<{ name: string; packets: number }> {
+  const packets = denials.packets();
+  for (const { name, world } of controller.sandboxes.all()) {
+    const count = packets.get(world.instance?.stamp.uid ?? '');
+    if (count !== undefined) yield { name, packets: count };
+  }
 }
 
 function health({ controller }: Engine): Verdict {
@@ -262,6 +270,9 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     status: () => api.status(),
     plan: (options) => api.plan(options),
     events: (options) => api.events(options),
+    denials: (options) => api.denials(options),
+    policy: (options) => api.policy(options),
+    policyTest: (options) => api.policyTest(options),
     store: (options) => acting(() => api.store(options)),
     reconcile: () => acting(() => api.reconcile()),
     delete: (options) => acting(() => api.delete(options)),
@@ -271,5 +282,8 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     unsuspend: (options) => acting(() => api.unsuspend(options)),
     confirmDeletes: (options) => acting(() => api.confirmDeletes(options)),
     adopt: (options) => acting(() => api.adopt(options)),
+    orphans: () => api.orphans(),
+    // Holds the lock, and needs nothing that the loop does.
+    removeOrphans: (options) => api.removeOrphans(options),
   };
 }

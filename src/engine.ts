@@ -8,16 +8,22 @@ import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { Controller } from './controller/controller.ts';
 import { chooseFirewall, removeOtherFirewalls } from './controller/choose-firewall.ts';
+import { DenialWatch } from './controller/denial-watch.ts';
 import { findBridge } from './controller/find-bridge.ts';
 import { healRoutes } from './controller/heal-routes.ts';
+import { NetworkAnswers } from './controller/network-answers.ts';
+import { openOrphans } from './controller/orphans/open-orphans.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
+import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
+import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
-import { watchLinks } from './host/link/watch.ts';
+import { watchAddresses, watchLinks } from './host/link/watch.ts';
+import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
@@ -41,6 +47,7 @@ export interface Engine extends AsyncDisposable {
   readonly metrics: Metrics;
   readonly incus: Incus;
   readonly audit: Audit;
+  readonly denials: DenialWatch;
   /** Look after everything until the signal aborts. Whoever calls holds the lock. */
   run(): Promise<void>;
 }
@@ -61,22 +68,35 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const incus = stack.use(openClient(init, metrics));
   const overrides = new OverrideStore({ stateDir: settings.controller.stateDir, clock });
   const { problems } = await overrides.load();
-  const controller = await openController(init, { stack, audit, metrics, incus, overrides });
+  const { controller, names } = await openController(init, { stack, audit, metrics, incus, overrides });
   const sources = new SourceSet({ settings, controller, stack: stack.use(new AsyncDisposableStack()) });
   await sources.open();
   controller.onDeleted((name, source) => {
     sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
   });
+  const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
     controller,
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
-    host: () => ({ controller: init.mode, version, ...metricsAddress(init), problems: problems.map(reportProblem) }),
+    host: () => ({
+      controller: init.mode,
+      version,
+      ...metricsAddress(init),
+      problems: [...problems, ...names.problems()].map(reportProblem),
+    }),
     // A command that only looks listens to no events: it has just asked.
     isIncusUp: () => incus.events.up || init.mode === 'in-process',
     audit: (entry) => audit.appendDurable(entry),
+    orphans: openOrphans({
+      controller,
+      stateDir: settings.controller.stateDir,
+      isControllerRunning: init.mode === 'running',
+      audit: (entry) => audit.appendDurable(entry),
+    }),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
+    network: new NetworkAnswers({ controller, names, watch: denials, lifetime: signal }),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,
   });
@@ -87,7 +107,8 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     metrics,
     incus,
     audit,
-    run: () => run(init, { controller, overrides, sources }),
+    denials,
+    run: () => run(init, { controller, names, overrides, sources, denials }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -108,18 +129,32 @@ interface Parts {
 async function openController(
   init: EngineInit,
   { stack, audit, metrics, incus, overrides }: Parts,
-): Promise<Controller> {
+): Promise<{ controller: Controller; names: NameService }> {
   const { settings, log, signal } = init;
   const { project, storagePool } = settings.incus;
   if (init.mode === 'running') await healRoutes(settings.controller.bridge, { incus, log, signal });
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.
-  const later: { controller?: Controller } = {};
-  const onDrift = () => later.controller?.host.hintNetwork();
+  const later: { controller?: Controller; names?: NameService } = {};
+  const onDrift = () => {
+    later.names?.doubt();
+    later.controller?.host.hintNetwork();
+  };
   const kind = settings.controller.firewall;
-  const firewallInit = { clock, signal, onDrift, bridge, incus };
+  const timed = () => later.names?.timed() ?? [];
+  const firewallInit = { clock, signal, onDrift, timed, bridge, incus };
   const firewall = stack.use(await chooseFirewall(kind, firewallInit));
+  const names = new NameService({
+    clock,
+    signal,
+    bridge,
+    firewall,
+    stateDir: settings.controller.stateDir,
+    onQuery: (result) => metrics.network.asked(result),
+    onProblem: (problem) => log.warn({ problem }, 'Looking names up'),
+  });
+  later.names = names;
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
   later.controller = new Controller(
@@ -139,19 +174,40 @@ async function openController(
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
     },
-    firewall,
+    { firewall, names },
   );
-  return later.controller;
+  return { controller: later.controller, names };
+}
+
+function openDenialWatch(
+  { settings, log, mode }: EngineInit,
+  { controller, names }: Pick<Running, 'controller' | 'names'>,
+): DenialWatch {
+  const { firewall } = controller;
+  return new DenialWatch({
+    firewall,
+    names,
+    clock,
+    stateDir: settings.controller.stateDir,
+    sandboxes: () => watchedSandboxes(controller),
+    looksOnly: mode === 'in-process',
+    onProblem: (error) => log.warn({ err: error }, 'Cannot record what sandboxes were refused'),
+  });
 }
 
 interface Running {
   readonly controller: Controller;
+  readonly names: NameService;
   readonly overrides: OverrideStore;
   readonly sources: SourceSet;
+  readonly denials: DenialWatch;
 }
 
 /** Watch everything that can change, and look after it, until the signal aborts. */
-async function run({ log, signal }: EngineInit, { controller, overrides, sources }: Running): Promise<void> {
+async function run(
+  { log, signal }: EngineInit,
+  { controller, names, overrides, sources, denials }: Running,
+): Promise<void> {
   const reload = async () => {
     for (const name of (await overrides.load()).changed) controller.hintSandbox(name);
   };
@@ -160,11 +216,28 @@ async function run({ log, signal }: EngineInit, { controller, overrides, sources
   });
   sources.watch();
   const watches = [
+    names.run(),
+    holdWhereSafe({ log, signal }),
     watchLinks({ clock, signal, onHint: () => controller.host.hintLinks() }),
+    watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
+    denials.run(signal),
   ];
   await controller.run();
   await Promise.all(watches);
+}
+
+/** One more layer, where this host's nft can bear it; the others hold without it. */
+async function holdWhereSafe({ log, signal }: Pick<EngineInit, 'log' | 'signal'>): Promise<void> {
+  const obstacle = await holdObstacle({ signal });
+  if (obstacle !== undefined) {
+    log.info({ because: obstacle }, 'No table that outlasts a flush');
+    return;
+  }
+  const onFailure = (text: string) => {
+    if (!signal.aborted) log.warn({ said: text }, 'The table that outlasts a flush is not there');
+  };
+  await holdBridge({ clock, signal, onFailure });
 }
 
 function metricsAddress({ settings, mode }: EngineInit): { metrics?: string } {

@@ -4,15 +4,32 @@ import type { Task } from './hands.ts';
 import { loadPolicy } from './rules.ts';
 import { finish } from './target.ts';
 
-/** Choose addresses for a new instance and load its rules: they are there before it can send its first packet. */
+/**
+ * Choose addresses for a new instance, look up what it may reach and load its rules: they are there before it can send its
+ * first packet.
+ *
+ * @throws {Problem} `network.names` when nothing that its allowlist names can be found
+ */
 export async function reserve(
   { sandbox, hands, signal }: Task,
   { network }: Extract<Action, { kind: 'reserve' }>,
 ): Promise<void> {
   const { bridge, reservations, instances } = hands;
   signal.throwIfAborted();
-  const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken: instances.addresses(), network });
-  await loadPolicy(hands, { uid, endpoint, rules: network });
+  // Others on a shared bridge have addresses that no instance here has set aside.
+  const leases = bridge.shared ? await hands.incus.networks.leases(bridge.name, { signal }) : [];
+  const taken = [...instances.addresses(), ...leases];
+  const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken, network });
+  const policy = { uid, endpoint, rules: network };
+  try {
+    await hands.names.prepare(policy, signal);
+  } catch (error) {
+    // What cannot reach anything is not created: with the reservation the next look would go on to that.
+    reservations.release(uid);
+    await hands.names.forget(uid);
+    throw error;
+  }
+  await loadPolicy(hands, policy);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { NameService } from '../host/dns/name-service.ts';
 import type { Firewall } from '../host/firewall/firewall.ts';
 import type { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
@@ -13,6 +14,7 @@ import type { Reservations } from './reservations.ts';
 export interface Hands {
   readonly incus: Incus;
   readonly firewall: Firewall;
+  readonly names: NameService;
   readonly instances: InstanceCache;
   readonly reservations: Reservations;
   readonly agents: Agents;

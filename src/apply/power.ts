@@ -10,6 +10,7 @@ const gracefulStopS = 10;
 /** Start, stop, freeze or thaw. Being so already is success. */
 export async function power(task: Task, { to, force }: Extract<Action, { kind: 'power' }>): Promise<void> {
   const target = await findTarget(task);
+  if (to === 'start') await task.hands.names.prepareAgain(task.step.precondition.uid ?? '', task.signal);
   if (to === 'stop') await stop(task, target, force);
   else await change(task, to, {});
 }

@@ -74,6 +74,8 @@ async function deleteWithVolume(task: Task): Promise<void> {
 }
 
 async function letGo(hands: Hands, uid: string): Promise<void> {
+  // First of all: whoever gets its address next must not find what it could reach.
+  await hands.names.forget(uid);
   hands.reservations.release(uid);
   hands.agents.forget(uid);
   await hands.firewall.remove([uid]);

@@ -34,6 +34,11 @@ export function openClient(init: ClientInit): ControlApi {
     unsuspend: call('unsuspend'),
     confirmDeletes: call('confirmDeletes'),
     adopt: call('adopt'),
+    denials: call('denials'),
+    policy: call('policy'),
+    policyTest: call('policyTest'),
+    orphans: call('orphans'),
+    removeOrphans: call('removeOrphans'),
     events: ({ signal, ...options }) => events({ ...init, signal: AbortSignal.any([init.signal, signal]) }, options),
   };
 }

@@ -5,7 +5,7 @@ import { builtIn } from '../spec/defaults.ts';
 import { probeSocket } from './client.ts';
 import type { Io } from './io.ts';
 import { printable } from './printable.ts';
-import { readHostSettings } from './settings.ts';
+import { readHostSettings, withHostLayer } from './settings.ts';
 
 const startHint = 'sudo systemctl start coi, or without systemd: sudo coi controller';
 
@@ -16,7 +16,7 @@ const startHint = 'sudo systemctl start coi, or without systemd: sudo coi contro
  * @throws {Problem} `cli.no-sight`, from the methods that need Incus, when this user may not use it or it is not there
  */
 export async function lookHere(io: Io, admin: string): Promise<LookApi & AsyncDisposable> {
-  const settings = await readHostSettings(io);
+  const settings = await withHostLayer(await readHostSettings(io), io);
   const path = incusSocket(io.env);
   const { openLook } = await import('../look.ts');
   const look = openLook({

@@ -50,7 +50,11 @@ export function normaliseArgv(argv: readonly string[], known: Known): Normalised
   let verb = tokens.shift()!;
   if (known.verbs.some(({ name }) => name.startsWith(`${verb} `))) {
     takeGlobals();
-    if (tokens[0] !== undefined && !tokens[0].startsWith('-')) verb = `${verb} ${tokens.shift()}`;
+    const isWhole = known.verbs.some(({ name }) => name === verb);
+    const isLonger = known.verbs.some(({ name }) => name === `${verb} ${tokens[0]}`);
+    // Where the first word is a command of its own, what follows may be its argument.
+    if (tokens[0] !== undefined && !tokens[0].startsWith('-') && (isLonger || !isWhole))
+      verb = `${verb} ${tokens.shift()}`;
   }
   const own = known.verbs.find(({ name }) => name === verb)?.flags ?? [];
   return { verb, args: normaliseFlags([...before, ...tokens], [...own.map(formOf), ...globals]) };

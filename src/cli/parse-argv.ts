@@ -55,7 +55,8 @@ function rootInvocation(args: readonly string[]): Invocation {
 function helpOn(args: readonly string[], verbs: readonly VerbSpec[]): Invocation {
   const name = args.join(' ');
   if (name === '') return { kind: 'help' };
-  if (verbs.some((each) => each.name.startsWith(`${name} `))) return { kind: 'help', below: name };
+  const isWhole = verbs.some((each) => each.name === name);
+  if (!isWhole && verbs.some((each) => each.name.startsWith(`${name} `))) return { kind: 'help', below: name };
   return { kind: 'help', verb: findVerb(name, verbs) };
 }
 

@@ -1,6 +1,8 @@
 import { stringify } from 'smol-toml';
 import { ProblemList, renderProblem } from '../base/problem.ts';
+import { hostLayer, mergeSettings } from '../spec/layers.ts';
 import { parseSettings, type Settings } from '../spec/settings.ts';
+import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { printableLines } from './printable.ts';
 import { readSettingsFiles, type SettingsFile } from './settings-files.ts';
@@ -31,6 +33,17 @@ export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise
  */
 export async function readHostSettings(io: Io): Promise<Settings> {
   return settingsFrom(io, await readSettingsFiles(io, true), {});
+}
+
+/**
+ * The same settings above what the host itself adds: for whoever reads manifests. The host's configuration is root's, whoever
+ * asks. What of it cannot be read is mentioned on stderr, and left out.
+ */
+export async function withHostLayer(settings: Settings, { env, stderr, signal }: Io): Promise<Settings> {
+  const { readRegistries } = await import('../host/registries/read-registries.ts');
+  const { entries, warnings } = await readRegistries({ env, home: await homeOf(0), signal });
+  for (const warning of warnings) stderr.write(`coi: warning: ${printableLines(renderProblem(warning))}\n`);
+  return { ...settings, layer: mergeSettings([hostLayer(entries), settings.layer]) };
 }
 
 function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {

@@ -1,13 +1,13 @@
-import { createInterface } from 'node:readline/promises';
+import { confirmed } from './confirm.ts';
 import { readSettings } from './settings.ts';
-import { UsageProblem } from './usage.ts';
 import type { Verb } from './verb.ts';
-import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
+
+const question = 'Remove every sandbox of this host and all network rules of coi?';
 
 /** `coi uninstall` */
 export const uninstall: Verb = async ({ io, options }) => {
-  if (options['yes'] !== true && !(await confirmed(io))) {
+  if (options['yes'] !== true && !(await confirmed(io, { question, otherwise: 'coi uninstall --yes' }))) {
     io.stderr.write('Nothing was removed.\n');
     return 0;
   }
@@ -21,17 +21,3 @@ export const uninstall: Verb = async ({ io, options }) => {
   else io.stdout.write('Removed every sandbox, the network rules and the block policies. Manifests and state stay.\n');
   return 0;
 };
-
-async function confirmed(io: Io): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new UsageProblem('uninstall asks before it removes anything', 'Example: coi uninstall --yes');
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await asking.question('Remove every sandbox of this host and all network rules of coi? [y/N] ', {
-      signal: io.signal,
-    });
-    return answer === 'y' || answer === 'Y';
-  } finally {
-    asking.close();
-  }
-}

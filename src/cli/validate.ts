@@ -9,13 +9,13 @@ import { exitCodes } from './failure.ts';
 import { plural } from './plural.ts';
 import { jsonText, printableLines } from './printable.ts';
 import { readManifests, type OwnedText } from './read-manifests.ts';
-import { readSettings } from './settings.ts';
+import { readSettings, withHostLayer } from './settings.ts';
 import { compare } from './sort-status.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi validate` */
 export const validate: Verb = async ({ io, args, options }) => {
-  const { layer, controller } = await readSettings(io);
+  const { layer, controller } = await withHostLayer(await readSettings(io), io);
   const { texts, problems: unread } = await readManifests(args.length > 0 ? args : controller.sources, io.cwd);
   const files = await Promise.all(texts.map((text) => parse(text, layer)));
   const merged = mergeFiles(files);

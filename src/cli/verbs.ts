@@ -19,6 +19,7 @@ const plansFail = () => 2;
 const withoutController =
   'Where no controller runs, root sees everything; the group incus-admin sees what needs no root,\n' +
   'and the rest as "unknown".';
+const rulesNeedRoot = 'Where no controller runs, only root is answered: the rules are in the kernel.';
 const planCodes = 'Exit codes: 0 nothing to do, 1 changes, 2 error, 3 saved plan out of date, 4 held by the guard.';
 
 /** All commands, in the order of help. Loaded one by one: a command pays only for what it uses. */
@@ -89,6 +90,37 @@ export const verbs: readonly VerbSpec[] = [
     example: 'coi why web',
     flags: [format],
     load: async () => (await import('./why.ts')).why,
+  },
+  {
+    name: 'why-denied',
+    args: '<name>',
+    about: 'Say what a sandbox could not reach, why, and which line would allow it',
+    detail: `The kernel keeps a destination for a day after its last packet.\n${rulesNeedRoot}`,
+    example: 'coi why-denied web --since 1h',
+    flags: [{ flags: '--since <duration>', about: 'Only what was refused in this time', parse: durationMs }, format],
+    load: async () => (await import('./why-denied.ts')).whyDenied,
+  },
+  {
+    name: 'policy',
+    args: '<name>',
+    about: 'Show what a sandbox may reach by what the kernel holds, and who says so',
+    detail: `${rulesNeedRoot}\nOf a sandbox called "test": coi policy coi-test`,
+    example: 'coi policy web',
+    flags: [format],
+    load: async () => (await import('./policy.ts')).policy,
+  },
+  {
+    name: 'policy test',
+    args: '<name> <destination>',
+    about: 'Say whether a sandbox may reach HOST:PORT, without sending anything',
+    detail:
+      'DESTINATION is HOST:PORT or HOST:PORT/udp; HOST alone means port 443. HOST is a name, an address,\n' +
+      'or an IPv6 address in brackets. Names are not looked up.\n' +
+      `Exit codes: 0 allowed, 1 refused, 2 error.\n${rulesNeedRoot}`,
+    example: 'coi policy test web github.com:22',
+    flags: [format],
+    failureCode: plansFail,
+    load: async () => (await import('./policy-test.ts')).policyTest,
   },
   {
     name: 'events',
@@ -168,6 +200,24 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./controller.ts')).controller,
   },
   {
+    name: 'clean',
+    args: '',
+    about: 'Remove from this host what was left over and belongs to nobody',
+    detail:
+      'Says what it would remove and why, then asks. With --orphans: interfaces, network rules and files\n' +
+      'of sandboxes that do not exist; and what the original coi left behind: direct rules and zone\n' +
+      'bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance has.',
+    example: 'coi clean --orphans --dry-run',
+    flags: [
+      { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },
+      { flags: '--shared-rule', about: "The original coi's rule that lets all replies pass, too" },
+      { flags: '--dry-run', about: 'Only say what would be removed' },
+      { flags: '--yes', about: 'Do not ask' },
+      format,
+    ],
+    load: async () => (await import('./clean.ts')).clean,
+  },
+  {
     name: 'uninstall',
     args: '',
     about: 'Remove every sandbox of this host, the network rules and the block policies',
@@ -175,6 +225,18 @@ export const verbs: readonly VerbSpec[] = [
     example: 'sudo coi uninstall --yes',
     flags: [{ flags: '--yes', about: 'Do not ask' }, format],
     load: async () => (await import('./uninstall.ts')).uninstall,
+  },
+  {
+    name: 'health',
+    args: '',
+    about: 'Check this host, and say what puts each problem right',
+    detail:
+      'Exit codes: 0 healthy, 1 degraded, 2 unhealthy. Changes nothing.\n' +
+      'What only root sees is shown as "unknown" to others.',
+    example: 'sudo coi health',
+    flags: [{ flags: '-v, --verbose', about: 'Show more about each check' }, format],
+    failureCode: () => 2,
+    load: async () => (await import('./health.ts')).health,
   },
   {
     name: 'validate',

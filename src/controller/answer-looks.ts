@@ -108,7 +108,8 @@ function isKnown({ desired, instance, tombstone }: World): boolean {
   return desired.kind === 'declared' || instance !== undefined || tombstone !== undefined;
 }
 
-function unknownName(name: string): Problem {
+/** Nobody declares it, and nothing of it exists. */
+export function unknownName(name: string): Problem {
   return new Problem({
     code: 'control.unknown-name',
     message: `There is no sandbox "${name}"`,

@@ -13,7 +13,14 @@ import type { FirewallKind } from '../network/firewall-kind.ts';
  *
  * @throws {Problem} when it cannot be used on this host: nothing is started without it
  */
-export function chooseFirewall(kind: FirewallKind, init: AclFirewallInit): Promise<Firewall> {
+export async function chooseFirewall(kind: FirewallKind, init: AclFirewallInit): Promise<Firewall> {
+  if (kind !== 'nft' && init.bridge.shared) {
+    throw new Problem({
+      code: 'firewall.shared',
+      message: `The bridge ${init.bridge.name} is shared with others, whom ${kind} would judge, too`,
+      hint: 'Use controller.firewall = "nft", or give sandboxes a bridge of their own: deploy/quickstart.',
+    });
+  }
   if (kind === 'firewalld') return openFirewalld(init);
   return kind === 'incus-acl' ? openAclFirewall(init) : openFirewall(init);
 }

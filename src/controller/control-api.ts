@@ -1,4 +1,5 @@
 import type { Operation } from 'fast-json-patch';
+import type { DenialsReport, PolicyReport, PolicyTestReport } from './network-reports.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
 
 /** One source of manifests as JSON output has it. Times are RFC 3339. */
@@ -76,6 +77,42 @@ export interface VerbReport {
   readonly message: string;
 }
 
+/** Something on the host that belongs to nobody. */
+export interface OrphanReport {
+  /** Names it to `removeOrphans`. */
+  readonly id: string;
+  /** Of coi itself: `link`, `rules`, `state-file`, `tables`, `block-policies`; of the original coi: the others. */
+  readonly kind:
+    | 'link'
+    | 'rules'
+    | 'state-file'
+    | 'tables'
+    | 'block-policies'
+    | 'forward-rule'
+    | 'firewalld-rule'
+    | 'firewalld-file-rule'
+    | 'firewalld-binding';
+  readonly what: string;
+  /** Why it is taken for left over. */
+  readonly why: string;
+  /** Others may rely on it: only removed when asked for by itself. */
+  readonly shared?: true;
+}
+
+/** Everything that was left over, and what could not be looked at. */
+export interface OrphansReport {
+  readonly orphans: readonly OrphanReport[];
+  readonly problems: readonly ProblemReport[];
+}
+
+/** What became of orphans, by their ids. */
+export interface CleanReport {
+  readonly removed: readonly string[];
+  /** Still there. */
+  readonly left: readonly string[];
+  readonly problems: readonly ProblemReport[];
+}
+
 /** One line of the audit log, as it stands there. */
 export type EventRecord = Readonly<Record<string, unknown>>;
 
@@ -118,6 +155,16 @@ export interface ControlApi {
   confirmDeletes(options: { readonly count: number }): Promise<readonly string[]>;
   /** Stamp a stopped instance as the one of a declared sandbox. */
   adopt(options: { readonly name: string; readonly by: string }): Promise<VerbReport>;
+  /** What a sandbox was not let through to and why. `since` in milliseconds since 1970. */
+  denials(options: { readonly name: string; readonly since?: number }): Promise<DenialsReport>;
+  /** What the kernel holds for a sandbox's network, and where each setting comes from. */
+  policy(options: { readonly name: string }): Promise<PolicyReport>;
+  /** What would become of a connection, as `HOST:PORT`, `HOST:PORT/udp`, `[IPV6]:PORT` or HOST. Sends nothing. */
+  policyTest(options: { readonly name: string; readonly destination: string }): Promise<PolicyTestReport>;
+  /** What was left over on the host by coi, or by the original coi. Changes nothing. */
+  orphans(): Promise<OrphansReport>;
+  /** Remove those of the ids that a fresh look still finds to be orphans. */
+  removeOrphans(options: { readonly ids: readonly string[]; readonly by: string }): Promise<CleanReport>;
   /** Records of the audit log, oldest first; with `follow` it goes on until the signal aborts. */
   events(options: {
     readonly name?: string;

@@ -18,6 +18,7 @@ import type {
 import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
 import { placeText, reportProblem } from './report.ts';
+import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
 
 /** Overrides that stand, by sandbox. */
@@ -51,8 +52,10 @@ export interface ControlInit {
   ) => Promise<{ manifests: readonly Manifest[]; problems: readonly Problem[] }>;
   readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems'>;
   readonly isIncusUp: () => boolean;
+  readonly orphans: Orphans;
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly events: ControlApi['events'];
+  readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
     config: Readonly<Record<string, string>>,
@@ -69,6 +72,18 @@ export class Control implements ControlApi {
   constructor(init: ControlInit) {
     this.#init = init;
     this.events = init.events;
+  }
+
+  denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {
+    return this.#init.network.denials(options);
+  }
+
+  policy(options: Parameters<ControlApi['policy']>[0]): ReturnType<ControlApi['policy']> {
+    return this.#init.network.policy(options);
+  }
+
+  policyTest(options: Parameters<ControlApi['policyTest']>[0]): ReturnType<ControlApi['policyTest']> {
+    return this.#init.network.policyTest(options);
   }
 
   async status(): Promise<StatusReport> {
@@ -217,6 +232,14 @@ export class Control implements ControlApi {
     };
     await adoptConfig(manifest.instance, renderStamp(stamp), lifetime);
     return this.#applied(name, { kind: 'adopt', why: 'adopted by command', message: 'It is managed from now on', by });
+  }
+
+  orphans(): ReturnType<ControlApi['orphans']> {
+    return this.#init.orphans.find(this.#init.lifetime);
+  }
+
+  removeOrphans({ ids, by }: Parameters<ControlApi['removeOrphans']>[0]): ReturnType<ControlApi['removeOrphans']> {
+    return this.#init.orphans.remove(ids, by, this.#init.lifetime);
   }
 
   #override(names: readonly string[], override: Omit<Override, 'at'>, message: string): Promise<readonly VerbReport[]> {

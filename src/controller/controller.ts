@@ -5,6 +5,7 @@ import { reconcileBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { NameService } from '../host/dns/name-service.ts';
 import type { Firewall } from '../host/firewall/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
@@ -21,6 +22,7 @@ import { hintFrom, instancesKey, networkKey, sandboxKey, sourceKey } from './hin
 import type { Journal } from './journal.ts';
 import { KeyedSources } from './keyed-sources.ts';
 import { ManagedViews } from './managed-views.ts';
+import type { PolicyInputs } from './policies.ts';
 import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './queue.ts';
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
 import { SandboxReconciler } from './reconcile-sandbox.ts';
@@ -58,11 +60,17 @@ export interface ControllerInit {
   readonly overrides: (sandbox: string) => readonly Override[];
   readonly setOverride: (sandbox: string, override: Override) => Promise<void>;
   readonly listeners: Listeners;
-  /** Takes away what another firewall backend has left; called once, before the first load. */
+  /** Takes away what another firewall backend has left; called once, after the first load. */
   readonly removeOtherFirewalls: () => Promise<void>;
   /** Ends everything when it aborts. */
   readonly lifetime: AbortSignal;
   readonly random?: () => number;
+}
+
+/** Doors to the kernel that a controller is made with. */
+export interface Doors {
+  readonly firewall: Firewall;
+  readonly names: NameService;
 }
 
 /** The loop: hints put keys on a queue, workers look after one key at a time until nothing is left to do. */
@@ -78,15 +86,18 @@ export class Controller {
   readonly host: HostKeys;
   readonly views: ManagedViews;
   readonly hands: Hands;
+  readonly firewall: Firewall;
+  /** What decides the policy of each sandbox. */
+  readonly policies: PolicyInputs;
   readonly #init: ControllerInit;
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
   #deleted: (sandbox: string, source: string) => void = () => undefined;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
-  constructor(init: ControllerInit, firewall: Firewall) {
+  constructor(init: ControllerInit, { firewall, names }: Doors) {
     this.#init = init;
-    const { clock, incus, journal, reservations, agents, bridge, placement, overrides } = init;
+    const { clock, incus, journal, reservations, agents, bridge, placement } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
     this.instances = new InstanceCache(incus.instances, () => {
       this.queue.add(networkKey, { priority: 'event', afterMs: vanishedDelayMs });
@@ -98,15 +109,9 @@ export class Controller {
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);
-    const policies = {
-      instances: this.instances,
-      reservations,
-      bridge,
-      overrides,
-      desired: (name: string) => this.desired.of(name),
-      now: () => clock.now(),
-    };
-    this.network = new NetworkReconciler({ ...init, ...policies, firewall });
+    this.firewall = firewall;
+    this.policies = this.#policyInputs();
+    this.network = new NetworkReconciler({ ...init, ...this.policies, firewall, names });
     this.host = new HostKeys({
       ...seen,
       clock,
@@ -116,7 +121,7 @@ export class Controller {
     });
     this.views = new ManagedViews({ instances: this.instances, reservations, bridge, placement });
     this.worlds = new WorldBuilder({
-      ...policies,
+      ...this.policies,
       agents,
       images: this.#images,
       fights: this.fights,
@@ -128,7 +133,7 @@ export class Controller {
       mayExpire: () => this.#expiries.hasRoom(clock.monotonic()),
       busy: (name, signal) => runningOperation(incus, name, signal),
     });
-    this.hands = this.#hands(firewall);
+    this.hands = this.#hands({ firewall, names });
     const reconciler = new SandboxReconciler({
       worlds: this.worlds,
       sandboxes: this.sandboxes,
@@ -145,11 +150,25 @@ export class Controller {
     };
   }
 
-  #hands(firewall: Firewall): Hands {
+  #policyInputs(): PolicyInputs {
+    const { clock, reservations, bridge, overrides } = this.#init;
+    const { instances, desired } = this;
+    return {
+      instances,
+      reservations,
+      bridge,
+      overrides,
+      desired: (name: string) => desired.of(name),
+      now: () => clock.now(),
+    };
+  }
+
+  #hands({ firewall, names }: Doors): Hands {
     const { incus, reservations, agents, bridge, clock, lifetime } = this.#init;
     return {
       incus,
       firewall,
+      names,
       instances: this.instances,
       reservations,
       agents,

@@ -6,8 +6,8 @@ import type { Bridge } from '../network/policy.ts';
 /**
  * The bridge that all sandboxes sit on, as Incus keeps it.
  *
- * Incus' own NAT and firewall must be off there: coi's rules do both, in one transaction, and two owners would contradict
- * each other.
+ * With Incus' own NAT and firewall off it is coi's own: rules of coi do both, in one transaction, for everything on it. With one
+ * of them on, or with `user.coi.shared=true`, it is shared: coi then judges sandboxes alone and leaves the rest to Incus.
  *
  * @throws {Problem} `bridge.missing`, `bridge.unsuitable` with the command that makes it right
  */
@@ -34,17 +34,15 @@ export async function findBridge(
       hint: `Make another one with deploy/quickstart, or name it in /etc/coi/config.toml: [controller] bridge = "…"`,
     });
   }
-  const owned = ['ipv4.nat', 'ipv6.nat', 'ipv4.firewall', 'ipv6.firewall'].filter((key) => isOn(config, key));
-  if (owned.length > 0) {
-    const off = owned.map((key) => `${key}=false`).join(' ');
-    throw new Problem({
-      code: 'bridge.unsuitable',
-      message: `Incus keeps rules of its own for the network "${name}": ${owned.join(', ')}`,
-      hint: `Leave them to coi: incus network set ${name} ${off}`,
-    });
-  }
+  const shared = isShared(config) ? ({ shared: true } as const) : {};
   const ipv6 = config['ipv6.address'];
-  return ipv6 && ipv6 !== 'none' ? { name, ipv4, ipv6 } : { name, ipv4 };
+  return ipv6 && ipv6 !== 'none' ? { name, ipv4, ipv6, ...shared } : { name, ipv4, ...shared };
+}
+
+/** Whether Incus keeps rules of its own there, for other containers, or somebody says so. */
+function isShared(config: Readonly<Record<string, string>>): boolean {
+  if (config['user.coi.shared'] === 'true') return true;
+  return ['ipv4.nat', 'ipv6.nat', 'ipv4.firewall', 'ipv6.firewall'].some((key) => isOn(config, key));
 }
 
 /** Firewall rules are on unless switched off, NAT is off unless switched on. See Incus documentation, "Bridge network". */

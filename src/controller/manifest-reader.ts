@@ -9,14 +9,23 @@ import type { ManifestText } from './control-api.ts';
 /** Reads manifest text with the settings of the host below it. */
 export class ManifestReader {
   readonly #settings: Settings['layer'];
+  readonly #origins: Settings['origins'];
 
   constructor(settings: Settings) {
     this.#settings = settings.layer;
+    this.#origins = settings.origins;
   }
 
   /** One file of a directory source. */
   declared({ path: file, text, owner, source }: SourceFile): ParsedManifests {
-    return parseManifestFile({ file, text, source, home: owner.home, settings: this.#settings });
+    return parseManifestFile({
+      file,
+      text,
+      source,
+      home: owner.home,
+      settings: this.#settings,
+      origins: this.#origins,
+    });
   }
 
   /** One file of the session source: complete, so settings do not reach it. */
@@ -30,7 +39,7 @@ export class ManifestReader {
     { source, home }: { source: string; home: string },
   ): { manifests: readonly Manifest[]; problems: readonly Problem[] } {
     const parsed = files.map(({ file, text }) =>
-      parseManifestFile({ file, text, source, home, settings: this.#settings }),
+      parseManifestFile({ file, text, source, home, settings: this.#settings, origins: this.#origins }),
     );
     const { manifests, problems } = mergeFiles(parsed);
     return { manifests, problems };

@@ -1,10 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import { convergeSettings, bridgeSettings } from '../host/link/settings.ts';
 import { deleteLink, listLinks, orphanCandidates } from '../host/link/links.ts';
+import type { NameService } from '../host/dns/name-service.ts';
 import type { Converged, Firewall } from '../host/firewall/firewall.ts';
 import { convergeBlockPolicies, observeBlockPolicies } from '../host/xfrm/xfrm.ts';
 import { diffRuleset } from '../network/compare.ts';
 import { renderRuleset } from '../network/ruleset.ts';
+import type { Endpoint } from '../network/policy.ts';
 import type { BlockPolicy } from '../network/xfrm-policies.ts';
 import { allPolicies, type PolicyInputs } from './policies.ts';
 
@@ -23,6 +25,7 @@ export interface NetworkRepair {
 
 export interface NetworkInit extends PolicyInputs {
   readonly firewall: Firewall;
+  readonly names: NameService;
   readonly clock: Clock;
   readonly removeOtherFirewalls: () => Promise<void>;
 }
@@ -66,20 +69,21 @@ export class NetworkReconciler {
     const { bridge, firewall } = this.#init;
     const ruleset = renderRuleset({ bridge, policies: allPolicies(this.#init) });
     const { reload } = diffRuleset(await firewall.expect(ruleset), await firewall.observe());
-    const { missing, stale } = await observeBlockPolicies({ bridge });
+    const { missing, stale } = await observeBlockPolicies({ bridge, endpoints: () => this.#endpoints() });
     this.#isReady = !reload && missing.length + stale.length === 0;
   }
 
   /** @throws {Problem} when the host's network cannot be brought in line; nothing is started until it can */
   async reconcile(signal: AbortSignal): Promise<NetworkRepair> {
     this.#isLookedAtOnly = false;
-    const { bridge, firewall } = this.#init;
-    const call = { bridge, signal };
+    const { bridge, firewall, names } = this.#init;
+    const call = { bridge, signal, endpoints: () => this.#endpoints() };
     try {
       const { missing, stale } = await convergeBlockPolicies(call);
-      const rules = await firewall.converge(() => renderRuleset({ bridge, policies: allPolicies(this.#init) }), {
-        signal,
-      });
+      await names.follow(allPolicies(this.#init));
+      const wanted = () => allPolicies(this.#init).map((policy) => names.inForce(policy));
+      const rules = await firewall.converge(() => renderRuleset({ bridge, policies: wanted() }), { signal });
+      await names.restore();
       if (!this.#isAlone) await this.#init.removeOtherFirewalls();
       this.#isAlone = true;
       const settings = await convergeSettings(bridgeSettings(bridge), { signal });
@@ -90,6 +94,10 @@ export class NetworkReconciler {
       this.#isReady = false;
       throw error;
     }
+  }
+
+  #endpoints(): Endpoint[] {
+    return allPolicies(this.#init).map(({ endpoint }) => endpoint);
   }
 
   #drifted({ reloaded, added, removed }: Converged, missing: readonly BlockPolicy[]): NetworkRepair['drifted'] {

@@ -40,5 +40,5 @@ export async function uninstall(
     onRemoved(sandbox);
   }
   await hands.firewall.uninstall();
-  await removeBlockPolicies({ bridge: hands.bridge, signal });
+  await removeBlockPolicies({ signal });
 }

@@ -3,7 +3,7 @@ import type { Agents } from '../apply/agents.ts';
 import type { Reservations } from '../apply/reservations.ts';
 import type { Clock } from '../base/clock.ts';
 import { elementsOf, type Elements } from '../network/elements.ts';
-import type { NetworkPolicy } from '../network/policy.ts';
+import type { Bridge, NetworkPolicy } from '../network/policy.ts';
 import type { ImageAliases } from '../observe/images.ts';
 import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf, hasLostPower, powerOf } from '../observe/owned.ts';
@@ -141,11 +141,12 @@ export class WorldBuilder {
 
   /** Only with the rules of its policy loaded: an instance must not be created on addresses that no rule knows. */
   #reservation({ name, sandbox }: Manifest): World['reservation'] {
-    const { reservations, elements } = this.#from;
+    const { reservations, elements, bridge } = this.#from;
     const reserved = reservations.of(name);
     if (!reserved || !isDeepStrictEqual(reserved.network, sandbox.network)) return undefined;
     const { uid, endpoint, network } = reserved;
-    return rulesState({ uid, endpoint, rules: network }, elements()) === 'current' ? reserved : undefined;
+    const policy = { uid, endpoint, rules: network };
+    return rulesState(policy, { loaded: elements(), bridge }) === 'current' ? reserved : undefined;
   }
 
   #nameTaken({ instance: name, name: sandbox }: Manifest): string | undefined {
@@ -168,7 +169,10 @@ export class WorldBuilder {
       createdHere: this.#from.reservations.wasCreated(stamp.uid),
       lostPower: hasLostPower(instance),
       busy,
-      rules: rulesState(policyOf({ ...this.#from, desired: () => desired }, seen), this.#from.elements()),
+      rules: rulesState(policyOf({ ...this.#from, desired: () => desired }, seen), {
+        loaded: this.#from.elements(),
+        bridge: this.#from.bridge,
+      }),
       profiles: instance.profiles,
       config: instance.config,
       devices: instance.devices,
@@ -181,10 +185,13 @@ function isTombstone({ instance, owner }: SeenInstance): boolean {
 }
 
 /** Whether every element of a policy is loaded as it should be. */
-function rulesState(policy: NetworkPolicy | undefined, loaded: Elements | undefined): OwnedInstance['rules'] {
+function rulesState(
+  policy: NetworkPolicy | undefined,
+  { loaded, bridge }: { loaded: Elements | undefined; bridge: Bridge },
+): OwnedInstance['rules'] {
   if (!loaded) return 'unknown';
   if (!policy) return 'current';
-  const isLoaded = elementsOf(policy).every(({ set, key, uid, value }) => {
+  const isLoaded = elementsOf(policy, bridge).every(({ set, key, uid, value }) => {
     const element = loaded.get(set)?.get(key);
     return element !== undefined && element.uid === uid && element.value === value;
   });

@@ -203,6 +203,18 @@ export const catalog = {
     help: '1 while tables, chains and block policies are in place. Without them nothing is started.',
     labels: {},
   },
+  dns_queries_total: {
+    type: 'counter',
+    help:
+      'Questions of sandboxes with an allowlist, by how they ended. "stale": no server answered, and what was known ' +
+      'before was told. "limited": too many. "dropped": no question, or from nobody.',
+    labels: { result: labels.queryResults },
+  },
+  sandbox_denied_packets_total: {
+    type: 'counter',
+    help: 'Packets that the network rules refused a sandbox, as of a look at most half a minute ago; gone with it.',
+    labels: { name: open },
+  },
   nft_apply_seconds: { type: 'histogram', help: 'Length of one nft transaction.', labels: {}, buckets: quick },
   nft_apply_failures_total: { type: 'counter', help: 'nft transactions that were refused.', labels: {} },
   nft_drift_total: { type: 'counter', help: 'Times that rules were found changed by somebody else.', labels: {} },

@@ -95,5 +95,9 @@ export type Stream = (typeof streams)[number];
 /** `server`: Incus replied with 5xx. `silent`: there was no reply. */
 export const incusFailures = ['server', 'silent'] as const;
 
+/** How a question of a sandbox for a name ended. */
+export const queryResults = ['answered', 'stale', 'empty', 'absent', 'denied', 'limited', 'failed', 'dropped'] as const;
+export type QueryResult = (typeof queryResults)[number];
+
 /** Ruleset and second layer apart, because one holds while the other is gone. */
 export type RulesLayer = 'nft' | 'xfrm';

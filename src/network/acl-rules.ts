@@ -81,7 +81,9 @@ function modeRules(seat: Seat, listed: () => Match[]): EgressRule[] {
   const siblings = renderPrefix(parseInterfaceAddress(family === 4 ? bridge.ipv4 : bridge.ipv6!).prefix);
   const reject = (match: Match) => rule(seat, 'reject', match);
   const allow = (match: Match) => rule(seat, 'allow', match);
-  if (mode === 'open') return [reject({ destination: siblings }), allow({})];
+  if (mode === 'open') {
+    return [reject({ destination: family === 6 ? `${siblings},fe80::/10` : siblings }), allow({})];
+  }
   const unreachable = specialRanges[family].filter((range) => range !== mappedRange);
   const special = mode.endsWith('_meta') ? withoutMetadata(unreachable, family) : unreachable;
   const metadata = mode.endsWith('_meta') ? [] : metadataAddresses[family].filter((each) => !isIn(each, special));
@@ -127,14 +129,14 @@ function webMatches(destination: string, ports: readonly (readonly [AllowedPort[
 
 /** What an allowlist names by address. */
 function literals(elements: Elements, { uid, source, family }: Seat): Match[] {
-  const mine = (set: 'net' | 'netport') =>
+  const mine = (set: 'host' | 'net' | 'hostport' | 'netport') =>
     [...(elements.get(`inet ${set}${family}`) ?? [])].flatMap(([key, { uid: owner }]) => {
       const [from, ...rest] = key.split(' . ');
       return owner === uid && from === source ? [rest] : [];
     });
   return [
-    ...mine('net').flatMap(([to]) => webMatches(to!, web)),
-    ...mine('netport').map(([to, protocol, port]) => portMatch(to!, protocol!, port!)),
+    ...[...mine('host'), ...mine('net')].flatMap(([to]) => webMatches(to!, web)),
+    ...[...mine('hostport'), ...mine('netport')].map(([to, protocol, port]) => portMatch(to!, protocol!, port!)),
   ];
 }
 

@@ -69,6 +69,8 @@ function asName(host: string, port: AllowedPort | undefined): AllowEntry | strin
 
 /** A host name in lower case, in ASCII (RFC 5891), without the dot at its end; undefined when it is none (RFC 1123). */
 export function canonicalName(text: string): string | undefined {
+  // What may end a host name in a URL would be left out without a word.
+  if (/[\s/?#@:\\%]/.test(text)) return undefined;
   const name = domainToASCII(text.replace(/\.$/, '')).toLowerCase();
   const isName = name.length > 0 && name.length <= 253 && name.split('.').every((part) => label.test(part));
   // What consists of numbers alone would be an address to some, a name to others.

@@ -57,6 +57,7 @@ export function diffElements(
   for (const set of setIds) {
     const wanted = expected.get(set) ?? none;
     const found = observed.get(set) ?? none;
+    if (wanted === found) continue;
     for (const [key, element] of wanted) {
       const other = found.get(key);
       if (other && isSame(element, other)) continue;

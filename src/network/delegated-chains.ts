@@ -13,7 +13,9 @@ export function undecidedModes(variants: readonly string[]): string {
   return `	chain tell_literal { meta mark set meta mark | ${renderMark(marks.literal)} return; }
 	chain tell_resolved { meta mark set meta mark | ${renderMark(marks.resolved)} return; }
 	chain listed {
+		${toListedWeb('host', 'jump tell_literal')}
 		${toListedWeb('net', 'jump tell_literal')}
+		${toListedPorts('hostport', 'jump tell_literal')}
 		${toListedPorts('netport', 'jump tell_literal')}
 		${toListedWeb('web', 'jump tell_resolved')}
 		${toListedPorts('port', 'jump tell_resolved')}
@@ -31,7 +33,7 @@ export const answersAsMarked = `ct direction reply ${isAllowed} goto stamp`;
  *
  * @param onHost matches packets to the host itself, which are never stamped
  */
-export function settleChain(bridgeName: string, onHost: string): string {
+export function settleChains(bridgeName: string, onHost: string): string {
   const { identity, passed, allowed } = marks;
   return `
 	chain settle {

@@ -5,16 +5,19 @@ import type { Family } from './address.ts';
 import { allowEntries, renderHost } from './allow-entry.ts';
 import type { AllowEntry } from './allow-entry.ts';
 import { linkLocalAddress } from './endpoint.ts';
-import type { NetworkPolicy } from './policy.ts';
+import type { Bridge, Endpoint, NetworkPolicy } from './policy.ts';
 
 /**
  * Sets and maps that hold elements of sandboxes, by family and name. The same few for all sandboxes: what a packet costs
  * does not grow with their number.
  *
  * `live`: address . epoch of flows that pass without being judged again; `epoch`: the mark new flows get; `mode`: the
- * chain that judges; `dns`: whose names our resolver looks up; `net`, `netport`: addresses that an allowlist names, with
- * the web's ports and with ports of their own; `box`: denials per sandbox (element counters); `log`: a chain of its own
- * for each sandbox, because a log prefix cannot be looked up; `log4`, `log6`: which one; `mac`, `who`, `target`: identity.
+ * chain that judges; `dns`: whose names our resolver looks up; `host`, `net`: single addresses and ranges that an
+ * allowlist names with the web's ports, `hostport`, `netport`: with ports of their own; `box`: denials per sandbox
+ * (element counters); `log`: a chain of its own for each sandbox, because a log prefix cannot be looked up; `log4`,
+ * `log6`: which one; `own`: addresses of sandboxes, on a bridge that is shared with others; `mac`, `who`, `target`,
+ * `link`: identity; `lease`: sender . current address . hardware address that a DHCP request may name (RFC 2131, ciaddr,
+ * chaddr).
  */
 export const elementSets = {
   'inet log': { kind: 'chains', type: '' },
@@ -28,16 +31,26 @@ export const elementSets = {
   'inet mode6': { kind: 'map', type: 'type ipv6_addr : verdict' },
   'inet dns4': { kind: 'set', type: 'type ipv4_addr' },
   'inet dns6': { kind: 'set', type: 'type ipv6_addr' },
+  'inet host4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr' },
+  'inet host6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr' },
+  'inet hostport4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr . inet_proto . inet_service' },
+  'inet hostport6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr . inet_proto . inet_service' },
   'inet net4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr; flags interval' },
   'inet net6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr; flags interval' },
   'inet netport4': { kind: 'set', type: 'type ipv4_addr . ipv4_addr . inet_proto . inet_service; flags interval' },
   'inet netport6': { kind: 'set', type: 'type ipv6_addr . ipv6_addr . inet_proto . inet_service; flags interval' },
+  'inet lease4': { kind: 'set', type: 'typeof ether saddr . @th,160,32 . @th,288,48' },
   'inet box4': { kind: 'set', type: 'type ipv4_addr; counter' },
   'inet box6': { kind: 'set', type: 'type ipv6_addr; counter' },
+  'inet own4': { kind: 'set', type: 'type ipv4_addr' },
+  'inet own6': { kind: 'set', type: 'type ipv6_addr' },
+  'bridge own4': { kind: 'set', type: 'type ipv4_addr' },
+  'bridge own6': { kind: 'set', type: 'type ipv6_addr' },
   'bridge mac': { kind: 'set', type: 'type ifname . ether_addr' },
   'bridge who4': { kind: 'set', type: 'type ifname . ether_addr . ipv4_addr' },
   'bridge who6': { kind: 'set', type: 'type ifname . ether_addr . ipv6_addr' },
   'bridge target6': { kind: 'set', type: 'typeof iifname . @th,64,128' },
+  'bridge link': { kind: 'set', type: 'typeof iifname . @th,208,48' },
 } as const satisfies Record<string, { kind: 'set' | 'map' | 'chains'; type: string }>;
 
 export type SetId = keyof typeof elementSets;
@@ -94,14 +107,20 @@ export function modeChain({ mode, localNetwork, metadata }: NetworkRules): strin
 }
 
 /** Every element that one policy needs. The policy's parts must be valid: see `renderRuleset`. */
-export function elementsOf(policy: NetworkPolicy): PlacedElement[] {
+export function elementsOf(policy: NetworkPolicy, bridge: Pick<Bridge, 'shared'>): PlacedElement[] {
   const { uid, endpoint } = policy;
   const { port, mac, ipv4, ipv6 } = endpoint;
   const own: PlacedElement[] = [
     { set: 'inet log', key: uid, uid, value: logged },
     ...addressElements(policy, 4, ipv4),
+    // A client that has no address yet, and one that has.
+    ...[0n, parseAddress(ipv4)!.value].map(
+      (current) => ({ set: 'inet lease4', key: `${mac} . ${current} . ${rawMac(mac)}`, uid }) as const,
+    ),
     { set: 'bridge mac', key: `${port} . ${mac}`, uid },
     { set: 'bridge who4', key: `${port} . ${mac} . ${ipv4}`, uid },
+    ...(bridge.shared ? ownElements(uid, endpoint) : []),
+    { set: 'bridge link', key: `${port} . ${rawMac(mac)}`, uid },
   ];
   if (ipv6 === undefined) return own;
   const linkLocal = linkLocalAddress(mac);
@@ -113,6 +132,16 @@ export function elementsOf(policy: NetworkPolicy): PlacedElement[] {
     { set: 'bridge target6', key: `${port} . ${rawAddress(ipv6)}`, uid },
     { set: 'bridge target6', key: `${port} . ${rawAddress(linkLocal)}`, uid },
   ];
+}
+
+/** What tells a sandbox's addresses from those of others on the same bridge. */
+function ownElements(uid: string, { ipv4, ipv6 }: Endpoint): PlacedElement[] {
+  const own: PlacedElement[] = [
+    { set: 'inet own4', key: ipv4, uid },
+    { set: 'bridge own4', key: ipv4, uid },
+  ];
+  if (ipv6 === undefined) return own;
+  return [...own, { set: 'inet own6', key: ipv6, uid }, { set: 'bridge own6', key: ipv6, uid }];
 }
 
 /** What the `inet` table holds for one of a sandbox's addresses. */
@@ -131,9 +160,14 @@ function addressElements(policy: NetworkPolicy, family: Family, address: string)
   ];
 }
 
+const addressBits = { 4: 32, 6: 128 } as const;
+
 type PrefixEntry = Extract<AllowEntry, { kind: 'prefix' }>;
 
-/** Interval sets refuse what overlaps, so an entry that another one covers is left out. */
+/**
+ * Interval sets refuse what overlaps, so an entry that another one covers is left out. They are also slow to change, and
+ * nft 1.0.6 ends its watch over each change of one: single addresses, which most entries are, have sets without.
+ */
 function literalElements(
   { uid, family, address }: { uid: string; family: Family; address: string },
   entries: readonly AllowEntry[],
@@ -146,10 +180,11 @@ function literalElements(
   return literals
     .filter((entry) => !isCovered(entry))
     .map(({ prefix, port }) => {
+      const kind = prefix.length === addressBits[family] ? 'host' : 'net';
       const key = `${address} . ${renderHost(prefix)}`;
       return port
-        ? { set: `inet netport${family}`, key: `${key} . ${port.proto} . ${port.port}`, uid }
-        : { set: `inet net${family}`, key, uid };
+        ? { set: `inet ${kind}port${family}`, key: `${key} . ${port.proto} . ${port.port}`, uid }
+        : { set: `inet ${kind}${family}`, key, uid };
     });
 }
 
@@ -160,4 +195,9 @@ function samePort({ port: a }: AllowEntry, { port: b }: AllowEntry): boolean {
 /** An IPv6 address as nft shows raw payload of 128 bits. */
 function rawAddress(ipv6: string): string {
   return `0x${parseAddress(ipv6)!.value.toString(16)}`;
+}
+
+/** A hardware address as nft lists raw payload of 48 bits. */
+function rawMac(mac: string): bigint {
+  return BigInt(`0x${mac.replaceAll(':', '')}`);
 }

@@ -136,7 +136,7 @@ function classify(
     to(metadataAddresses[family], 'metadata'),
     { chain, args: [...ports('tcp', '53,853'), ...setKind('special')] },
     { chain, args: [...ports('udp', '53,853'), ...setKind('special')] },
-    to([prefix], 'own'),
+    to(family === 6 ? [prefix, 'fe80::/10'] : [prefix], 'own'),
   ];
 }
 

@@ -24,4 +24,6 @@ export interface Bridge {
   readonly name: string;
   readonly ipv4: string;
   readonly ipv6?: string;
+  /** Whether others' containers sit on it, too: then only what has to do with sandboxes is judged; the rest is left to Incus. */
+  readonly shared?: true;
 }

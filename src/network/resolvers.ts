@@ -1,6 +1,6 @@
 /**
  * Addresses of well-known public resolvers. Their DNS over HTTPS looks like any other traffic, so sandboxes whose names
- * are to be looked up by their own resolver do not reach them, unless an allowlist names one.
+ * are to be looked up by their own resolver do not reach them, unless an allowlist names the address.
  * Facts as their operators publish them; the list can never be complete.
  */
 export const knownResolvers = {
@@ -61,6 +61,20 @@ export const knownResolverNames: readonly string[] = [
   'chrome.cloudflare-dns.com',
   'use-application-dns.net',
 ];
+
+const resolverNames = new Set(knownResolverNames);
+
+/** Whether a name is a public resolver's, or lies below one: there its customers have names of their own. */
+export function isResolverName(name: string): boolean {
+  return [name, ...namesAbove(name)].some((each) => resolverNames.has(each));
+}
+
+/** The names that a name lies below, nearest first. */
+export function namesAbove(name: string): string[] {
+  const above: string[] = [];
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) above.push(name.slice(dot + 1));
+  return above;
+}
 
 /** Port on the bridge's addresses at which coi's resolver answers; sandboxes reach it as port 53 only. */
 export const resolverPort = 5380;

@@ -12,7 +12,7 @@ export const webPortsOnly = Object.entries(Object.groupBy(webPorts, ({ proto }) 
 );
 
 /** Rules that send flows to addresses of a set, on the web's ports, to a chain, in both directions of the flow. */
-export function toListedWeb(set: 'net' | 'web', verdict: string): string {
+export function toListedWeb(set: 'host' | 'net' | 'web', verdict: string): string {
   const named = (ip: 'ip' | 'ip6') => `ct original ${ip} saddr . ct original ${ip} daddr`;
   return webPortsOnly
     .map((ports) => both((ip, family) => `${ports} ${named(ip)} @${set}${family} ${verdict}`))
@@ -20,7 +20,7 @@ export function toListedWeb(set: 'net' | 'web', verdict: string): string {
 }
 
 /** The same for sets that name ports, too. */
-export function toListedPorts(set: 'netport' | 'port', verdict: string): string {
+export function toListedPorts(set: 'hostport' | 'netport' | 'port', verdict: string): string {
   return both(
     (
       ip,

@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import { parseAddress, renderAddress } from './address.ts';
 import { elementsOf, setIds } from './elements.ts';
-import type { Element, Elements, SetId } from './elements.ts';
+import type { Element, Elements, PlacedElement, SetId } from './elements.ts';
 import { isMac, isPortName } from './endpoint.ts';
 import type { Bridge, NetworkPolicy } from './policy.ts';
 import { renderSkeleton } from './skeleton.ts';
@@ -38,7 +38,7 @@ export function renderRuleset({ bridge, policies }: RulesetInput): Ruleset {
   const problems = new Map<string, Problem>();
   const inOrder = [...policies].toSorted((a, b) => (a.uid < b.uid ? -1 : 1));
   for (const policy of inOrder) {
-    const problem = problemOf(policy) ?? place(elements, policy);
+    const problem = problemOf(policy) ?? place(elements, elementsOf(policy, bridge));
     if (problem) problems.set(policy.uid, problem);
   }
   return { skeleton: renderSkeleton(bridge), elements, problems };
@@ -65,15 +65,14 @@ function isCanonical(text: string, family: 4 | 6): boolean {
 }
 
 /** Puts all of a policy's elements in, or none when another sandbox has one of them. */
-function place(elements: Map<SetId, Map<string, Element>>, policy: NetworkPolicy): Problem | undefined {
-  const placed = elementsOf(policy);
+function place(elements: Map<SetId, Map<string, Element>>, placed: readonly PlacedElement[]): Problem | undefined {
   const clash = placed.find(({ set, key }) => elements.get(set)!.has(key));
   if (clash) {
     const owner = elements.get(clash.set)?.get(clash.key)?.uid;
     return new Problem({
       code: 'network.conflict',
-      message: `The sandboxes ${owner} and ${policy.uid} have the same place on the bridge (${clash.key})`,
-      hint: `Delete one of them; the one without rules (${policy.uid}) reaches nothing meanwhile.`,
+      message: `The sandboxes ${owner} and ${clash.uid} have the same place on the bridge (${clash.key})`,
+      hint: `Delete one of them; the one without rules (${clash.uid}) reaches nothing meanwhile.`,
     });
   }
   for (const { set, key, ...element } of placed) elements.get(set)!.set(key, element);

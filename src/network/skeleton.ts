@@ -1,11 +1,13 @@
 import { parseInterfaceAddress, renderAddress, renderPrefix } from './address.ts';
 import type { Family } from './address.ts';
-import { answersAsMarked, settleChain, undecidedModes } from './delegated-chains.ts';
+import { answersAsMarked, settleChains, undecidedModes } from './delegated-chains.ts';
 import { elementSets, modeChain } from './elements.ts';
 import { marks, renderMark } from './marks.ts';
 import type { Bridge } from './policy.ts';
 import { knownResolvers, resolverPort } from './resolvers.ts';
 import { both, toListedPorts, toListedWeb } from './rule-text.ts';
+import { ownBridge, sharedBridge } from './sharing.ts';
+import type { Sharing } from './sharing.ts';
 import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
 import { recordSets, timedSets } from './timed-elements.ts';
 
@@ -33,6 +35,7 @@ export type Judge = 'here' | 'elsewhere';
 export function renderSkeleton(bridge: Bridge, judge: Judge = 'here'): string {
   const side4 = sideOf(bridge.ipv4);
   const side6 = bridge.ipv6 === undefined ? undefined : sideOf(bridge.ipv6);
+  const sharing = bridge.shared ? sharedBridge(bridge.name) : ownBridge(bridge.name);
   return `table inet coi {
 	set generation { type mark; }
 ${renderSets('inet')}
@@ -40,11 +43,11 @@ ${Object.entries({ ...timedSets, ...recordSets })
   .map(([name, type]) => `	set ${name} { ${type.replaceAll('; ', ';')}; }`)
   .join('\n')}
 ${policyChains(side4, side6, judge)}
-${hookChains(bridge.name, side4, judge)}
+${hookChains(bridge.name, { side4, side6, sharing, judge })}
 }
 table bridge coi {
 ${renderSets('bridge')}
-${identityChains}
+${identityChains(sharing)}
 }
 `;
 }
@@ -67,6 +70,8 @@ function ifPresent(side: Side | undefined, rule: (side: Side) => string): string
 }
 
 const onHost = 'fib daddr type { local, broadcast, anycast, multicast }';
+/** From a global address the kernel does not tell that one of these is the host's own; nothing beyond the link has one. */
+const linkLocal = 'fe80::/10';
 /** Only what ends on this link: an advertisement addressed to elsewhere would be a way out. */
 const onLink = 'fib daddr . iif type { local, multicast }';
 
@@ -101,7 +106,7 @@ function policyChains(side4: Side, side6: Side | undefined, judge: Judge): strin
 		update @asking${family} { ${ip} saddr limit rate over 200/second burst 400 packets } counter drop
 		goto pass
 	}`;
-  return `	chain pass { meta mark set meta mark | ${renderMark(marks.passed)} accept; }
+  return `	chain pass { ${setPassed}; }
 	chain refuse {
 		${both((ip, family) => `${ip} saddr vmap @log${family}`)}
 		${both((ip, family) => `${ip} saddr @box${family} goto deny${family}`)}
@@ -124,12 +129,13 @@ ${both(denyChain)}
 		goto refuse
 	}
 	chain none { goto refuse; }
-${judge === 'here' ? modeChains(noSiblings) : undecidedModes(variants.map(modeChain))}`;
+${judge === 'here' ? decidedModes(noSiblings) : undecidedModes(variants.map(modeChain))}`;
 }
 
-function modeChains(noSiblings: string): string {
+function decidedModes(noSiblings: string): string {
   return `	chain open {
 		${onHost} goto host
+		ct original ip6 daddr ${linkLocal} goto refuse
 		${noSiblings}
 		goto stamp
 	}
@@ -166,34 +172,50 @@ function restrictedRules({ localNetwork }: Variant): string {
 /** What a person named by address comes first, then what must not be reached by name. */
 function allowlistRules({ localNetwork }: Variant): string {
   const near = localNetwork ? 'stamp' : 'refuse';
-  return `${toListedWeb('net', 'goto stamp')}
-		${toListedPorts('netport', 'goto stamp')}
+  const stamp = 'goto stamp';
+  return `${toListedWeb('host', stamp)}
+		${toListedWeb('net', stamp)}
+		${toListedPorts('hostport', stamp)}
+		${toListedPorts('netport', stamp)}
 		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
 		${otherResolvers}
-		${toListedWeb('web', 'goto stamp')}
-		${toListedPorts('port', 'goto stamp')}
+		${toListedWeb('web', stamp)}
+		${toListedPorts('port', stamp)}
 		goto refuse`;
 }
+
+/** Instead of a jump to `pass` where nearly every packet comes along. */
+const setPassed = `meta mark set meta mark | ${renderMark(marks.passed)} accept`;
 
 const otherResolvers = both(
   (ip, family) =>
     `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
 );
 
+interface Hooks {
+  readonly side4: Side;
+  readonly side6: Side | undefined;
+  readonly sharing: Sharing;
+  readonly judge: Judge;
+}
+
 const answersByMode = `ct direction reply ip daddr vmap @mode4
 		ct direction reply ip6 daddr vmap @mode6`;
 
-function hookChains(bridgeName: string, { gateway, prefix }: Side, judge: Judge): string {
+function hookChains(bridgeName: string, hooks: Hooks): string {
   const fromBridge = `iifname "${bridgeName}"`;
-  const notPassed = `meta mark & ${renderMark(marks.passed)} == 0`;
+  const { gateway } = hooks.side4;
+  const { unknownSender, backToBridge, notPassed, toSandboxes } = hooks.sharing;
   return `	chain judge {
-		type filter hook prerouting priority ${judge === 'here' ? 'mangle' : 'mangle - 1'}; policy accept;
+		type filter hook prerouting priority ${hooks.judge === 'here' ? 'mangle' : 'mangle - 1'}; policy accept;
 		iifname != "${bridgeName}" accept
-		meta mark & ${renderMark(marks.identity)} == 0 counter drop comment "the bridge table did not vouch for it"
-		ip saddr . ct mark @live4 goto pass
-		ip6 saddr . ct mark @live6 goto pass
-		ip daddr { ${gateway}, 255.255.255.255 } udp sport 68 udp dport 67 goto pass
-		${onLink} ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
+		${unknownSender}
+		ip saddr . ct mark @live4 ${setPassed}
+		ip6 saddr . ct mark @live6 ${setPassed}
+		ip hdrlength > 5 counter drop comment "a source route would lead on from here"
+		exthdr rt exists counter drop comment "so would a routing header"
+		ip daddr { ${gateway}, 255.255.255.255 } udp dport 67 goto lease
+		${onLink} ip6 nexthdr icmpv6 ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto pass
 		${onLink} ip6 hoplimit 1 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } goto pass
 		ct state { invalid, untracked } counter drop comment "belongs to no flow"
 		ct direction reply ct state established fib daddr type local goto pass comment "answers to the host"
@@ -203,68 +225,129 @@ function hookChains(bridgeName: string, { gateway, prefix }: Side, judge: Judge)
 		ip6 saddr vmap @mode6
 		goto refuse
 	}
+	chain lease {
+		udp sport 68 ${ownLease} goto pass
+		goto refuse
+	}
 	chain forward {
 		type filter hook forward priority filter - 10; policy accept;
-		${fromBridge} oifname "${bridgeName}" counter drop
-		${fromBridge} ${notPassed} counter drop
-		oifname "${bridgeName}" goto enter
+		${fromBridge} goto leave
+		${toSandboxes}
+	}
+	chain leave {
+		${notPassed}
+		${backToBridge}
 	}
 	chain enter {
 		ip daddr . ct mark @live4 accept
 		ip6 daddr . ct mark @live6 accept
-		${judge === 'here' ? answersByMode : answersAsMarked}
+		${hooks.judge === 'here' ? answersByMode : answersAsMarked}
 		counter drop
-	}${judge === 'here' ? '' : settleChain(bridgeName, onHost)}
+	}${hooks.judge === 'here' ? '' : settleChains(bridgeName, onHost)}
 	chain input {
 		type filter hook input priority filter - 10; policy accept;
-		${fromBridge} ${notPassed} counter drop
+		${notPassed}
+		iifname "coi*" meta mark & ${renderMark(marks.passed)} == 0 counter drop comment "past the bridge: see arrive"
 		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 counter drop`)}
 	}
-	chain output {
+${translationChains(bridgeName, hooks)}`;
+}
+
+/** What goes to the sandboxes from the host itself, and whose addresses are exchanged for others. */
+function translationChains(bridgeName: string, { side4: { gateway, prefix }, side6, sharing }: Hooks): string {
+  const { onlyTo, onlyFrom } = sharing;
+  const fromBridge = `iifname "${bridgeName}"`;
+  const toResolver = (ip: 'ip' | 'ip6', family: Family, to: string) =>
+    `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 dnat ${ip} to ${to}:${resolverPort}`;
+  return `	chain output {
 		type filter hook output priority filter - 10; policy accept;
-		oifname "${bridgeName}" icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
-		oifname "${bridgeName}" icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop
+		oifname "${bridgeName}" ${onlyTo('ip', 4)} icmp type destination-unreachable icmp code port-unreachable counter drop comment "a resolver that is away comes back: ask again"
+		oifname "${bridgeName}" ${onlyTo('ip6', 6)} icmpv6 type destination-unreachable icmpv6 code port-unreachable counter drop
 	}
 	chain names {
 		type nat hook prerouting priority dstnat; policy accept;
-		${both((ip, family) => `${fromBridge} ${ip} saddr @dns${family} meta l4proto { tcp, udp } th dport 53 redirect to :${resolverPort}`)}
+		${toResolver('ip', 4, gateway)}
+		${ifPresent(side6, (side) => toResolver('ip6', 6, `[${side.gateway}]`))}
 	}
 	chain nat {
 		type nat hook postrouting priority srcnat; policy accept;
-		${fromBridge} oifname != "${bridgeName}" ip saddr ${prefix} masquerade
-		${fromBridge} oifname != "${bridgeName}" meta nfproto ipv6 masquerade
+		${fromBridge} oifname != "${bridgeName}" ${onlyFrom('ip', 4, prefix)} masquerade
+		${fromBridge} oifname != "${bridgeName}" meta nfproto ipv6 ${onlyFrom('ip6', 6)} masquerade
 	}`;
 }
 
+const setKnown = `meta mark set ${renderMark(marks.identity)} accept`;
+
+/**
+ * Only for oneself and without a relay: a DHCP server answers to whom a request names. Asked of every request, also of
+ * those that look like answers to the server's own packets.
+ */
+const ownLease = '@th,256,32 0 ether saddr . @th,160,32 . @th,288,48 @lease4';
+
+/** Neighbour discovery of that length in bytes, without extension headers: fragments hide what it says (RFC 6980). */
+const discovery = (length: number) => `ip6 nexthdr icmpv6 ip6 length ${length}`;
+
 /**
  * Which port may say it is whom. Frames that pass are marked; `judge` wants the mark, so ports with other names on the
- * bridge reach nothing. A neighbour advertisement is also held to its target, or one sandbox could draw the host's
- * packets for another to itself.
+ * bridge reach nothing. What nearly all frames are comes first, by one look-up: each port, MAC and address in `who4` and
+ * `who6` has its port and MAC in `mac`, too. Neighbour discovery is also held to what it says inside, target and hardware
+ * address (options 1 and 2; 14 is the nonce of RFC 7527), or one sandbox could draw the host's packets for another to
+ * itself, or have the host's answers to itself, which quote what it sent, delivered to another. So could the DHCP server,
+ * which broadcasts: each answer reaches only the port that it is for.
+ *
+ * Frames to a bridge's group addresses (IEEE 802.1D: 01:80:c2:00:00:0x) never meet `guard`: the bridge hands them to the
+ * port itself, so that no rule about the bridge sees them, and learns where their sender is. `arrive` meets them.
  */
-const identityChains = `	chain guard {
+const identityChains = ({ otherPorts, bridgeChains }: Sharing) => `${bridgeChains}	chain guard {
 		type filter hook prerouting priority -300; policy accept;
-		iifname != "coi*" accept
+		${otherPorts}
+		ether type ip iifname . ether saddr . ip saddr @who4 ${setKnown}
+		ether type ip6 meta l4proto != ipv6-icmp iifname . ether saddr . ip6 saddr @who6 ${setKnown}
 		iifname . ether saddr != @mac counter drop
 		ether type vmap { arp : goto who_arp, ip : goto who_ip, ip6 : goto who_ip6 }
 		counter drop
 	}
-	chain known { meta mark set ${renderMark(marks.identity)} accept; }
+	chain known { ${setKnown}; }
 	chain who_arp {
 		iifname . arp saddr ether . arp saddr ip @who4 goto known
 		iifname . arp saddr ether @mac arp saddr ip 0.0.0.0 arp operation request goto known
 		counter drop
 	}
 	chain who_ip {
-		iifname . ether saddr . ip saddr @who4 goto known
 		ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 goto known
 		counter drop
 	}
 	chain who_ip6 {
-		icmpv6 type { nd-router-advert, nd-redirect } counter drop
-		icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @target6 counter drop
+		icmpv6 type vmap { nd-router-advert : goto forged, nd-redirect : goto forged, nd-router-solicit : jump asks_router, nd-neighbor-solicit : jump asks_neighbour, nd-neighbor-advert : jump tells }
 		iifname . ether saddr . ip6 saddr @who6 goto known
 		ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } goto known
 		counter drop
+	}
+	chain forged { counter drop; }
+	chain asks_router {
+		${discovery(8)} return
+		${discovery(16)} @th,64,16 0x0101 iifname . @th,80,48 @link return
+		counter drop
+	}
+	chain asks_neighbour {
+		${discovery(24)} return
+		${discovery(32)} @th,192,16 0x0101 iifname . @th,208,48 @link return
+		ip6 saddr :: ${discovery(32)} @th,192,16 0x0e01 return
+		counter drop
+	}
+	chain tells {
+		iifname . @th,64,128 != @target6 counter drop
+		${discovery(24)} return
+		${discovery(32)} @th,192,16 0x0201 iifname . @th,208,48 @link return
+		counter drop
+	}
+	chain deliver {
+		type filter hook output priority -300; policy accept;
+		oifname "coi*" udp sport 67 oifname . @th,288,48 != @link counter drop comment "somebody else's lease"
+	}
+	chain arrive {
+		type filter hook input priority -300; policy accept;
+		iifname "coi*" meta mark & ${renderMark(marks.identity)} == 0 counter drop
 	}
 	chain between {
 		type filter hook forward priority -300; policy accept;

@@ -15,6 +15,8 @@ export const timedSets = {
 
 export type TimedSet = keyof typeof timedSets;
 
+export const timedSetNames = Object.keys(timedSets) as TimedSet[];
+
 /** An address that a sandbox may reach for a while. */
 export interface TimedElement {
   readonly set: TimedSet;
@@ -23,6 +25,8 @@ export interface TimedElement {
   readonly uid: string;
   /** Seconds until it runs out, at least 1. */
   readonly seconds: number;
+  /** Taken not to be there, which is quicker to write. Nothing goes wrong where it is there all the same. */
+  readonly isNew?: boolean;
 }
 
 /** Sets that the rules fill by themselves with what was refused, and to which extent; nobody compares them either. */
@@ -36,6 +40,9 @@ export const recordSets = {
   asking4: 'type ipv4_addr; flags dynamic, timeout; timeout 1m; size 65535',
   asking6: 'type ipv6_addr; flags dynamic, timeout; timeout 1m; size 65535',
 } as const;
+
+/** Seconds for which a refused destination is remembered after its last packet, as {@link recordSets} has it. */
+export const recordSeconds = 86_400;
 
 /** Whether a set's elements come and go without being drift. */
 export function isUncompared(set: string): boolean {

@@ -32,6 +32,11 @@ const methods: Readonly<Record<string, Method>> = {
   unsuspend: (api, options) => api.unsuspend(options),
   confirmDeletes: (api, options) => api.confirmDeletes(options),
   adopt: (api, options) => api.adopt(options),
+  denials: (api, options) => api.denials(options),
+  policy: (api, options) => api.policy(options),
+  policyTest: (api, options) => api.policyTest(options),
+  orphans: (api) => api.orphans(),
+  removeOrphans: (api, options) => api.removeOrphans(options),
 };
 
 /**

@@ -50,6 +50,13 @@ const rules: readonly Rule[] = [
     hint: 'Name the directory of the project.',
   },
   {
+    reads: ['network'],
+    path: ['network', 'allowed_domains'],
+    broken: ({ network: { mode, allowed = {} } }) => mode === 'allowlist' && Object.keys(allowed).length === 0,
+    message: 'network.allowed_domains is empty: nothing could be reached',
+    hint: 'Name what it may reach, remove the key to allow what agents usually need, or use network.mode = "none".',
+  },
+  {
     reads: ['depends_on'],
     path: ['depends_on'],
     broken: ({ dependsOn }, name) => dependsOn.includes(name),

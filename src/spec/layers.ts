@@ -1,3 +1,4 @@
+import { usualDomains } from './agent-hosts.ts';
 import type { ProfileLayer, SettingsLayer } from './schema/files.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
@@ -12,6 +13,15 @@ const onlyTurnedOn = new Set(['incus.disable_shift', 'security.disable_protectio
 /** Lay settings files over each other, lowest first. Profiles replace those of the same name as a whole. */
 export function mergeSettings(layers: readonly SettingsLayer[]): SettingsLayer {
   return merge(layers);
+}
+
+/**
+ * What the host itself adds to the built-in values: the lowest layer.
+ *
+ * @param registries entries for `allowed_domains` of the package registries that the host uses
+ */
+export function hostLayer(registries: readonly string[]): SettingsLayer {
+  return { network: { allowed_domains: usualDomains(registries) } };
 }
 
 /** Lay what several layers say about a sandbox over each other, lowest first. */

@@ -5,6 +5,7 @@ import { hashSandbox } from './hash.ts';
 import { manifestLayers } from './layers.ts';
 import { isSessionName } from './names.ts';
 import { nearest } from './nearest.ts';
+import { networkOrigins, type NetworkOrigins, type SettingsOrigins } from './network-origins.ts';
 import { parseToml, type TomlDocument } from './parse-toml.ts';
 import { resolveSandbox } from './resolve-sandbox.ts';
 import type { Manifest } from './sandbox.ts';
@@ -22,6 +23,8 @@ export interface ManifestFile {
   readonly home: string;
   /** What lies below the manifests: the settings of the host. Empty for the session source, whose files are complete. */
   readonly settings: SettingsLayer;
+  /** Where the settings say what concerns networks. */
+  readonly origins?: SettingsOrigins | undefined;
   /** `session`: a file of the session source, where names of sessions and the key `instance` are allowed. */
   readonly kind?: 'declared' | 'session';
 }
@@ -84,7 +87,18 @@ function readTable({ name, table, document, found, input }: TableInput): {
   problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
   if (own.length + problems.length > 0) return { problems };
   const position = { file, line: place([]).line };
-  return { manifest: { name, instance, sandbox, source, position, hash: hashSandbox(sandbox) }, problems };
+  const origins = originsOf({ name, table: manifest, document, found, input });
+  return { manifest: { name, instance, sandbox, source, position, origins, hash: hashSandbox(sandbox) }, problems };
+}
+
+function originsOf({ name, table, document, input }: TableInput): NetworkOrigins {
+  const { file, origins } = input;
+  const path = ['sandbox', name, 'network'];
+  return {
+    ...origins?.network,
+    ...(table.profile === undefined ? {} : origins?.profiles[table.profile]),
+    ...networkOrigins(table.network, { from: 'manifest', file, locator: document.locator, path }),
+  };
 }
 
 function withoutKeys(table: TableInput['table'], keys: ReadonlySet<string>): TableInput['table'] {

@@ -36,7 +36,7 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
   };
 }
 
-function networkOf({ network }: Sandbox): NonNullable<SandboxLayer['network']> {
+function networkOf({ network, networkLog }: Sandbox): NonNullable<SandboxLayer['network']> {
   const { mode, localNetwork, metadata, allowed, refreshMinutes } = network;
   return {
     mode,
@@ -44,6 +44,7 @@ function networkOf({ network }: Sandbox): NonNullable<SandboxLayer['network']> {
     ...(metadata && { block_metadata_endpoint: false }),
     ...(allowed && { allowed_domains: Object.keys(allowed) }),
     ...(refreshMinutes !== undefined && { refresh_interval_minutes: refreshMinutes }),
+    ...(networkLog && { logging: { ...networkLog } }),
   };
 }
 

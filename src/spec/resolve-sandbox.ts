@@ -1,8 +1,8 @@
-import { posix } from 'node:path';
 import { parseDuration } from '../base/units.ts';
 import { builtIn } from './defaults.ts';
+import { expandHome } from './expand-home.ts';
 import { mergeSandbox } from './layers.ts';
-import { resolveNetwork } from './resolve-network.ts';
+import { resolveNetwork, resolveNetworkLog } from './resolve-network.ts';
 import type { Limits, Sandbox } from './sandbox.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
@@ -23,6 +23,7 @@ export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox
     ...whatRuns(layer, home),
     ...whenItRuns(layer, session),
     network: resolveNetwork(layer.network),
+    ...resolveNetworkLog(layer.network, home),
     limits: resolveLimits(layer.limits),
     policy: { ...builtIn.policy, ...layer.policy },
   };
@@ -56,13 +57,6 @@ function whenItRuns(
     ...(lifetime?.ttl !== undefined && { lifetime: { ttlMs: parseDuration(lifetime.ttl)! } }),
     dependsOn: [...new Set(depends_on)].toSorted(),
   };
-}
-
-/** A path with `~` replaced, `.` and `..` taken out, and no slash at its end. */
-function expandHome(path: string, home: string): string {
-  const absolute = path === '~' || path.startsWith('~/') ? `${home}/${path.slice(1)}` : path;
-  const normal = posix.normalize(absolute);
-  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
 }
 
 /** Empty texts and zeros mean "none" in files and are left out here. */

@@ -1,4 +1,5 @@
 import type { NetworkRules } from '../network/rules.ts';
+import type { NetworkOrigins } from './network-origins.ts';
 
 /** What a sandbox is to be doing, from least to most. The lowest of all that have a say wins. */
 export const runStates = ['absent', 'stopped', 'frozen', 'running'] as const;
@@ -46,6 +47,8 @@ export interface Sandbox {
   readonly tool: { readonly name?: string; readonly command?: readonly string[] };
   readonly prompt?: string;
   readonly network: NetworkRules;
+  /** What becomes of the log of refused connections; absent: it is written where the host keeps it. */
+  readonly networkLog?: { readonly enabled?: false; readonly path?: string };
   readonly limits: Limits;
   readonly schedule?: Schedule;
   /** How long the sandbox may exist, counted from its creation. */
@@ -68,6 +71,8 @@ export interface Manifest {
   /** Identifier of the source, as stamped on the instance. */
   readonly source: string;
   readonly position: { readonly file: string; readonly line: number };
+  /** Where the values of its section `network` were written, whatever layer that was. */
+  readonly origins?: NetworkOrigins;
   /** Hash of `sandbox` in canonical form: the same for the same meaning, whatever the file's layout. */
   readonly hash: string;
 }

@@ -4,6 +4,7 @@ import { checkData } from './check-data.ts';
 import { builtIn } from './defaults.ts';
 import { mergeSettings } from './layers.ts';
 import type { KeyPath } from './locate-toml.ts';
+import { mergeOrigins, settingsOrigins, type SettingsOrigins } from './network-origins.ts';
 import { parseToml } from './parse-toml.ts';
 import { settingsFileSchema, type SettingsLayer } from './schema/files.ts';
 
@@ -24,6 +25,8 @@ export interface Settings {
   };
   /** What the files say as they were written: the layers below every sandbox, and the profiles. */
   readonly layer: SettingsLayer;
+  /** Where the files say what concerns networks. */
+  readonly origins?: SettingsOrigins;
 }
 
 /** What settings files say. */
@@ -43,7 +46,10 @@ export interface ParsedSettings {
 export function parseSettings(files: readonly { readonly file: string; readonly text: string }[]): ParsedSettings {
   const parsed = files.map(({ file, text }) => parseSettingsFile(file, text));
   return {
-    settings: resolveSettings(mergeSettings(parsed.map(({ layer }) => layer))),
+    settings: {
+      ...resolveSettings(mergeSettings(parsed.map(({ layer }) => layer))),
+      origins: mergeOrigins(parsed.flatMap(({ origins }) => origins ?? [])),
+    },
     warnings: parsed.flatMap(({ warnings }) => warnings),
     problems: parsed.flatMap(({ problems }) => problems),
   };
@@ -73,6 +79,7 @@ export function resolveSettings(layer: SettingsLayer): Settings {
 
 interface ParsedLayer {
   readonly layer: SettingsLayer;
+  readonly origins?: SettingsOrigins;
   readonly warnings: readonly Problem[];
   readonly problems: readonly Problem[];
 }
@@ -84,8 +91,10 @@ function parseSettingsFile(file: string, text: string): ParsedLayer {
   const unknown = found.filter(({ problem }) => problem.code === 'spec.unknown-key');
   const problems = found.filter((entry) => !unknown.includes(entry)).map(({ problem }) => problem);
   const known = unknown.reduce<unknown>((data, { path }) => withoutKey(data, path), document.data);
+  const layer = problems.length === 0 ? (known as SettingsLayer) : {};
   return {
-    layer: problems.length === 0 ? (known as SettingsLayer) : {},
+    layer,
+    origins: settingsOrigins(layer, file, document.locator),
     warnings: unknown.map(({ problem }) => problem),
     problems,
   };

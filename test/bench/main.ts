@@ -1,11 +1,15 @@
 import { cli } from './cli.ts';
+import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
 import { healInstance } from './heal-instance.ts';
 import { healRule } from './heal-rule.ts';
 import { idle } from './idle.ts';
 import { endLargeFleet } from './large-fleet.ts';
 import { noop } from './noop.ts';
+import { packetCost, packetScale } from './packets.ts';
+import { policyLive } from './policy-live.ts';
 import { progress } from './report.ts';
+import { ruleset1000 } from './ruleset-1000.ts';
 import { spawn } from './spawn.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
@@ -16,6 +20,11 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'heal-rule': healRule,
   'heal-instance': healInstance,
   cli,
+  'packet-scale': packetScale,
+  'packet-cost': packetCost,
+  'policy-live': policyLive,
+  'ruleset-1000': ruleset1000,
+  dns,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

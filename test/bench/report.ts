@@ -39,6 +39,18 @@ export function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
+/** Median, the middle half, and the extremes. */
+export function quantiles(values: readonly number[]) {
+  const at = (percent: number) => round(percentile(values, percent));
+  return {
+    median: at(50),
+    low: at(25),
+    high: at(75),
+    min: round(Math.min(...values)),
+    max: round(Math.max(...values)),
+  };
+}
+
 function round(value: number): number {
   return Number(value.toPrecision(4));
 }

@@ -24,6 +24,9 @@ describe('coi --help', () => {
         list          List the containers
         status        Show sandboxes, sources and host, or everything about one sandbox
         why           Say what holds a sandbox, since when, and what to do about it
+        why-denied    Say what a sandbox could not reach, why, and which line would allow it
+        policy        Show what a sandbox may reach by what the kernel holds, and who says so
+        policy test   Say whether a sandbox may reach HOST:PORT, without sending anything
         events        Show what was done, oldest first
         delete        Delete sandboxes that "coi apply -f" or a session made
         freeze        Hold sandboxes still until "coi resume"
@@ -31,7 +34,9 @@ describe('coi --help', () => {
         suspend       Leave sandboxes as they are: nothing but security steps until "--off"
         adopt         Take over a stopped container that coi did not make
         controller    Be the controller: keep everything as declared, until interrupted
+        clean         Remove from this host what was left over and belongs to nobody
         uninstall     Remove every sandbox of this host, the network rules and the block policies
+        health        Check this host, and say what puts each problem right
         validate      Check manifest files and show everything that is wrong with them
         schema        Print the JSON Schema of manifest files, for editors
         audit verify  Check that nobody changed the audit log

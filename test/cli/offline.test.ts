@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,6 +67,16 @@ describe('coi validate', () => {
     await write('config.toml', `[controller]\nsources = ["${directory}/desired"]\n[profiles.big]\nimage = "huge"\n`);
     await write('desired/a.toml', `${head}[sandbox.a]\nprofile = "big"\n`);
     expect(await here('validate')).toEqual({ code: 0, stdout: '1 file, 1 sandbox: no problems\n', stderr: '' });
+  });
+
+  it('mentions package managers whose configuration cannot be read, and goes on', async () => {
+    await write('a.toml', `${head}[sandbox.a]\nnetwork.mode = "allowlist"\n`);
+    await write('npm', '#!/bin/sh\nexit 3\n');
+    await chmod(join(directory, 'npm'), 0o755);
+    const env = { COI_ETC: directory, HOME: directory, PATH: directory };
+    const { code, stderr } = await coi(['validate', 'a.toml'], { cwd: directory, env });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^coi: warning: Cannot read npm's configuration/);
   });
 
   it.each([

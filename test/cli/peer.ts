@@ -6,7 +6,7 @@ import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
 import type { ControlApi } from '../../src/controller/control-api.ts';
 import { serveAdmin } from '../../src/server/admin.ts';
-import { now, plans, status } from './reports.ts';
+import { denials, now, plans, policy, refusal, status } from './reports.ts';
 
 /** A controller's socket with fixed answers behind it, and what it was asked. */
 export interface Peer extends AsyncDisposable {
@@ -35,6 +35,11 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
     unsuspend: done('goes on'),
     confirmDeletes: async () => [],
     adopt: async ({ name }) => ({ name, done: true, message: 'adopted' }),
+    denials: async () => denials,
+    policy: async () => policy,
+    policyTest: async () => refusal,
+    orphans: async () => ({ orphans: [], problems: [] }),
+    removeOrphans: async ({ ids }) => ({ removed: ids, left: [], problems: [] }),
     async *events() {},
   };
   const api = Object.fromEntries(

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Problem } from '../../src/base/problem.ts';
 import { coi, openPeer, type Peer } from './peer.ts';
-import { ago, api, db, host, now, plans, source, status, web } from './reports.ts';
+import { ago, api, db, denials, host, now, plans, policy, refusal, source, status, web } from './reports.ts';
 
 let peer: Peer;
 beforeAll(async () => {
@@ -237,6 +238,136 @@ describe('coi why', () => {
   });
 });
 
+describe('coi why-denied', () => {
+  it('says what was refused, how often, why, and what would allow it', async () => {
+    const { code, stdout } = await pipe('why-denied', 'web');
+    expect(code).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+      "web (mode allowlist): 3 destinations and 1 name, 6 packets refused
+
+        203.0.113.7:22 (git.example)  3 times, first 10m ago, last 42s ago
+          Why:    it is not on the allowlist
+          Allow:  add "git.example:22": network.allowed_domains = ["api.example", "git.example:22"]
+
+        [2001:db8::7]:5353/udp  once, 1m 30s ago
+          Why:    it is not on the allowlist
+          Allow:  add "[2001:db8::7]:5353/udp": network.allowed_domains = ["[2001:db8::7]:5353/udp", "api.example"]
+
+        10.77.0.1 (icmp)  2 times, 1h 56m ago
+          Why:    it is a service of this host, or addressed to all on the link
+          Nothing in a manifest allows this: services of this host are out of reach in every mode
+
+        evil.example (AAAA)  12 times, first 5m ago, last 5s ago
+          Why:    it is not on the allowlist
+          Allow:  add "evil.example": network.allowed_domains = ["api.example", "evil.example"]
+      "
+    `);
+  });
+
+  it('is the report in JSON, of the time that is asked for', async () => {
+    await using asked = await openPeer();
+    const { stdout } = await coi(['why-denied', 'web', '--since', '1h', '--format=json'], { env: asked.env });
+    expect(JSON.parse(stdout)).toEqual(denials);
+    expect(asked.asked).toEqual([['denials', { name: 'web', since: now - 3_600_000 }]]);
+  });
+
+  it('says so when nothing was', async () => {
+    await using quiet = await openPeer({
+      denials: async () => ({ ...denials, quarantine: 'looking', connections: [], names: [], packets: 0 }),
+    });
+    expect((await coi(['why-denied', 'web'], { env: quiet.env })).stdout).toBe(
+      'web (in quarantine: looking): nothing on record, 0 packets refused\n',
+    );
+  });
+});
+
+describe('coi policy', () => {
+  it('shows what is in force and where it comes from', async () => {
+    expect((await pipe('policy', 'web')).stdout).toMatchInlineSnapshot(`
+      "web: mode allowlist is in force
+        Local network:  out of reach
+        Metadata:       out of reach
+        Names:          those on the allowlist, looked up by coi
+        Addresses:      203.0.113.0/28
+        Led to:         198.51.100.7 (58s)
+
+      NETWORK KEY               VALUE                             FROM
+      mode                      "allowlist"                       manifest /etc/coi/desired/web.toml:5
+      block_private_networks    true                              built-in (not used in this mode)
+      allowed_domains           ["api.example","203.0.113.0/28"]  profile /etc/coi/config.toml:12
+      refresh_interval_minutes  5                                 settings /etc/coi/config.toml:2
+      "
+    `);
+    expect(JSON.parse((await pipe('policy', 'web', '--format=json')).stdout)).toEqual(policy);
+  });
+
+  it('says when nothing is, or something else than meant', async () => {
+    const { in_force: _, settings: _settings, ...rest } = policy;
+    const differs = ['missing: inet mode4 10.77.0.12 : goto allowlist'];
+    await using empty = await openPeer({ policy: async () => ({ ...rest, quarantine: 'an alarm', differs }) });
+    expect((await coi(['policy', 'web'], { env: empty.env })).stdout).toMatchInlineSnapshot(`
+      "web: the kernel holds no rules for it, so nothing gets through
+        In quarantine: an alarm. Lift it with: coi resume web
+        Not as meant, missing: inet mode4 10.77.0.12 : goto allowlist
+      "
+    `);
+  });
+
+  it('asks about a sandbox called test by its instance', async () => {
+    await using asked = await openPeer();
+    await coi(['policy', 'coi-test'], { env: asked.env });
+    expect(asked.asked).toEqual([['policy', { name: 'coi-test' }]]);
+  });
+});
+
+describe('coi policy test', () => {
+  it('exits with 1 when it is refused, and says what would allow it', async () => {
+    const { code, stdout } = await pipe('policy', 'test', 'web', 'git.example:22');
+    expect(code).toBe(1);
+    expect(stdout).toMatchInlineSnapshot(`
+      "web -> git.example:22: refused
+        Why:    it is not on the allowlist
+        Allow:  add "git.example:22": network.allowed_domains = ["api.example", "git.example:22"]
+      "
+    `);
+    expect(JSON.parse((await pipe('policy', 'test', 'web', 'git.example:22', '--format=json')).stdout)).toEqual(
+      refusal,
+    );
+  });
+
+  it('exits with 0 when it is allowed', async () => {
+    const { allow: _, ...rest } = refusal;
+    const report = { ...rest, allowed: true, rule: 'listed', why: 'the allowlist has it ("git.example:22")' } as const;
+    await using open = await openPeer({ policyTest: async () => ({ ...report, depends_on_address: true }) });
+    const { code, stdout } = await coi(['policy', 'test', 'web', 'git.example:22'], { env: open.env });
+    expect(code).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+      "web -> git.example:22: allowed
+        Why:    the allowlist has it ("git.example:22")
+        Note:   the addresses that the name leads to must be allowed, too
+      "
+    `);
+  });
+
+  it('exits with 2 for what is no destination, and for errors', async () => {
+    const { code, stderr } = await pipe('policy', 'test', 'web', 'git.example:0');
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'coi: "git.example:0" is no destination\n  A port is a number from 1 to 65535. Example: github.com:22\n',
+    });
+    await using failing = await openPeer({
+      policyTest: async () => {
+        throw new Problem({ code: 'control.unknown-name', message: 'There is no sandbox "wbe"' });
+      },
+    });
+    expect(await coi(['policy', 'test', 'wbe', 'a.example'], { env: failing.env })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'coi: There is no sandbox "wbe"\n',
+    });
+  });
+});
+
 describe('coi diff', () => {
   it('shows steps and differences, and exits with 1', async () => {
     const { code, stdout } = await pipe('diff');
@@ -371,6 +502,9 @@ describe('texts from manifests and sandboxes', () => {
     ['events'],
     ['events', '--format=json'],
     ['freeze', 'EVIL'],
+    ['why-denied', 'EVIL'],
+    ['policy', 'EVIL'],
+    ['policy', 'test', 'EVIL', 'a.example'],
     ['apply'],
   ])('cannot steer the terminal: coi %s %s', async (...argv) => {
     await using peerOfEvil = await openPeer({
@@ -387,6 +521,14 @@ describe('texts from manifests and sandboxes', () => {
           block: { reason: 'x', message: evil },
         },
       ],
+      denials: async () => ({
+        ...denials,
+        name: evil,
+        connections: [{ ...denials.connections[0]!, name: evil }],
+        names: [{ ...denials.names[0]!, name: evil }],
+      }),
+      policy: async () => ({ ...policy, name: evil, settings: [{ ...policy.settings![0]!, value: [evil] }] }),
+      policyTest: async () => ({ ...refusal, name: evil }),
       freeze: async () => [{ name: evil, done: false, message: evil }],
       async *events() {
         yield { ts: evil, key: evil, kind: evil, phase: evil, why: evil, actor: evil };

@@ -1,4 +1,5 @@
 import type { HostReport, PlanReport, SourceReport, StatusReport } from '../../src/controller/control-api.ts';
+import type { DenialsReport, PolicyReport, PolicyTestReport } from '../../src/controller/network-reports.ts';
 import type { SandboxReport } from '../../src/controller/report.ts';
 
 /** When every report of the tests was asked for. */
@@ -162,3 +163,113 @@ export const plans: readonly PlanReport[] = [
   },
   { name: 'api', steps: [], patch: [], fingerprint: 'f-api-1' },
 ];
+
+export const denials: DenialsReport = {
+  name: 'web',
+  mode: 'allowlist',
+  connections: [
+    {
+      address: '203.0.113.7',
+      proto: 'tcp',
+      port: 22,
+      name: 'git.example',
+      count: 3,
+      first: ago(600),
+      last: ago(42),
+      rule: 'not-listed',
+      why: 'it is not on the allowlist',
+      allow: {
+        key: 'network.allowed_domains',
+        line: 'network.allowed_domains = ["api.example", "git.example:22"]',
+        entry: 'git.example:22',
+      },
+    },
+    {
+      address: '2001:db8::7',
+      proto: 'udp',
+      port: 5353,
+      count: 1,
+      first: ago(90),
+      last: ago(90),
+      rule: 'not-listed',
+      why: 'it is not on the allowlist',
+      allow: {
+        key: 'network.allowed_domains',
+        line: 'network.allowed_domains = ["[2001:db8::7]:5353/udp", "api.example"]',
+        entry: '[2001:db8::7]:5353/udp',
+      },
+    },
+    {
+      address: '10.77.0.1',
+      proto: 'icmp',
+      count: 2,
+      first: ago(7_000),
+      last: ago(7_000),
+      rule: 'host-service',
+      why: 'it is a service of this host, or addressed to all on the link',
+      nothing: 'services of this host are out of reach in every mode',
+    },
+  ],
+  names: [
+    {
+      name: 'evil.example',
+      type: 'AAAA',
+      reason: 'unlisted',
+      why: 'it is not on the allowlist',
+      count: 12,
+      first: ago(300),
+      last: ago(5),
+      allow: {
+        key: 'network.allowed_domains',
+        line: 'network.allowed_domains = ["api.example", "evil.example"]',
+        entry: 'evil.example',
+      },
+    },
+  ],
+  packets: 6,
+};
+
+export const policy: PolicyReport = {
+  name: 'web',
+  uid: web.uid!,
+  in_force: {
+    mode: 'allowlist',
+    local_network: false,
+    metadata: false,
+    names: 'allowlist',
+    addresses: ['203.0.113.0/28'],
+    led_to: [{ destination: '198.51.100.7', seconds: 58 }],
+  },
+  differs: [],
+  settings: [
+    { key: 'mode', value: 'allowlist', from: 'manifest', file: '/etc/coi/desired/web.toml', line: 5, used: true },
+    { key: 'block_private_networks', value: true, from: 'built-in', used: false },
+    {
+      key: 'allowed_domains',
+      value: ['api.example', '203.0.113.0/28'],
+      from: 'profile',
+      file: '/etc/coi/config.toml',
+      line: 12,
+      used: true,
+    },
+    {
+      key: 'refresh_interval_minutes',
+      value: 5,
+      from: 'settings',
+      file: '/etc/coi/config.toml',
+      line: 2,
+      used: true,
+    },
+  ],
+  file: '/etc/coi/desired/web.toml',
+  line: 3,
+};
+
+export const refusal: PolicyTestReport = {
+  name: 'web',
+  destination: 'git.example:22',
+  allowed: false,
+  rule: 'not-listed',
+  why: 'it is not on the allowlist',
+  allow: denials.connections[0]!.allow!,
+};

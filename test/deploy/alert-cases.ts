@@ -56,6 +56,7 @@ export const alertCases: readonly AlertCase[] = [
   value('CoiNftFailing', '10m', ['coi_nft_apply_failures_total', '0+1x20', '0x5 2x20']),
   value('CoiRulesChangedByOthers', '15m', ['coi_nft_drift_total', '0+1x20', '0x5 2x20']),
   value('CoiBlockPoliciesChanged', '10m', ['coi_xfrm_drift_total', '0x5 1x20', '4x20']),
+  value('CoiSandboxProbing', '30m', ['coi_sandbox_denied_packets_total{name="web"}', '0+600x40', '0+240x40']),
   value('CoiObservationStale', '10m', ['coi_observe_age_seconds', '301x20', '300x20']),
   value('CoiEventStreamDown', '10m', ['coi_event_stream_up{stream="nft"}', '1x4 0x10', '1x9 0 1x10']),
   value('CoiEventGaps', '20m', ['coi_event_gaps_total{stream="incus"}', '0+1x30', '0x10 5x20']),

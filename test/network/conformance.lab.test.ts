@@ -96,9 +96,9 @@ describe.each(backends)('with %s as backend', (backend) => {
 
   it('counts what it refuses', async () => {
     await firewall.converge(as('R'));
-    const before = (await firewall.denied()).get(place.sandbox.uid) ?? 0;
+    const before = (await firewall.records.packets()).get(place.sandbox.uid) ?? 0;
     await place.sandbox.order({ do: 'connect', host: addresses.private4, port: 8080 });
-    expect((await firewall.denied()).get(place.sandbox.uid)).toBeGreaterThan(before);
+    expect((await firewall.records.packets()).get(place.sandbox.uid)).toBeGreaterThan(before);
   });
 
   it('remembers nothing of a sandbox that was removed', async () => {

@@ -24,8 +24,23 @@ describe('renderRuleset', () => {
     const { elements, problems } = renderRuleset({ bridge, policies: [one, two] });
     expect(problems.size).toBe(0);
     const owners = [...elements.values()].flatMap((set) => [...set.values()].map(({ uid }) => uid));
-    expect(owners).toHaveLength(34);
+    expect(owners).toHaveLength(40);
     expect(new Set(owners)).toEqual(new Set([one.uid, two.uid]));
+  });
+
+  it('tells sandboxes from others by their addresses, on a shared bridge alone', () => {
+    const shared = renderRuleset({ bridge: { ...bridge, shared: true }, policies: [one] });
+    const own = renderRuleset({ bridge, policies: [one] });
+    for (const [set, key] of [
+      ['inet own4', one.endpoint.ipv4],
+      ['inet own6', one.endpoint.ipv6!],
+      ['bridge own4', one.endpoint.ipv4],
+      ['bridge own6', one.endpoint.ipv6!],
+    ] as const) {
+      expect([...shared.elements.get(set)!]).toEqual([[key, { uid: one.uid }]]);
+      expect(own.elements.get(set)!.size).toBe(0);
+    }
+    expect(shared.skeleton).not.toBe(own.skeleton);
   });
 
   it('leaves the second of two sandboxes with the same place without rules', () => {

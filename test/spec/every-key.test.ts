@@ -29,6 +29,7 @@ const samples: Readonly<Record<string, unknown>> = {
   depends_on: ['b'],
   allowed_domains: ['example.com'],
   code_user: 'dev',
+  path: '/srv/network.log',
   project: 'p',
   group: 'g',
   storage_pool: 's',

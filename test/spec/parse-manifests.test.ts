@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderPosition } from '../../src/base/problem.ts';
+import { hostLayer, mergeSettings } from '../../src/spec/layers.ts';
 import { parseManifestFile } from '../../src/spec/parse-manifests.ts';
 import type { SettingsLayer } from '../../src/spec/schema/files.ts';
 
@@ -83,6 +84,38 @@ limits.runtime.max_processes = 512`);
       network: { mode: 'open' },
       limits: { cpu: { count: '8' }, memory: { limit: '1GiB' } },
     });
+  });
+
+  it('an allowlist that nobody names as what agents need, and the registries of the host', () => {
+    const allowedIn = (body: string, settings: SettingsLayer) =>
+      Object.keys(parse(body, { settings }).manifests[0]?.sandbox.network.allowed ?? {});
+    const body = '[sandbox.a]\nnetwork.mode = "allowlist"';
+    const host = hostLayer(['packages.example:8443', 'api.openai.com']);
+    const usual = allowedIn(body, {});
+    expect(usual).toEqual(expect.arrayContaining(['api.anthropic.com', 'platform.claude.com', 'api.openai.com']));
+    expect(allowedIn(body, host)).toEqual([...usual, 'packages.example:8443'].toSorted());
+    const named = mergeSettings([host, { network: { allowed_domains: ['named.example'] } }]);
+    expect(allowedIn(body, named)).toEqual(['named.example']);
+    expect(allowedIn(`${body}\nnetwork.allowed_domains = ["own.example"]`, named)).toEqual(['own.example']);
+    const strict: SettingsLayer = {
+      profiles: { strict: { network: { mode: 'allowlist', allowed_domains: ['profile.example'] } } },
+    };
+    expect(allowedIn('[sandbox.a]\nprofile = "strict"', { ...host, ...strict })).toEqual(['profile.example']);
+  });
+
+  it('the registries of the host as no difference in other modes', () => {
+    const [without] = parse('[sandbox.a]').manifests;
+    const [within] = parse('[sandbox.a]', { settings: hostLayer(['packages.example']) }).manifests;
+    expect(within?.hash).toBe(without?.hash);
+  });
+
+  it('an empty allowlist as a mistake', () => {
+    const { problems } = parse('[sandbox.a]\nnetwork = { mode = "allowlist", allowed_domains = [] }');
+    expect(problems).toMatchObject([{ code: 'spec.combination', hint: expect.stringContaining('"none"') }]);
+    expect(problems[0]?.message).toContain('nothing could be reached');
+    const settings: SettingsLayer = { network: { allowed_domains: [] } };
+    expect(parse('[sandbox.a]\nnetwork.mode = "allowlist"', { settings }).problems).toHaveLength(1);
+    expect(parse('[sandbox.a]', { settings }).problems).toEqual([]);
   });
 
   it('a limit of the settings as lifted by an empty text', () => {

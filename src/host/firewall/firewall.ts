@@ -2,6 +2,8 @@ import type { LoadedRuleset } from '../../network/compare.ts';
 import type { Elements, PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
+import type { ObservedRuleset } from '../nft/listing.ts';
+import type { Records } from '../nft/records.ts';
 
 /** What a {@link Firewall.converge} did; all zero and false when everything was as it should be. */
 export interface Converged {
@@ -46,11 +48,13 @@ export interface Firewall extends AsyncDisposable {
   /** What is in force, as far as it is remembered without asking; undefined since somebody else may have written. */
   loaded(): { readonly elements: Elements } | undefined;
   /** What is in force: as remembered while nobody else writes, looked at anew with `fresh`. */
-  observe(options?: { fresh?: boolean }): Promise<LoadedRuleset>;
+  observe(options?: { fresh?: boolean }): Promise<ObservedRuleset>;
   /** What a ruleset looks like once it is in force: the other side of a comparison with {@link observe}. */
   expect(ruleset: Ruleset): Promise<LoadedRuleset>;
-  /** Packets denied per owner since its rules were loaded, as far as the backend counts them. */
-  denied(): Promise<Map<string, number>>;
+  /** What the kernel counts and holds, which is nft's whatever the backend. */
+  readonly records: Records;
+  /** How often everything was loaded anew: each time all counts and records start from nothing. */
+  readonly loads: number;
   /** Takes every rule away. Sandboxes that still run then have only the kernel's block policies. */
   uninstall(): Promise<void>;
 }

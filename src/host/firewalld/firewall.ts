@@ -10,6 +10,8 @@ import type { TimedElement } from '../../network/timed-elements.ts';
 import type { Converged, ElementChange, Firewall } from '../firewall/firewall.ts';
 import { openFirewall } from '../nft/firewall.ts';
 import type { FirewallInit, NftFirewall } from '../nft/firewall.ts';
+import type { ObservedRuleset } from '../nft/listing.ts';
+import type { Records } from '../nft/records.ts';
 import type { BusScope } from './bus.ts';
 import { ensureZone } from './direct.ts';
 import { convergeRules, lookAtRules, removeAll, repairKernel } from './direct-rules.ts';
@@ -121,7 +123,7 @@ export class FirewalldFirewall implements Firewall {
   }
 
   /** Without the shared direct rules nothing counts as loaded. */
-  observe(options: { fresh?: boolean } = {}): Promise<LoadedRuleset> {
+  observe(options: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
     return this.#exclusive(async () => {
       const observed = await this.#nft.observe(options);
       const held = options.fresh || !this.#held ? await lookAtRules(this.#call()) : this.#held;
@@ -134,8 +136,12 @@ export class FirewalldFirewall implements Firewall {
     return this.#nft.expect(this.#delegated(ruleset));
   }
 
-  denied(): Promise<Map<string, number>> {
-    return this.#nft.denied();
+  get records(): Records {
+    return this.#nft.records;
+  }
+
+  get loads(): number {
+    return this.#nft.loads;
   }
 
   uninstall(): Promise<void> {

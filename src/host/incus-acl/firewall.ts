@@ -9,6 +9,8 @@ import type { Converged, ElementChange, Firewall } from '../firewall/firewall.ts
 import { watchLines } from '../link/watch-lines.ts';
 import { openFirewall } from '../nft/firewall.ts';
 import type { FirewallInit, NftFirewall } from '../nft/firewall.ts';
+import type { ObservedRuleset } from '../nft/listing.ts';
+import type { Records } from '../nft/records.ts';
 import { BridgeAcl } from './acl.ts';
 import type { BridgeAclInit, HeldAcl, SeenAcl } from './acl.ts';
 import { LedAddresses } from './led-addresses.ts';
@@ -117,7 +119,7 @@ export class AclFirewall implements Firewall {
   }
 
   /** Without an ACL that is enforced nothing counts as loaded. */
-  observe(options: { fresh?: boolean } = {}): Promise<LoadedRuleset> {
+  observe(options: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
     return this.#exclusive(async () => {
       const observed = await this.#nft.observe(options);
       const isEnforced = (!options.fresh && this.#held) || (await this.#init.acl.look())?.isEnforced;
@@ -129,9 +131,12 @@ export class AclFirewall implements Firewall {
     return this.#nft.expect(ruleset);
   }
 
-  /** What nft refused, which is asked first. */
-  denied(): Promise<Map<string, number>> {
-    return this.#nft.denied();
+  get records(): Records {
+    return this.#nft.records;
+  }
+
+  get loads(): number {
+    return this.#nft.loads;
   }
 
   uninstall(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { AddressBook } from './address-book.ts';
 import { Api } from './api.ts';
 import { Events } from './events.ts';
 import { Exec } from './exec.ts';
@@ -30,6 +31,7 @@ export class Incus implements AsyncDisposable {
   readonly networks: Networks;
   readonly profiles: Profiles;
   readonly storage: Storage;
+  readonly addresses: AddressBook;
   /** Silent until `start` or `ready` is called on it. */
   readonly events: Events;
   readonly #transport: Transport;
@@ -50,6 +52,7 @@ export class Incus implements AsyncDisposable {
     this.networks = new Networks(api);
     this.profiles = new Profiles(api);
     this.storage = new Storage(api);
+    this.addresses = new AddressBook(api);
   }
 
   /** What incusd says about itself; the cheapest way to see whether it is there. */

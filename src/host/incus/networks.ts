@@ -22,6 +22,8 @@ const stateSchema = z.looseObject({
     .nullish(),
 });
 
+const leasesSchema = z.array(z.looseObject({ address: z.string() }));
+
 /** A network: one that Incus manages, or a link of the host that it merely sees. */
 export interface Network {
   readonly name: string;
@@ -86,6 +88,13 @@ export class Networks {
     return (await this.#api.sync({ ...call, ...options }, parseNetworkState)).value;
   }
 
+  /** Addresses that are given out on a network, of both families, whichever project their holders are in. */
+  async leases(name: string, options: CallOptions = {}): Promise<readonly string[]> {
+    const what = `list the addresses given out on network "${name}"`;
+    const call = { method: 'GET', route: `${member}/leases`, what, params: { name } } as const;
+    return (await this.#api.sync({ ...call, ...options }, parseLeases)).value;
+  }
+
   create(network: NewNetwork, options: CallOptions = {}): Promise<void> {
     const what = `create network "${network.name}"`;
     return this.#api.done({ method: 'POST', route: collection, what, json: network, ...options });
@@ -106,6 +115,10 @@ export class Networks {
 function parseNetwork(value: unknown): Network {
   const { name, type, managed, status, config, used_by: usedBy } = schema.parse(value);
   return { name, type, isManaged: managed, status, config, usedBy };
+}
+
+function parseLeases(value: unknown): string[] {
+  return leasesSchema.parse(value).map(({ address }) => address);
 }
 
 function parseNetworkState(value: unknown): NetworkState {

@@ -3,17 +3,29 @@ import type { Bridge } from '../../network/policy.ts';
 import { runInNetwork } from './in-network.ts';
 import type { LinkCall } from './links.ts';
 
+/** Bit of the group address 01:80:c2:00:00:0e, that of LLDP, as the kernel prints it. */
+const lldpGroup = '0x4000';
+
 /**
  * Kernel settings that the bridge needs: packets are passed on, and a packet whose IPv4 source lies outside the
- * bridge's prefix is dropped even while no ruleset is loaded. See ip-sysctl in the kernel's documentation.
+ * bridge's prefix is dropped even while no ruleset is loaded. On a shared bridge only the first holds: the rest would change
+ * what others on it can do. See ip-sysctl in the kernel's documentation.
+ *
+ * Frames to the group address of LLDP meet no rule at all unless the bridge is told to treat them as others (ip-link(8),
+ * group_fwd_mask): it would take a forged sender from them, and the host whatever packet is inside.
  */
-export function bridgeSettings({ name, ipv6 }: Bridge): ReadonlyMap<string, string> {
+export function bridgeSettings({ name, ipv6, shared }: Bridge): ReadonlyMap<string, string> {
   const ipv4 = '/proc/sys/net/ipv4';
+  if (shared) {
+    const forwarding6 = ['/proc/sys/net/ipv6/conf/all/forwarding', '1'] as const;
+    return new Map([[`${ipv4}/ip_forward`, '1'], ...(ipv6 === undefined ? [] : [forwarding6])]);
+  }
   return new Map([
     [`${ipv4}/ip_forward`, '1'],
     [`${ipv4}/conf/${name}/rp_filter`, '1'],
     [`${ipv4}/conf/${name}/accept_redirects`, '0'],
     [`${ipv4}/conf/${name}/send_redirects`, '0'],
+    [`/sys/class/net/${name}/bridge/group_fwd_mask`, lldpGroup],
     ...(ipv6 === undefined
       ? []
       : ([

@@ -4,3 +4,8 @@ import { watchLines, type LineWatch } from './watch-lines.ts';
 export function watchLinks(watch: LineWatch): Promise<void> {
   return watchLines(['ip', '-j', 'monitor', 'link'], watch);
 }
+
+/** The same for addresses: the bridge gets its link-local one with the first sandbox on it. */
+export function watchAddresses(watch: LineWatch): Promise<void> {
+  return watchLines(['ip', '-j', 'monitor', 'address'], watch);
+}

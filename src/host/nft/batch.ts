@@ -53,15 +53,24 @@ export function renderAllowed(elements: readonly TimedElement[]): string {
   return [...renderDisallowed(elements), ...timedStatements('add', elements), ''].join('\n');
 }
 
+/**
+ * As {@link renderAllowed}, but refused as a whole when one that is taken for new is there: a batch that deletes nothing
+ * is done several times as soon, because nft waits at its end until nobody in the kernel looks at what was deleted.
+ */
+export function renderAllowedQuickly(elements: readonly TimedElement[]): string {
+  const { true: fresh = [], false: known = [] } = Object.groupBy(elements, ({ isNew }) => (isNew ? 'true' : 'false'));
+  return [...timedStatements('create', fresh), renderAllowed(known)].join('\n');
+}
+
 /** Statements that take elements out, also those that are not there (any more). */
 export function renderDisallowed(elements: readonly TimedElement[]): string[] {
   return [...timedStatements('add', elements), ...timedStatements('delete', elements)];
 }
 
-function timedStatements(verb: 'add' | 'delete', elements: readonly TimedElement[]): string[] {
+function timedStatements(verb: 'add' | 'create' | 'delete', elements: readonly TimedElement[]): string[] {
   return [...Map.groupBy(elements, ({ set }) => set)].map(([set, members]) => {
     const list = members.map(({ key, seconds, uid }) =>
-      verb === 'add' ? `${key} timeout ${seconds}s comment "${uid}"` : key,
+      verb === 'delete' ? key : `${key} timeout ${seconds}s comment "${uid}"`,
     );
     return `${verb} element inet coi ${set} { ${list.join(', ')} }`;
   });

@@ -9,17 +9,28 @@ export interface Wishes {
 
 /** The change that fulfils wishes: elements of the owners that they do not want go, and what is missing comes. */
 export function changeFor({ byUid }: Wishes, observed: Elements): ElementChange {
-  const wanted = new Map([...byUid.values()].flat().map((element) => [`${element.set} ${element.key}`, element]));
+  const wanted = bySet([...byUid.values()].flat());
   const remove: PlacedElement[] = [];
-  const isThere = new Set<string>();
   for (const [set, members] of observed) {
+    const wishes = wanted.get(set);
+    // Run for every element of a large host at each change, so it makes nothing anew for those that stay.
     for (const [key, element] of members) {
-      const wish = wanted.get(`${set} ${key}`);
-      if (wish && wish.uid === element.uid && wish.value === element.value) isThere.add(`${set} ${key}`);
+      const wish = wishes?.get(key);
+      if (wish && wish.uid === element.uid && wish.value === element.value) wishes!.delete(key);
       else if (wish || (element.uid !== undefined && byUid.has(element.uid))) remove.push({ set, key, ...element });
     }
   }
-  return { remove, add: [...wanted].filter(([id]) => !isThere.has(id)).map(([, element]) => element) };
+  return { remove, add: [...wanted.values()].flatMap((wishes) => [...wishes.values()]) };
+}
+
+function bySet(elements: readonly PlacedElement[]): Map<SetId, Map<string, PlacedElement>> {
+  const grouped = new Map<SetId, Map<string, PlacedElement>>();
+  for (const element of elements) {
+    const members = grouped.get(element.set);
+    if (members) members.set(element.key, element);
+    else grouped.set(element.set, new Map([[element.key, element]]));
+  }
+  return grouped;
 }
 
 /** Elements after a change. The given ones stay as they are, because others may be looking at them. */

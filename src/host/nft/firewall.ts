@@ -7,12 +7,21 @@ import type { Ruleset } from '../../network/ruleset.ts';
 import type { Converged, ElementChange, Firewall } from '../firewall/firewall.ts';
 import type { NetworkScope } from '../link/in-network.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
-import { renderAllowed, renderChange, renderDisallowed, renderLoad, renderRemoval, renderRepair } from './batch.ts';
+import {
+  renderAllowed,
+  renderAllowedQuickly,
+  renderChange,
+  renderDisallowed,
+  renderLoad,
+  renderRemoval,
+  renderRepair,
+} from './batch.ts';
 import type { Batch, Contents } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
-import { canonicalSkeleton, listCounts, listTables, loadBatch } from './nft.ts';
+import { canonicalSkeleton, listMembers, listTables, loadBatch } from './nft.ts';
 import type { NftCall } from './nft.ts';
+import { Records } from './records.ts';
 import { watchTables } from './watch.ts';
 import type { ChangeScope, FirewallHint } from './watch.ts';
 
@@ -30,6 +39,13 @@ interface PendingWish {
   readonly skeleton: string | undefined;
   readonly byUid: ReadonlyMap<string, readonly PlacedElement[]>;
   readonly done: PromiseWithResolvers<ElementChange>;
+}
+
+/** Statements about timed elements: those that are tried first, and those that do whatever is there. */
+interface TimedWish {
+  readonly quick: string;
+  readonly sure: string;
+  readonly done: PromiseWithResolvers<void>;
 }
 
 /** How long notifications of an own write may lag behind the write. */
@@ -66,7 +82,7 @@ export class NftFirewall implements Firewall {
   readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
   #queue: Promise<unknown> = Promise.resolve();
   #wishes: PendingWish[] = [];
-  #timedWishes: { readonly text: string; readonly done: PromiseWithResolvers<void> }[] = [];
+  #timedWishes: TimedWish[] = [];
   #listening = false;
   /** Counts reasons to doubt what is remembered, so that a listing under way knows whether it is still good. */
   #doubts = 0;
@@ -75,9 +91,13 @@ export class NftFirewall implements Firewall {
   #lastKnown: ObservedRuleset | undefined;
   #foreignScope: ChangeScope | undefined;
   #settled: { readonly expected: Ruleset; readonly cache: ObservedRuleset } | undefined;
+  #loads = 0;
+  /** What the kernel counts and holds, asked afresh each time. */
+  readonly records: Records;
 
   constructor(init: FirewallInit) {
     this.#init = init;
+    this.records = new Records(() => this.#call(), init.clock);
     this.#signal = AbortSignal.any([init.signal, this.#stop.signal]);
     this.#watch = watchTables({
       clock: init.clock,
@@ -88,7 +108,10 @@ export class NftFirewall implements Firewall {
       onListening: (listening) => {
         this.#listening = listening;
         this.#forget();
-        if (listening) this.#firstReady.resolve();
+        if (!listening) return;
+        this.#firstReady.resolve();
+        // Who looked before this moment may not rely on what was seen, and nothing else makes anybody look again.
+        init.onDrift({ kind: 'gap', what: 'notifications arrive from now on' });
       },
     });
   }
@@ -96,7 +119,7 @@ export class NftFirewall implements Firewall {
   /** Resolves when notifications arrive, or after 5 s without: then every look is a listing until they do. */
   async ready(): Promise<void> {
     // A look makes plain at once why nft cannot be used; the watch alone would only try again and again.
-    await listCounts('box4', this.#call());
+    await listMembers('box4', this.#call());
     const patience = this.#init.clock.sleep(readyMs, this.#signal);
     await Promise.race([this.#firstReady.promise, patience]);
     // Runs out unheard when notifications came first.
@@ -155,12 +178,13 @@ export class NftFirewall implements Firewall {
    * kernel. These elements belong to no generation: a load of everything takes them over by asking for them.
    */
   allow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, renderAllowed);
+    return this.#timed(elements, { quick: renderAllowedQuickly(elements), sure: renderAllowed(elements) });
   }
 
   /** Takes such addresses out again. */
   disallow(elements: readonly TimedElement[]): Promise<void> {
-    return this.#timed(elements, (gone) => `${renderDisallowed(gone).join('\n')}\n`);
+    const text = `${renderDisallowed(elements).join('\n')}\n`;
+    return this.#timed(elements, { quick: text, sure: text });
   }
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
@@ -187,14 +211,9 @@ export class NftFirewall implements Firewall {
     return { skeleton: await objects, elements };
   }
 
-  /** Packets denied per owner since its elements were loaded; counts start anew with a full load. */
-  async denied(): Promise<Map<string, number>> {
-    const sets = await Promise.all(['box4', 'box6'].map((name) => listCounts(name, this.#call())));
-    const totals = new Map<string, number>();
-    for (const { uid, packets } of sets.flatMap((counts) => [...counts.values()])) {
-      if (uid !== undefined) totals.set(uid, (totals.get(uid) ?? 0) + packets);
-    }
-    return totals;
+  /** How often everything was loaded anew: each time all counts and records start from nothing. */
+  get loads(): number {
+    return this.#loads;
   }
 
   /** Takes both tables away. Sandboxes that still run then have only the kernel's block policies. */
@@ -264,10 +283,10 @@ export class NftFirewall implements Firewall {
   }
 
   /** Those that wait for their turn go out together, in the order in which they came. */
-  #timed(elements: readonly TimedElement[], render: (elements: readonly TimedElement[]) => string): Promise<void> {
+  #timed(elements: readonly TimedElement[], texts: Pick<TimedWish, 'quick' | 'sure'>): Promise<void> {
     if (elements.length === 0) return Promise.resolve();
     const done = Promise.withResolvers<void>();
-    this.#timedWishes.push({ text: render(elements), done });
+    this.#timedWishes.push({ ...texts, done });
     if (this.#timedWishes.length === 1) void this.#exclusive(() => this.#grantTimed());
     return done.promise;
   }
@@ -275,8 +294,11 @@ export class NftFirewall implements Firewall {
   async #grantTimed(): Promise<void> {
     const wishes = this.#timedWishes;
     this.#timedWishes = [];
+    const load = (how: 'quick' | 'sure') =>
+      loadBatch({ text: wishes.map((wish) => wish[how]).join(''), fenceLines: 0 }, this.#call());
     try {
-      await loadBatch({ text: wishes.map(({ text }) => text).join(''), fenceLines: 0 }, this.#call());
+      // Refused where something is there that was taken for new, or for the same reason as the second attempt.
+      await load('quick').catch(() => load('sure'));
       for (const { done } of wishes) done.resolve();
     } catch (error) {
       for (const { done } of wishes) done.reject(error);
@@ -304,6 +326,7 @@ export class NftFirewall implements Firewall {
       scope === 'rules'
         ? renderRepair(ruleset.skeleton, known.generation)
         : renderLoad(this.#contents(ruleset.skeleton, wanted), { generation: undefined, tables: new Map() });
+    if (scope === 'tables') this.#loads++;
     try {
       await loadBatch(batch, this.#call());
     } catch (error) {
@@ -316,6 +339,7 @@ export class NftFirewall implements Firewall {
 
   async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
     const batch = renderLoad(this.#contents(skeleton, wanted), observed);
+    this.#loads++;
     // Handles of new tables are unknown and not needed: the generation identifies them from now on.
     const tables = new Map([
       ['inet', 0],

@@ -13,9 +13,6 @@ export interface ObservedRuleset extends LoadedRuleset {
   readonly tables: ReadonlyMap<string, number>;
 }
 
-/** Packets per element, by set key. */
-export type Counts = ReadonlyMap<string, { readonly uid: string | undefined; readonly packets: number }>;
-
 interface Builder {
   readonly skeleton: Map<string, string>;
   readonly rules: Map<string, string[]>;
@@ -134,6 +131,8 @@ interface ReadElement {
   readonly key: string;
   readonly element: Element;
   readonly packets: number;
+  /** Seconds left; undefined on an element that stays. */
+  readonly expires: number | undefined;
 }
 
 /** What a key's wrapping holds when the element has more than a key. */
@@ -141,6 +140,7 @@ interface Wrapping {
   readonly val: unknown;
   readonly comment?: unknown;
   readonly counter?: { readonly packets?: number } | null;
+  readonly expires?: number;
 }
 
 function readElement(entry: unknown): ReadElement | undefined {
@@ -156,7 +156,11 @@ function readKey(entry: unknown): ReadElement | undefined {
   const key = keyOf(wrapping ? wrapping.val : entry);
   const uid = typeof wrapping?.comment === 'string' ? wrapping.comment : undefined;
   if (key === undefined || !safe.test(key) || (uid !== undefined && !safe.test(uid))) return undefined;
-  return { key, element: { uid }, packets: wrapping?.counter?.packets ?? 0 };
+  return { key, element: { uid }, packets: packetsOf(wrapping), expires: wrapping?.expires };
+}
+
+function packetsOf(wrapping: Wrapping | undefined): number {
+  return wrapping?.counter?.packets ?? 0;
 }
 
 function keyOf(value: unknown): string | undefined {
@@ -177,16 +181,24 @@ function valueOf(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Element counters of a listed set. Elements without a counter count 0. */
-export function parseCounts(text: string): Counts {
-  const counts = new Map<string, { uid: string | undefined; packets: number }>();
-  for (const { set } of parseObjects(text) as { set?: { elem?: unknown[] } }[]) {
-    for (const entry of set?.elem ?? []) {
+/** One element of a set that is listed on its own. */
+export interface Member {
+  readonly key: string;
+  readonly uid: string | undefined;
+  readonly packets: number;
+  /** Seconds until it runs out; undefined when it does not. */
+  readonly expires: number | undefined;
+}
+
+/** The elements of a listed set. */
+export function parseMembers(text: string): Member[] {
+  const sets = parseObjects(text) as { set?: { elem?: unknown[] } }[];
+  return sets.flatMap(({ set }) =>
+    (set?.elem ?? []).flatMap((entry) => {
       const read = readElement(entry);
-      if (read) counts.set(read.key, { uid: read.element.uid, packets: read.packets });
-    }
-  }
-  return counts;
+      return read ? [{ key: read.key, uid: read.element.uid, packets: read.packets, expires: read.expires }] : [];
+    }),
+  );
 }
 
 function without(body: Json, keys: readonly string[]): Json {

@@ -2,8 +2,8 @@ import { Problem } from '../../base/problem.ts';
 import { runInNetwork } from '../link/in-network.ts';
 import type { Finished, NetworkScope } from '../link/in-network.ts';
 import type { Batch } from './batch.ts';
-import { parseCounts, parseListing } from './listing.ts';
-import type { Counts, ObservedRuleset } from './listing.ts';
+import { parseListing, parseMembers } from './listing.ts';
+import type { Member, ObservedRuleset } from './listing.ts';
 
 /** What a call to nft takes besides its subject. */
 export interface NftCall extends NetworkScope {
@@ -36,11 +36,11 @@ export async function listTables(call: NftCall): Promise<ObservedRuleset> {
   return parseListing(texts.flat());
 }
 
-/** Reads the element counters of one of our sets; empty when there is no such set. */
-export async function listCounts(name: string, call: NftCall): Promise<Counts> {
+/** Reads the elements of one of our sets; none when there is no such set. */
+export async function listMembers(name: string, call: NftCall): Promise<Member[]> {
   const finished = await runInNetwork({ ...call, command: ['nft', '-j', 'list', 'set', 'inet', 'coi', name] });
-  if (finished.code === 0) return parseCounts(finished.stdout);
-  if (isAbsent(finished)) return new Map();
+  if (finished.code === 0) return parseMembers(finished.stdout);
+  if (isAbsent(finished)) return [];
   throw problemOf(finished, 0);
 }
 

@@ -28,8 +28,6 @@ export interface TableWatch extends NetworkScope {
 }
 
 const restarts = { baseMs: 100, capMs: 10_000, jitter: 0.2 };
-/** A child that lived this long starts over with the shortest wait. */
-const healthyMs = 30_000;
 const readyPollMs = 3;
 
 const ourTable = /^(?:add|delete|insert|replace|create) (\w+) (?:inet|bridge) coi(?: |$)/;
@@ -41,11 +39,20 @@ const transactionEnd = /^# new generation \d+ by process (\d+) \((.*)\)$/;
  */
 export async function watchTables(watch: TableWatch): Promise<void> {
   let failures = 0;
+  let hasEnded = false;
+  const onListening = (): void => {
+    // Some releases do not survive certain elements (nft 1.0.6: those of concatenations with intervals). One that got
+    // so far is no hopeless case: until it listens again, every look is a listing.
+    failures = 0;
+    watch.onListening(true);
+    // What was looked at meanwhile may have changed since.
+    if (hasEnded) watch.onHint({ kind: 'gap', what: 'nft monitor had to be started again' });
+  };
   while (!watch.signal.aborted) {
-    const startedAt = watch.clock.monotonic();
-    const end = await runMonitor(watch);
+    const end = await runMonitor(watch, onListening);
     if (watch.signal.aborted) return;
-    failures = watch.clock.monotonic() - startedAt > healthyMs ? 1 : failures + 1;
+    failures += 1;
+    hasEnded = true;
     watch.onListening(false);
     watch.onHint({ kind: 'gap', what: `nft monitor ended: ${end}` });
     // Rejects when the signal aborts, which ends the watch as asked.
@@ -53,7 +60,7 @@ export async function watchTables(watch: TableWatch): Promise<void> {
   }
 }
 
-async function runMonitor(watch: TableWatch): Promise<string> {
+async function runMonitor(watch: TableWatch, onListening: () => void): Promise<string> {
   const [file, ...args] = scoped(watch, ['nft', 'monitor']);
   const child = execa(file, args, {
     reject: false,
@@ -66,7 +73,7 @@ async function runMonitor(watch: TableWatch): Promise<string> {
   let lastError = '';
   child.stderr.on('data', (chunk: Buffer) => (lastError = chunk.toString().trim()));
   readTransactions(child.stdout, watch);
-  const ready = untilListening(child.pid, watch);
+  const ready = untilListening(child.pid, watch, onListening);
   const result = await child;
   await ready;
   return lastError || result.shortMessage || `exit code ${result.exitCode}`;
@@ -102,13 +109,13 @@ function scopeOf(object: string): ChangeScope {
  * nft does not say when it listens, so the kernel is asked: its list of netlink sockets shows the child's with the
  * group of nftables events. See /proc/PID/net/netlink in proc_pid_net(5) and linux/netfilter/nfnetlink.h.
  */
-async function untilListening(pid: number | undefined, watch: TableWatch): Promise<void> {
+async function untilListening(pid: number | undefined, watch: TableWatch, onListening: () => void): Promise<void> {
   if (pid === undefined) return;
   const listening = new RegExp(`^\\S+\\s+12\\s+${pid}\\s+[0-9a-f]*[4-7c-f][0-9a-f]\\s`, 'm');
   while (!watch.signal.aborted) {
     try {
       if (listening.test(await readFile(`/proc/${pid}/net/netlink`, 'utf8'))) {
-        watch.onListening(true);
+        onListening();
         return;
       }
       await watch.clock.sleep(readyPollMs, watch.signal);

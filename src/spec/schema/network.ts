@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { parseAllowEntry } from '../../network/allow-entry.ts';
 import { builtIn } from '../defaults.ts';
 import { networkModes } from '../../network/rules.ts';
-import { field, later } from './field.ts';
+import { field } from './field.ts';
+import { homePath, homePathAllowed } from './formats.ts';
 
 const allowEntry = z
   .string()
@@ -33,7 +34,7 @@ export const networkSection = z.strictObject({
     description:
       'What mode `allowlist` lets through: a name, `*.` and a name for all names below it, an address or a prefix. ' +
       'Each opens the ports of the web (TCP 80 and 443, UDP 443), or with `:PORT` that TCP port, with `:PORT/udp` that UDP port, ' +
-      'alone. A higher layer replaces the list.',
+      'alone. A higher layer replaces the list. An empty list is refused: that is mode `none`.',
     default: 'the hosts that agents need, and the package registries this host is configured to use',
     allowed: 'entries such as "api.example.com", "*.example.com", "203.0.113.7", "2001:db8::/32" or "example.com:22"',
   }),
@@ -48,8 +49,17 @@ export const networkSection = z.strictObject({
   }),
   logging: field(
     z.strictObject({
-      enabled: later(z.boolean(), { description: 'Whether refused connections are written to a log.', default: true }),
-      path: later(z.string(), { description: 'Where that log is.', default: '~/.coi/logs/network.log' }),
+      enabled: field(z.boolean(), {
+        description: 'Whether refused connections and names are written to a log, as JSON Lines.',
+        default: true,
+      }),
+      path: field(homePath, {
+        description:
+          'Where that log is. A file of its own must be in a directory that exists and is not reached through a symbolic ' +
+          'link; it belongs to the owner of that directory.',
+        default: '`log/network.log` in the state directory, for all sandboxes of the host',
+        allowed: homePathAllowed,
+      }),
     }),
     { description: 'Log of refused connections.' },
   ),

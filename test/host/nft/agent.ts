@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
+import { lookUp, type Lookup } from '../../network/lookup.ts';
 
 export type Order =
   | { do: 'serve'; port: number; hosts?: readonly string[] }
@@ -11,7 +12,8 @@ export type Order =
   | { do: 'listen'; connection: number }
   | { do: 'push'; port: number }
   | { do: 'flood'; targets: readonly string[]; port: number; ms: number }
-  | { do: 'received'; port: number };
+  | { do: 'received'; port: number }
+  | ({ do: 'lookup' } & Lookup);
 
 const waitMs = 350;
 const kept: Socket[] = [];
@@ -42,6 +44,8 @@ async function run(order: Order): Promise<unknown> {
       return push(order.port);
     case 'flood':
       return flood(order);
+    case 'lookup':
+      return lookUp(order);
     case 'received':
       return received.get(order.port) ?? 0;
   }

@@ -85,11 +85,11 @@ describe('a tightened policy', () => {
 describe('denials', () => {
   it('are counted for their sandbox', async () => {
     await firewall.converge(rulesFor('restricted', sandbox));
-    const before = (await firewall.denied()).get(sandbox.uid)!;
+    const before = (await firewall.records.packets()).get(sandbox.uid)!;
     await sandbox.order({ do: 'ask', host: addresses.private4, port });
     await sandbox.order({ do: 'ask', host: addresses.private6, port });
     // Flows that earlier tests cut may still be trying.
-    expect((await firewall.denied()).get(sandbox.uid)).toBeGreaterThanOrEqual(before + 2);
+    expect((await firewall.records.packets()).get(sandbox.uid)).toBeGreaterThanOrEqual(before + 2);
   });
 });
 

@@ -1,0 +1,41 @@
+import { groups, type CheckStatus } from '../health/check.ts';
+import { checks } from '../health/checks.ts';
+import type { HealthReport } from '../health/run-checks.ts';
+import { plural } from './plural.ts';
+import type { Paint, Style } from './style.ts';
+
+const styles: Readonly<Record<CheckStatus, Style>> = { ok: 'green', warning: 'yellow', failed: 'red', unknown: 'dim' };
+const overall = { healthy: 'green', degraded: 'yellow', unhealthy: 'red' } as const;
+
+/** How to show a report. */
+export interface HealthView {
+  readonly paint: Paint;
+  /** Whether to show the details of every check. */
+  readonly isVerbose: boolean;
+}
+
+/** Everything by group, each problem with what puts it right. The report must be printable already. */
+export function renderHealth(report: HealthReport, view: HealthView): string {
+  const { total, passed, warnings, failed, unknown } = report.summary;
+  const parts = groups.map((group) => {
+    const names = checks.filter((check) => check.group === group).map(({ name }) => name);
+    return `${group}\n${names.map((name) => renderCheck(report.checks[name], view)).join('')}`;
+  });
+  const counts = [`${passed} of ${total} passed`, plural(warnings, 'warning'), `${failed} failed`];
+  if (unknown > 0) counts.push(`${unknown} unknown`);
+  const status = view.paint(overall[report.status], report.status);
+  return `${parts.join('\n')}\nSTATUS: ${status} (${counts.join(', ')})\n`;
+}
+
+function renderCheck(finding: HealthReport['checks'][string] | undefined, { paint, isVerbose }: HealthView): string {
+  if (!finding) return '';
+  const { name, status, message, fix = [], details = {} } = finding;
+  const lines = [`  ${paint(styles[status], status.padEnd(7))}  ${name}: ${message}`];
+  for (const command of fix) {
+    lines.push(command.startsWith('#') ? `             ${command}` : `           fix: ${command}`);
+  }
+  if (isVerbose) {
+    for (const [key, value] of Object.entries(details)) lines.push(`           ${key}: ${String(value)}`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}

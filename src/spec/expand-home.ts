@@ -1,0 +1,8 @@
+import { posix } from 'node:path';
+
+/** A path with `~` replaced, `.` and `..` taken out, and no slash at its end. */
+export function expandHome(path: string, home: string): string {
+  const absolute = path === '~' || path.startsWith('~/') ? `${home}/${path.slice(1)}` : path;
+  const normal = posix.normalize(absolute);
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
+}
