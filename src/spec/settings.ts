@@ -64,16 +64,20 @@ export function resolveSettings(layer: SettingsLayer): Settings {
       group: incus.group ?? builtIn.incus.group,
       storagePool: incus.storage_pool ?? builtIn.incus.storagePool,
     },
-    controller: {
-      sources: controller.sources ?? builtIn.controller.sources,
-      stateDir: controller.state_dir ?? builtIn.controller.stateDir,
-      runDir: controller.run_dir ?? builtIn.controller.runDir,
-      metricsListen: splitAddress(controller.metrics_listen ?? builtIn.controller.metricsListen),
-      workers: controller.workers ?? builtIn.controller.workers,
-      bridge: controller.bridge ?? builtIn.controller.bridge,
-      firewall: controller.firewall ?? builtIn.controller.firewall,
-    },
+    controller: resolveController(controller),
     layer,
+  };
+}
+
+function resolveController(section: NonNullable<SettingsLayer['controller']>): Settings['controller'] {
+  return {
+    sources: section.sources ?? builtIn.controller.sources,
+    stateDir: section.state_dir ?? builtIn.controller.stateDir,
+    runDir: section.run_dir ?? builtIn.controller.runDir,
+    metricsListen: splitAddress(section.metrics_listen ?? builtIn.controller.metricsListen),
+    workers: section.workers ?? builtIn.controller.workers,
+    bridge: section.bridge ?? builtIn.controller.bridge,
+    firewall: section.firewall ?? builtIn.controller.firewall,
   };
 }
 

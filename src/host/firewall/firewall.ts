@@ -1,24 +1,11 @@
 import type { LoadedRuleset } from '../../network/compare.ts';
-import type { Elements, PlacedElement } from '../../network/elements.ts';
+import type { Elements } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
+import type { ElementChange } from '../nft/batch.ts';
+import type { Converged } from '../nft/firewall.ts';
 import type { ObservedRuleset } from '../nft/listing.ts';
 import type { Records } from '../nft/records.ts';
-
-/** What a {@link Firewall.converge} did; all zero and false when everything was as it should be. */
-export interface Converged {
-  readonly reloaded: boolean;
-  readonly added: number;
-  readonly removed: number;
-  /** The differences found, for people. */
-  readonly reasons: readonly string[];
-}
-
-/** Elements that came and went. */
-export interface ElementChange {
-  readonly add: readonly PlacedElement[];
-  readonly remove: readonly PlacedElement[];
-}
 
 /**
  * What holds sandboxes to their policies, whatever does it on this host. There is one writer of it: whoever has this.

@@ -3,7 +3,6 @@ import type { PlacedElement, SetId } from '../../network/elements.ts';
 import { logChain, setIds } from '../../network/elements.ts';
 import { logLimit, logPrefix } from '../../network/denial-log.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
-import type { ElementChange } from '../firewall/firewall.ts';
 import type { ObservedRuleset } from './listing.ts';
 
 /** Text for `nft -f`, and the generation that holds once it is loaded. */
@@ -16,6 +15,12 @@ export interface Batch {
 
 /** What a batch that replaces tables has to know of them. */
 export type TablesSeen = Pick<ObservedRuleset, 'generation' | 'tables'>;
+
+/** A change of elements on top of loaded tables. */
+export interface ElementChange {
+  readonly add: readonly PlacedElement[];
+  readonly remove: readonly PlacedElement[];
+}
 
 /** Drawn by lot, so that a writer who slept through a removal and a new load cannot meet its old number again. */
 function newGeneration(): number {

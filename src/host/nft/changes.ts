@@ -1,5 +1,5 @@
 import type { Elements, Element, PlacedElement, SetId } from '../../network/elements.ts';
-import type { ElementChange } from '../firewall/firewall.ts';
+import type { ElementChange } from './batch.ts';
 
 /** What callers asked for since the last batch. A later wish about the same uid wins over an earlier one. */
 export interface Wishes {

@@ -4,7 +4,6 @@ import { diffRuleset } from '../../network/compare.ts';
 import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
-import type { Converged, ElementChange, Firewall } from '../firewall/firewall.ts';
 import type { NetworkScope } from '../link/in-network.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
 import {
@@ -16,7 +15,7 @@ import {
   renderRemoval,
   renderRepair,
 } from './batch.ts';
-import type { Batch, Contents } from './batch.ts';
+import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
 import { canonicalSkeleton, listMembers, listTables, loadBatch } from './nft.ts';
@@ -33,6 +32,15 @@ export interface FirewallInit extends NetworkScope {
   readonly onDrift: (hint: FirewallHint) => void;
   /** The addresses that names lead to at this moment: what a full load takes over. */
   readonly timed?: () => readonly TimedElement[];
+}
+
+/** What a {@link NftFirewall.converge} did; all zero and false when everything was as it should be. */
+export interface Converged {
+  readonly reloaded: boolean;
+  readonly added: number;
+  readonly removed: number;
+  /** The differences found, for people. */
+  readonly reasons: readonly string[];
 }
 
 interface PendingWish {
@@ -72,7 +80,7 @@ export async function openFirewall(init: FirewallInit): Promise<NftFirewall> {
  *
  * Methods throw the Problems of `nft.ts`; after `nft.conflict` the next call looks afresh.
  */
-export class NftFirewall implements Firewall {
+export class NftFirewall implements AsyncDisposable {
   readonly #init: FirewallInit;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
