@@ -7,6 +7,8 @@ import { RunningTotals } from './running-totals.ts';
 /** How often to look, in milliseconds; longer where a look takes long, so that it is a hundredth of the time at most. */
 const everyMs = 30_000;
 const lengthFactor = 100;
+/** How soon to look again while the rules are being loaded, in milliseconds. */
+const loadingMs = 20;
 
 /** A sandbox that may have been refused something. */
 export interface WatchedSandbox extends LoggedSandbox {
@@ -90,9 +92,13 @@ export class DenialWatch {
 
   /** A load in the middle would mix what was counted before with what was counted since. */
   async #steady<T>(read: () => Promise<T>): Promise<{ readonly value: T; readonly loads: number }> {
-    const { firewall } = this.#init;
+    const { firewall, clock } = this.#init;
     for (;;) {
       const { loads } = firewall;
+      if (loads === undefined) {
+        await clock.sleep(loadingMs);
+        continue;
+      }
       const value = await read();
       if (loads === firewall.loads) return { value, loads };
     }

@@ -23,7 +23,7 @@ export function rulesInForce(elements: readonly PlacedElement[]): NetworkRules |
 }
 
 function literalOf({ set, key }: PlacedElement): [string, true][] {
-  if (!/^inet net(?:port)?[46]$/.test(set)) return [];
+  if (!/^inet (?:host|net)(?:port)?[46]$/.test(set)) return [];
   const [, prefix = '', proto, port] = key.split(' . ');
   if (proto === undefined) return [[canonicalAllowEntry(prefix), true]];
   const host = prefix.includes(':') ? `[${prefix}]` : prefix;

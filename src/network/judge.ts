@@ -1,10 +1,12 @@
 import { contains, parseInterfaceAddress, parsePrefix, renderPrefix } from './address.ts';
 import type { Address, InterfaceAddress, Prefix } from './address.ts';
 import { allowEntries, matchesName, renderAllowEntry, webPorts } from './allow-entry.ts';
-import type { AllowEntry } from './allow-entry.ts';
+import type { AllowEntry, AllowedPort } from './allow-entry.ts';
 import type { Destination } from './destination.ts';
+import type { NameDenial } from './names/denied-name.ts';
+import { judgeName as judgeListed, nameRules } from './names/name-rules.ts';
 import type { Bridge } from './policy.ts';
-import { isResolverName, knownResolvers } from './resolvers.ts';
+import { knownResolvers } from './resolvers.ts';
 import type { NetworkRules } from './rules.ts';
 import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
 
@@ -25,6 +27,7 @@ export type RuleName =
   | 'known-resolver'
   | 'led-to'
   | 'not-listed'
+  | 'suspicious'
   | 'public';
 
 /** What is to become of a packet, and why. */
@@ -59,7 +62,7 @@ const isWith = ({ proto, port }: Destination, ports: readonly number[]) =>
 export function judge(rules: NetworkRules, around: Surroundings, to: Destination): Judgement {
   const { ipv4, ipv6 } = around.bridge;
   const own = to.address.family === 4 ? ipv4 : ipv6;
-  // Only what comes from the client's port: an ordinary program's datagram to port 67 is one to a service of the host.
+  // Only a client's own request, from the client's port: any other datagram there is one to a service of the host.
   if (isDhcp(to, parseInterfaceAddress(ipv4).address)) return { allowed: true, rule: 'dhcp' };
   if (own === undefined) return { allowed: false, rule: 'no-ipv6' };
   if (rules.mode === 'none') return { allowed: false, rule: 'mode-none' };
@@ -127,8 +130,9 @@ const toPrivate: Rule = ({ rules, to }) => {
   return range === undefined ? undefined : { allowed: rules.localNetwork === true, rule: 'private', range };
 };
 
-const toKnownResolver: Rule = ({ to }) => {
-  const range = isWith(to, [443]) ? within(resolvers, to) : undefined;
+const toKnownResolver: Rule = ({ rules, to }) => {
+  // An allowlist says itself which of them it means.
+  const range = rules.mode === 'restricted' && isWith(to, [443]) ? within(resolvers, to) : undefined;
   return range === undefined ? undefined : { allowed: false, rule: 'known-resolver', range };
 };
 
@@ -157,7 +161,10 @@ function literalFor({ allowed }: NetworkRules, to: Destination): AllowEntry | un
 }
 
 /** Whether an entry opens a port: that of its own, or those of the web. */
-function opens({ port }: AllowEntry, to: Pick<Destination, 'proto' | 'port'>): boolean {
+function opens(
+  { port }: { readonly port?: AllowedPort | undefined },
+  to: Pick<Destination, 'proto' | 'port'>,
+): boolean {
   const ports = port ? [port] : webPorts;
   return ports.some((each) => each.proto === to.proto && each.port === to.port);
 }
@@ -178,13 +185,17 @@ export function judgeName(
   if (rules.mode === 'open') return { allowed: true, rule: 'open', dependsOnAddress: true };
   if (to.port === 53 || to.port === 853) return { allowed: false, rule: 'other-resolver' };
   if (rules.mode === 'restricted') return { allowed: true, rule: 'public', dependsOnAddress: true };
-  const isResolver = isResolverName(name);
-  const entry = allowEntries(rules.allowed).find(
-    (each) => matchesName(each, name) && opens(each, to) && !(isResolver && each.kind === 'wildcard'),
-  );
-  if (entry) return { allowed: true, rule: 'listed', entry: renderAllowEntry(entry), dependsOnAddress: true };
-  return { allowed: false, rule: isResolver ? 'known-resolver' : 'not-listed' };
+  const verdict = judgeListed(nameRules(rules), name);
+  if (verdict.kind === 'denied') return { allowed: false, rule: refusedNames[verdict.reason] ?? 'not-listed' };
+  const entry = allowEntries(rules.allowed).find((each) => matchesName(each, name) && opens(each, to));
+  if (!entry || !verdict.ports.some((port) => opens({ port }, to))) return { allowed: false, rule: 'not-listed' };
+  return { allowed: true, rule: 'listed', entry: renderAllowEntry(entry), dependsOnAddress: true };
 }
+
+const refusedNames: Readonly<Partial<Record<NameDenial, RuleName>>> = {
+  'known resolver': 'known-resolver',
+  suspicious: 'suspicious',
+};
 
 interface Range {
   readonly prefix: Prefix;

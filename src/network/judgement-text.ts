@@ -17,6 +17,7 @@ const refusals: Readonly<Record<RuleName, string>> = {
   'known-resolver': 'it is a public resolver, which would get around the checks of names',
   'led-to': 'no name leads there any more',
   'not-listed': 'it is not on the allowlist',
+  suspicious: 'it looks like data that is sent out in a name',
   public: 'it is a public address',
 };
 
@@ -44,6 +45,7 @@ const never: Readonly<Partial<Record<RuleName, string>>> = {
   'no-ipv6': 'give the bridge an IPv6 address',
   'other-resolver': 'use the resolver in /etc/resolv.conf; only mode open lets others through',
   special: 'only mode open lets it through, with everything else',
+  suspicious: 'an entry with the whole name, not a wildcard, would be trusted',
   metadata: 'an allowlist never opens it; mode restricted does with network.block_metadata_endpoint = false',
 };
 

@@ -41,7 +41,7 @@ export const knownResolvers = {
   ],
 } as const;
 
-/** Names under which public resolvers answer DNS over HTTPS. A wildcard never means them; an entry of their own does. */
+/** Names under which public resolvers answer DNS over HTTPS. A wildcard never means them; an entry of their own does, but their addresses stay shut unless named. */
 export const knownResolverNames: readonly string[] = [
   'cloudflare-dns.com',
   'dns.adguard-dns.com',

@@ -213,11 +213,14 @@ describe('leftovers of the original coi', () => {
     expect(await listRules(lab)).toBe(kept);
   });
 
-  it('by the thousand go in one sweep', async () => {
+  // The kernel takes ever longer to make rules with sets of their own, so that those of this many have none.
+  it('by the thousand go in one sweep', { timeout: 900_000 }, async () => {
     const kept = await listRules(lab);
     const count = Number(process.env['COI_ORPHANS'] ?? 8_000);
-    const addresses = Array.from({ length: count / 4 }, (_, n) => `10.90.${100 + (n >> 8)}.${n & 255}`);
-    await nft(addresses.map(logRules).join(''));
+    const ours = (await controller.sandbox('web'))?.ipv4;
+    const all = Array.from({ length: count / 2 + 1 }, (_, n) => `10.90.${16 + (n >> 8)}.${n & 255}`);
+    const addresses = all.filter((address) => address !== ours).slice(0, count / 2);
+    await nft(addresses.map((source) => logRules(source).split('\n').slice(0, 2).join('\n')).join('\n'));
     const began = performance.now();
     const { removed, left, exitCode } = await clean('--yes');
     console.log(`${count} rules cleared in ${Math.round(performance.now() - began)} ms`);
@@ -237,11 +240,11 @@ describe('what all sandboxes stand on', () => {
     await controller.start();
     await controller.remove('web.toml');
     await controller.gone('web');
-    expect((await clean('--dry-run')).orphans.map(({ kind }) => kind)).toEqual(['state-file']);
+    expect((await clean('--dry-run')).orphans.map(({ kind }) => kind)).toEqual([]);
     await controller.stop();
     expect(await foundations()).toMatchObject({ tables: 2 });
     await controller.write('broken.toml', 'apiVersion = ');
-    expect((await clean('--dry-run')).orphans.map(({ kind }) => kind)).toEqual(['state-file']);
+    expect((await clean('--dry-run')).orphans.map(({ kind }) => kind)).toEqual([]);
     await controller.remove('broken.toml');
     expect(await clean('--yes')).toMatchObject({ exitCode: 0, left: [], problems: [] });
     expect(await foundations()).toEqual({ tables: undefined, blocks: 0 });

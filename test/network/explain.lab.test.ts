@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectionDenial, DenialsReport, PolicyReport } from '../../src/controller/network-reports.ts';
 import { until } from '../lab/until.ts';
+import { Upstream } from '../lab/upstream.ts';
 import { Place, type Guest } from './place.ts';
 
 const port = 8080;
@@ -15,7 +16,17 @@ let web: Guest;
 let sibling: Guest;
 
 beforeAll(async () => {
-  place = await Place.open({ name: 'explain', images: ['busybox'] });
+  place = await Place.open({
+    name: 'explain',
+    images: ['busybox'],
+    prepare: async (lab) => {
+      const upstream = await Upstream.open(lab);
+      await upstream.zone({
+        'git.example.test': [{ type: 'A', data: outside4 }],
+        'secret.example.org': [{ type: 'A', data: '198.51.100.10' }],
+      });
+    },
+  });
   for (const name of ['internet', 'private'] as const) await (await place.neighbour(name)).order({ do: 'serve', port });
   web = await place.guest('web', 'network.mode = "restricted"');
   sibling = await place.guest('sibling', 'network.mode = "open"');
@@ -123,6 +134,42 @@ describe('coi why-denied', () => {
     const after = await place.controller.coi('policy', 'test', 'web', destination);
     expect({ exitCode: after.exitCode, stdout: after.stdout }).toMatchObject({ exitCode: 0 });
     expect(await denialOf(host, port)).toMatchObject({ rule: 'allowed-now' });
+  });
+});
+
+describe('names', () => {
+  const lookUp = (name: string) => place.inside(web, 'timeout', '5', 'nslookup', name, '10.90.0.1');
+  const given = 'network.allowed_domains = ["git.example.test"]';
+
+  it('that were refused are told, with the entry that would allow them', async () => {
+    await network('allowlist', given);
+    await lookUp('secret.example.org');
+    const { names } = await place.controller.api.denials({ name: 'web' });
+    const found = names.find(({ name }) => name === 'secret.example.org');
+    expect(found).toMatchObject({ reason: 'unlisted', allow: { entry: 'secret.example.org' } });
+    expect((await place.controller.coi('policy', 'test', 'web', 'secret.example.org')).exitCode).toBe(1);
+    await place.controller.declare('web', 'network.mode = "allowlist"', found!.allow!.line);
+    await until('the name to be known', async () =>
+      (await lookUp('secret.example.org')).stdout.includes('198.51.100.10'),
+    );
+    expect((await place.controller.coi('policy', 'test', 'web', 'secret.example.org')).exitCode).toBe(0);
+    const file = await readFile(join(place.lab.stateDir, 'log/network.log'), 'utf8');
+    expect(file).toContain('"name":"secret.example.org"');
+  });
+
+  it('are proposed where they led to a refused address', async () => {
+    await network('allowlist', given);
+    await until('the name to lead there', async () => (await lookUp('git.example.test')).stdout.includes(outside4));
+    expect(await reach(outside4)).toBe('shut');
+    const denial = await denialOf(outside4, port);
+    expect(denial).toMatchObject({ name: 'git.example.test', allow: { entry: `git.example.test:${port}` } });
+    const { in_force } = await place.controller.api.policy({ name: 'web' });
+    expect(in_force?.led_to.map(({ destination }) => destination)).toContain(outside4);
+    expect((await place.controller.coi('policy', 'test', 'web', `${outside4}:443`)).stdout).toContain(
+      'leads there now',
+    );
+    await place.controller.declare('web', 'network.mode = "allowlist"', denial.allow!.line);
+    await until('the way to be open', async () => (await reach(outside4)) === 'open', { timeoutMs: 20_000 });
   });
 });
 

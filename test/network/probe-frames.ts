@@ -29,7 +29,7 @@ export function firstFrame(sender: Sender, to: Destination, flow: number): strin
   const from = addressBytes(family === 4 ? sender.ipv4 : sender.ipv6);
   const target = numberBytes(to.address.value, family === 4 ? 4 : 16);
   const number = numbers[to.proto]!;
-  const payload = payloadOf(to, flow);
+  const payload = payloadOf(to, flow, sender.mac);
   // IPv6 and TCP, UDP count addresses, length and protocol in; ICMP for IPv4 alone does not.
   const pseudo =
     to.proto === 'icmp'
@@ -41,7 +41,7 @@ export function firstFrame(sender: Sender, to: Destination, flow: number): strin
   return Buffer.concat([macs, numberBytes(family === 4 ? 0x0800n : 0x86ddn, 2), header, payload]).toString('hex');
 }
 
-function payloadOf({ proto, port = 0 }: Destination, flow: number): Buffer {
+function payloadOf({ proto, port = 0 }: Destination, flow: number, mac: string): Buffer {
   // A DHCP client asks from its own port.
   const source = proto === 'udp' && port === 67 ? 68 : 1_024 + (flow % 60_000);
   if (proto === 'tcp') {
@@ -54,7 +54,10 @@ function payloadOf({ proto, port = 0 }: Destination, flow: number): Buffer {
     segment.writeUInt16BE(64_240, 14);
     return segment;
   }
-  const message = Buffer.alloc(12);
+  const message = Buffer.concat([
+    Buffer.alloc(8),
+    proto === 'udp' && port === 67 ? leaseRequest(mac) : Buffer.alloc(4),
+  ]);
   if (proto === 'udp') {
     message.writeUInt16BE(source, 0);
     message.writeUInt16BE(port, 2);
@@ -64,6 +67,15 @@ function payloadOf({ proto, port = 0 }: Destination, flow: number): Buffer {
     message.writeUInt16BE(flow % 65_536, 4);
   }
   return message;
+}
+
+/** What a DHCP client begins with: it asks for itself, has no address yet and knows of no relay. See RFC 2131. */
+function leaseRequest(mac: string): Buffer {
+  const request = Buffer.alloc(240);
+  // A request, over Ethernet.
+  request.write('010106', 'hex');
+  request.write(mac.replaceAll(':', ''), 28, 'hex');
+  return request;
 }
 
 interface Packet {

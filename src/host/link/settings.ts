@@ -3,16 +3,17 @@ import type { Bridge } from '../../network/policy.ts';
 import { runInNetwork } from './in-network.ts';
 import type { LinkCall } from './links.ts';
 
-/** Bit of the group address 01:80:c2:00:00:0e, that of LLDP, as the kernel prints it. */
-const lldpGroup = '0x4000';
+/** Bits of the group addresses 01:80:c2:00:00:03 to :0f, as the kernel prints them; it allows no others. */
+const groups = '0xfff8';
 
 /**
  * Kernel settings that the bridge needs: packets are passed on, and a packet whose IPv4 source lies outside the
  * bridge's prefix is dropped even while no ruleset is loaded. On a shared bridge only the first holds: the rest would change
  * what others on it can do. See ip-sysctl in the kernel's documentation.
  *
- * Frames to the group address of LLDP meet no rule at all unless the bridge is told to treat them as others (ip-link(8),
- * group_fwd_mask): it would take a forged sender from them, and the host whatever packet is inside.
+ * Frames to the group addresses of bridges (IEEE 802.1D), that of LLDP most of all, pass by the rules about the bridge unless it
+ * is told to treat them as others (ip-link(8), group_fwd_mask): it would take a forged sender from them, and the host whatever
+ * packet is inside.
  */
 export function bridgeSettings({ name, ipv6, shared }: Bridge): ReadonlyMap<string, string> {
   const ipv4 = '/proc/sys/net/ipv4';
@@ -25,7 +26,7 @@ export function bridgeSettings({ name, ipv6, shared }: Bridge): ReadonlyMap<stri
     [`${ipv4}/conf/${name}/rp_filter`, '1'],
     [`${ipv4}/conf/${name}/accept_redirects`, '0'],
     [`${ipv4}/conf/${name}/send_redirects`, '0'],
-    [`/sys/class/net/${name}/bridge/group_fwd_mask`, lldpGroup],
+    [`/sys/class/net/${name}/bridge/group_fwd_mask`, groups],
     ...(ipv6 === undefined
       ? []
       : ([

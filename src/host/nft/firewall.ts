@@ -18,6 +18,7 @@ import {
 import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
+import { LoadCount } from './load-count.ts';
 import { canonicalSkeleton, listMembers, listTables, loadBatch } from './nft.ts';
 import type { NftCall } from './nft.ts';
 import { Records } from './records.ts';
@@ -99,7 +100,7 @@ export class NftFirewall implements AsyncDisposable {
   #lastKnown: ObservedRuleset | undefined;
   #foreignScope: ChangeScope | undefined;
   #settled: { readonly expected: Ruleset; readonly cache: ObservedRuleset } | undefined;
-  #loads = 0;
+  readonly #loads = new LoadCount();
   /** What the kernel counts and holds, asked afresh each time. */
   readonly records: Records;
 
@@ -116,10 +117,7 @@ export class NftFirewall implements AsyncDisposable {
       onListening: (listening) => {
         this.#listening = listening;
         this.#forget();
-        if (!listening) return;
-        this.#firstReady.resolve();
-        // Who looked before this moment may not rely on what was seen, and nothing else makes anybody look again.
-        init.onDrift({ kind: 'gap', what: 'notifications arrive from now on' });
+        if (listening) this.#firstReady.resolve();
       },
     });
   }
@@ -219,9 +217,9 @@ export class NftFirewall implements AsyncDisposable {
     return { skeleton: await objects, elements };
   }
 
-  /** How often everything was loaded anew: each time all counts and records start from nothing. */
-  get loads(): number {
-    return this.#loads;
+  /** How often everything was loaded anew, counts and records from nothing; undefined while it may be happening. */
+  get loads(): number | undefined {
+    return this.#loads.value;
   }
 
   /** Takes both tables away. Sandboxes that still run then have only the kernel's block policies. */
@@ -334,9 +332,9 @@ export class NftFirewall implements AsyncDisposable {
       scope === 'rules'
         ? renderRepair(ruleset.skeleton, known.generation)
         : renderLoad(this.#contents(ruleset.skeleton, wanted), { generation: undefined, tables: new Map() });
-    if (scope === 'tables') this.#loads++;
+    const load = () => loadBatch(batch, this.#call());
     try {
-      await loadBatch(batch, this.#call());
+      await (scope === 'tables' ? this.#loads.during(load) : load());
     } catch (error) {
       // What happened is not what was told, for example one of two tables is gone: the look that follows finds out.
       if (error instanceof Problem && error.code !== 'nft.permission') return false;
@@ -347,13 +345,12 @@ export class NftFirewall implements AsyncDisposable {
 
   async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
     const batch = renderLoad(this.#contents(skeleton, wanted), observed);
-    this.#loads++;
     // Handles of new tables are unknown and not needed: the generation identifies them from now on.
     const tables = new Map([
       ['inet', 0],
       ['bridge', 0],
     ]);
-    await this.#write(batch, { ...wanted, tables, generation: batch.generation });
+    await this.#loads.during(() => this.#write(batch, { ...wanted, tables, generation: batch.generation }));
   }
 
   #contents(skeleton: string, { elements }: LoadedRuleset): Contents {

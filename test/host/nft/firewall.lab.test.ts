@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Problem } from '../../../src/base/problem.ts';
@@ -52,7 +53,7 @@ async function allHints(): Promise<readonly FirewallHint[]> {
 describe('converge', () => {
   it('loads everything once and then does nothing', async () => {
     const rules = rulesFor('restricted', one, two);
-    expect(await firewall.converge(rules)).toMatchObject({ reloaded: true, added: 34 });
+    expect(await firewall.converge(rules)).toMatchObject({ reloaded: true, added: 40 });
     expect(await firewall.converge(rules)).toEqual(nothingDone);
     expect(await firewall.converge(rulesFor('restricted', one, two))).toEqual(nothingDone);
     await firewall.observe({ fresh: true });
@@ -70,13 +71,13 @@ describe('converge', () => {
     await firewall.converge(rulesFor('restricted', one, two));
     expect(await firewall.converge(rulesFor('restricted', one, two, three))).toMatchObject({
       reloaded: false,
-      added: 17,
+      added: 20,
       removed: 0,
     });
     expect(await firewall.converge(rulesFor('restricted', two))).toMatchObject({
       reloaded: false,
       added: 0,
-      removed: 34,
+      removed: 40,
     });
     expect(await firewall.converge(rulesFor('none', two))).toMatchObject({ reloaded: false, added: 6, removed: 6 });
     await firewall.observe({ fresh: true });
@@ -185,7 +186,7 @@ describe('ensure and remove', () => {
 
   it('remove every element of an owner and no other', async () => {
     await firewall.converge(rulesFor('restricted', one, two));
-    expect((await firewall.remove([one.uid, 'unknown'])).remove).toHaveLength(17);
+    expect((await firewall.remove([one.uid, 'unknown'])).remove).toHaveLength(20);
     expect(await firewall.converge(rulesFor('restricted', two))).toEqual(nothingDone);
   });
 
@@ -247,6 +248,39 @@ describe('watch', () => {
     await firewall.converge(rulesFor('restricted', one));
     await nft('add table ip coi; add table inet coiling; delete table ip coi; delete table inet coiling');
     expect(await allHints()).toEqual([]);
+  });
+
+  it('tells when it listens again, because what was looked at meanwhile may have changed since', async () => {
+    await firewall.converge(rulesFor('restricted', one));
+    const { stdout } = await runInNetwork({ command: ['pgrep', '--exact', 'nft', '--parent', String(process.pid)] });
+    const monitors = await Promise.all(stdout.trim().split('\n').map(isInNamespace));
+    process.kill(
+      monitors.find((pid) => pid !== undefined)!,
+      'SIGSEGV',
+    );
+    expect(await nextHint(0)).toMatchObject({ kind: 'gap', what: expect.stringContaining('ended') });
+    await firewall.observe();
+    expect(await nextHint(1)).toMatchObject({ kind: 'gap', what: expect.stringContaining('again') });
+    await firewall.observe();
+    expect(firewall.loaded()).toBeDefined();
+  });
+
+  async function isInNamespace(pid: string): Promise<number | undefined> {
+    const [own, other] = await Promise.all([stat(`/run/netns/${namespace.host}`), stat(`/proc/${pid}/ns/net`)]);
+    return own.ino === other.ino ? Number(pid) : undefined;
+  }
+});
+
+describe('addresses for a while', () => {
+  const element = { set: 'web4', key: `${one.endpoint.ipv4} . 203.0.113.77`, uid: one.uid } as const;
+
+  it.each([true, false])('are there for the time that was asked last (taken for new: %s)', async (isNew) => {
+    await firewall.converge(rulesFor('allowlist', one));
+    await firewall.allow([{ ...element, seconds: 60, isNew: true }]);
+    await firewall.allow([{ ...element, seconds: 6_000, isNew }]);
+    const listing = await nft('-j', 'list', 'set', 'inet', 'coi', 'web4');
+    expect(listing).toContain('"timeout": 6000');
+    expect(listing).toContain(one.uid);
   });
 });
 

@@ -49,9 +49,6 @@ export const publicly: readonly Mode[] = ['restricted', 'restricted+lan', 'restr
 export const listed: readonly Mode[] = ['allowlist', 'allowlist+lan'];
 export const everyMode: readonly Mode[] = [...listed, ...publicly];
 
-/** What one technique in one mode came to: bytes by spot. */
-export type Arrivals = Partial<Record<Spot, number>>;
-
 /** Spots at which a technique may arrive in a mode. */
 export function expectedSpots({ arrives = {} }: Technique, mode: Mode): Spot[] {
   return spots.filter((spot) => arrives[spot]?.includes(mode));
