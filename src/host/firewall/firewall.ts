@@ -40,8 +40,8 @@ export interface Firewall extends AsyncDisposable {
   expect(ruleset: Ruleset): Promise<LoadedRuleset>;
   /** What the kernel counts and holds, which is nft's whatever the backend. */
   readonly records: Records;
-  /** How often everything was loaded anew: each time all counts and records start from nothing. */
-  readonly loads: number;
+  /** How often everything was loaded anew: each time all counts and records start from nothing. Undefined while it may be happening. */
+  readonly loads: number | undefined;
   /** Takes every rule away. Sandboxes that still run then have only the kernel's block policies. */
   uninstall(): Promise<void>;
 }

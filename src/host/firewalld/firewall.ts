@@ -141,7 +141,7 @@ export class FirewalldFirewall implements Firewall {
     return this.#nft.records;
   }
 
-  get loads(): number {
+  get loads(): number | undefined {
     return this.#nft.loads;
   }
 

@@ -136,7 +136,7 @@ export class AclFirewall implements Firewall {
     return this.#nft.records;
   }
 
-  get loads(): number {
+  get loads(): number | undefined {
     return this.#nft.loads;
   }
 
