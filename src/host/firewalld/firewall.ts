@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import { Turns } from '../../base/turns.ts';
 import type { LoadedRuleset } from '../../network/compare.ts';
 import type { Elements } from '../../network/elements.ts';
 import { ownerOf, sandboxRules, sharedOwner, sharedRules } from '../../network/firewalld-rules.ts';
@@ -53,7 +54,7 @@ export class FirewalldFirewall implements Firewall {
   readonly #watch: Promise<void>;
   readonly #skeleton: string;
   readonly #shared: readonly DirectRule[];
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #held: HeldRules | undefined;
   #doubts = 0;
   #isToCheck = false;
@@ -74,7 +75,7 @@ export class FirewalldFirewall implements Firewall {
   }
 
   converge(expected: Ruleset | (() => Ruleset), { signal }: { signal?: AbortSignal } = {}): Promise<Converged> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       signal?.throwIfAborted();
       const ruleset = typeof expected === 'function' ? expected() : expected;
       const rules = [...sandboxRules(ruleset.elements).values()].flat();
@@ -90,7 +91,7 @@ export class FirewalldFirewall implements Firewall {
   }
 
   ensure(part: Ruleset): Promise<ElementChange> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       for (const problem of part.problems.values()) throw problem;
       const byUid = sandboxRules(part.elements);
       const owners = new Set([...part.elements.values()].flatMap((set) => [...set.values()].map(({ uid }) => uid)));
@@ -104,7 +105,7 @@ export class FirewalldFirewall implements Firewall {
 
   remove(uids: Iterable<string>): Promise<ElementChange> {
     const owners = new Set<string | undefined>(uids);
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       const change = await this.#nft.remove([...owners].filter((uid) => uid !== undefined));
       await this.#settle((others) => others.filter((rule) => !owners.has(ownerOf(rule))));
       return change;
@@ -125,7 +126,7 @@ export class FirewalldFirewall implements Firewall {
 
   /** Without the shared direct rules nothing counts as loaded. */
   observe(options: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       const observed = await this.#nft.observe(options);
       const held = options.fresh || !this.#held ? await lookAtRules(this.#call()) : this.#held;
       const sharedCount = [...held.values()].filter((rule) => ownerOf(rule) === sharedOwner).length;
@@ -146,7 +147,7 @@ export class FirewalldFirewall implements Firewall {
   }
 
   uninstall(): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       this.#held = undefined;
       await this.#nft.uninstall();
       await removeAll(this.#call());
@@ -156,8 +157,7 @@ export class FirewalldFirewall implements Firewall {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Problem({ code: 'firewalld.closed', message: 'The firewall was closed' }));
     await this.#watch;
-    // The failures of calls under way belong to their callers.
-    await this.#queue.catch(() => undefined);
+    await this.#turns.idle();
     await this.#nft[Symbol.asyncDispose]();
   }
 
@@ -189,13 +189,15 @@ export class FirewalldFirewall implements Firewall {
   async #check(): Promise<void> {
     if (this.#isToCheck) return;
     this.#isToCheck = true;
-    await this.#exclusive(async () => {
-      this.#isToCheck = false;
-      if (!this.#held) return;
-      const astray = findAstray([...this.#held.values()], await countRules(this.#call()));
-      if (astray.length > 0) this.#doubt();
-      // What cannot be listed has to be looked at with all consequences.
-    }).catch(() => !this.#signal.aborted && this.#doubt());
+    await this.#turns
+      .take(async () => {
+        this.#isToCheck = false;
+        if (!this.#held) return;
+        const astray = findAstray([...this.#held.values()], await countRules(this.#call()));
+        if (astray.length > 0) this.#doubt();
+        // What cannot be listed has to be looked at with all consequences.
+      })
+      .catch(() => !this.#signal.aborted && this.#doubt());
   }
 
   #doubt(): void {
@@ -206,14 +208,6 @@ export class FirewalldFirewall implements Firewall {
 
   #delegated(ruleset: Ruleset): Ruleset {
     return { ...ruleset, skeleton: this.#skeleton };
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work, work);
-    this.#queue = turn;
-    // The caller gets the failure; the queue only needs to know that the turn is over.
-    turn.catch(() => undefined);
-    return turn;
   }
 
   #call(): RuleCall {

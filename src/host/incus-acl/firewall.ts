@@ -1,4 +1,5 @@
 import { Problem } from '../../base/problem.ts';
+import { Turns } from '../../base/turns.ts';
 import { aclRules } from '../../network/acl-rules.ts';
 import type { EgressRule } from '../../network/acl-rules.ts';
 import type { LoadedRuleset } from '../../network/compare.ts';
@@ -46,14 +47,18 @@ export class AclFirewall implements Firewall {
   readonly #stop = new AbortController();
   readonly #watch: Promise<void>;
   readonly #led: LedAddresses;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
+  /** Names lead elsewhere. */
+  readonly #lead = this.#turns.gather<void, void>(async () => {
+    const owners = ownersOf(this.#elements);
+    await this.#settle((held) => new Map([...without(held, owners), ...only(this.#rules(), owners)]));
+  });
   /** What Incus holds, while nobody else has written. */
   #held: HeldAcl | undefined;
   /** What is known of the sandboxes, from which rules are made anew when names lead elsewhere. */
   #elements: Elements = new Map();
   #doubts = 0;
   #isToCheck = false;
-  #waiting: PromiseWithResolvers<void> | undefined;
 
   constructor(init: AclFirewallInit & { readonly acl: BridgeAcl }, nft: NftFirewall) {
     this.#init = init;
@@ -69,7 +74,7 @@ export class AclFirewall implements Firewall {
   }
 
   converge(expected: Ruleset | (() => Ruleset), options: { signal?: AbortSignal } = {}): Promise<Converged> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       options.signal?.throwIfAborted();
       const ruleset = typeof expected === 'function' ? expected() : expected;
       this.#elements = ruleset.elements;
@@ -83,7 +88,7 @@ export class AclFirewall implements Firewall {
   }
 
   ensure(part: Ruleset): Promise<ElementChange> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       for (const problem of part.problems.values()) throw problem;
       const owners = ownersOf(part.elements);
       this.#elements = merged(this.#elements, owners, part.elements);
@@ -97,7 +102,7 @@ export class AclFirewall implements Firewall {
 
   remove(uids: Iterable<string>): Promise<ElementChange> {
     const owners = new Set<string | undefined>(uids);
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       this.#elements = merged(this.#elements, owners);
       const gone = [...owners].filter((uid) => uid !== undefined);
       const [change] = await Promise.all([this.#nft.remove(gone), this.#settle((held) => without(held, owners))]);
@@ -121,7 +126,7 @@ export class AclFirewall implements Firewall {
 
   /** Without an ACL that is enforced nothing counts as loaded. */
   observe(options: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       const observed = await this.#nft.observe(options);
       const isEnforced = (!options.fresh && this.#held) || (await this.#init.acl.look())?.isEnforced;
       return isEnforced ? observed : { ...observed, skeleton: new Map() };
@@ -141,7 +146,7 @@ export class AclFirewall implements Firewall {
   }
 
   uninstall(): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       this.#held = undefined;
       await this.#nft.uninstall();
       await this.#init.acl.remove();
@@ -151,27 +156,8 @@ export class AclFirewall implements Firewall {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Problem({ code: 'acl.closed', message: 'The firewall was closed' }));
     await this.#watch;
-    // The failures of calls under way belong to their callers.
-    await this.#queue.catch(() => undefined);
+    await this.#turns.idle();
     await this.#nft[Symbol.asyncDispose]();
-  }
-
-  /** Names led elsewhere: those that wait for their turn go out together. */
-  #lead(): Promise<void> {
-    if (this.#waiting) return this.#waiting.promise;
-    const done = Promise.withResolvers<void>();
-    this.#waiting = done;
-    void this.#exclusive(async () => {
-      this.#waiting = undefined;
-      try {
-        const owners = ownersOf(this.#elements);
-        await this.#settle((held) => new Map([...without(held, owners), ...only(this.#rules(), owners)]));
-        done.resolve();
-      } catch (error) {
-        done.reject(error);
-      }
-    });
-    return done.promise;
   }
 
   #rules(): HeldAcl {
@@ -215,27 +201,21 @@ export class AclFirewall implements Firewall {
   async #check(): Promise<void> {
     if (this.#isToCheck) return;
     this.#isToCheck = true;
-    await this.#exclusive(async () => {
-      this.#isToCheck = false;
-      if (!this.#held) return;
-      const seen = await this.#init.acl.look();
-      if (!seen?.isEnforced || !isSame(seen.held, this.#held)) this.#doubt();
-      // What cannot be looked at has to be, with all consequences.
-    }).catch(() => !this.#stop.signal.aborted && this.#doubt());
+    await this.#turns
+      .take(async () => {
+        this.#isToCheck = false;
+        if (!this.#held) return;
+        const seen = await this.#init.acl.look();
+        if (!seen?.isEnforced || !isSame(seen.held, this.#held)) this.#doubt();
+        // What cannot be looked at has to be, with all consequences.
+      })
+      .catch(() => !this.#stop.signal.aborted && this.#doubt());
   }
 
   #doubt(): void {
     this.#doubts++;
     this.#held = undefined;
     this.#init.onDrift({ kind: 'gap', what: 'the network ACL changed' });
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work, work);
-    this.#queue = turn;
-    // The caller gets the failure; the queue only needs to know that the turn is over.
-    turn.catch(() => undefined);
-    return turn;
   }
 }
 
