@@ -86,7 +86,8 @@ export class NftFirewall implements AsyncDisposable {
   readonly #signal: AbortSignal;
   readonly #watch: Promise<void>;
   readonly #firstReady = Promise.withResolvers<void>();
-  readonly #ownWriters = new Set<number>();
+  /** Our own nft processes, and what to call when their writes are in force. */
+  readonly #ownWriters = new Map<number, () => void>();
   readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
   readonly #turns = new Turns();
   readonly #wish = this.#turns.gather((wishes: readonly PendingWish[]) => this.#grant(wishes));
@@ -111,7 +112,10 @@ export class NftFirewall implements AsyncDisposable {
       clock: init.clock,
       signal: this.#signal,
       ...(init.namespace === undefined ? {} : { namespace: init.namespace }),
-      isOwn: (pid) => this.#ownWriters.has(pid),
+      onTransaction: (pid) => {
+        this.#ownWriters.get(pid)?.();
+        return this.#ownWriters.has(pid);
+      },
       onHint: (hint) => this.#doubt(hint),
       onListening: (listening) => {
         this.#listening = listening;
@@ -359,8 +363,8 @@ export class NftFirewall implements AsyncDisposable {
     return {
       signal: this.#signal,
       ...(namespace === undefined ? {} : { namespace }),
-      onStart: (pid) => {
-        this.#ownWriters.add(pid);
+      onStart: (pid, inForce) => {
+        this.#ownWriters.set(pid, inForce);
         clock.after(ownWriteMs, () => this.#ownWriters.delete(pid));
       },
     };
