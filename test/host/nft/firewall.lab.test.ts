@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Problem } from '../../../src/base/problem.ts';
 import { rulesetStates } from '../../../src/network/compare.ts';
-import type { Firewall } from '../../../src/host/nft/firewall.ts';
+import type { NftFirewall } from '../../../src/host/nft/firewall.ts';
 import { runInNetwork } from '../../../src/host/link/in-network.ts';
 import { loadBatch, problemOf } from '../../../src/host/nft/nft.ts';
 import type { FirewallHint } from '../../../src/host/nft/watch.ts';
@@ -12,7 +12,7 @@ import { openOn, rulesFor, uids } from './guarded.ts';
 import { bridge, inside, NamedNamespace } from './world.ts';
 
 let namespace: NamedNamespace;
-let firewall: Firewall;
+let firewall: NftFirewall;
 let hints: FirewallHint[];
 
 const [one, two, three] = uids.map((uid) => ({ uid, endpoint: chooseEndpoint({ uid, bridge, taken: new Set() }) })) as [
