@@ -3,6 +3,7 @@ import type { Family } from './address.ts';
 import { answersAsMarked, settleChains, undecidedModes } from './delegated-chains.ts';
 import { elementSets, modeChain } from './elements.ts';
 import { marks, renderMark } from './marks.ts';
+import { rangesOutside } from './outside.ts';
 import type { Bridge } from './policy.ts';
 import { knownResolvers, resolverPort } from './resolvers.ts';
 import { both, toListedPorts, toListedWeb } from './rule-text.ts';
@@ -75,9 +76,21 @@ const linkLocal = 'fe80::/10';
 /** Only what ends on this link: an advertisement addressed to elsewhere would be a way out. */
 const onLink = 'fib daddr . iif type { local, multicast }';
 
-/** Matches where the flow's first packet went, so that it holds for answers, too. */
+/** Matches where the flow's first packet went, so that it holds for answers, too. Ranges are not for refusing: see {@link refuseTo}. */
 function toAny(ip: 'ip' | 'ip6', ranges: readonly string[]): string {
   return `ct original ${ip} daddr { ${ranges.join(', ')} }`;
+}
+
+/**
+ * Refuses flows to ranges, by matching what lies outside of them: a set of ranges holds nothing for the moment in which the
+ * kernel has made the rules of a transaction current and not yet what their sets hold (nf_tables_commit in
+ * net/netfilter/nf_tables_api.c), and a flow that is not found refused then would be let through for good.
+ */
+function refuseTo(ranges: Readonly<Record<Family, readonly string[]>>, which = ''): string {
+  return both(
+    (ip, family) =>
+      `${which}ct original ${ip} daddr != { ${rangesOutside(family, ranges[family]).join(', ')} } goto refuse`,
+  );
 }
 
 const namePorts = 'meta l4proto { tcp, udp } ct original proto-dst { 53, 853 }';
@@ -158,26 +171,28 @@ function variantChain(variant: Variant, noSiblings: string): string {
 		${noSiblings}
 		${namePorts} goto refuse
 		${both((ip, family) => `${toAny(ip, metadataAddresses[family])} goto ${metadata}`)}
-		${both((ip, family) => `${toAny(ip, specialRanges[family])} goto refuse`)}
+		${refuseTo(specialRanges)}
 		${variant.mode === 'restricted' ? restrictedRules(variant) : allowlistRules(variant)}
 	}`;
 }
 
 function restrictedRules({ localNetwork }: Variant): string {
-  return `${localNetwork ? '' : both((ip, family) => `${toAny(ip, privateRanges[family])} goto refuse`)}
+  return `${localNetwork ? '' : refuseTo(privateRanges)}
 		${otherResolvers}
 		goto stamp`;
 }
 
 /** What a person named by address comes first, then what must not be reached by name. */
 function allowlistRules({ localNetwork }: Variant): string {
-  const near = localNetwork ? 'stamp' : 'refuse';
   const stamp = 'goto stamp';
+  const near = localNetwork
+    ? both((ip, family) => `${toAny(ip, privateRanges[family])} ${stamp}`)
+    : refuseTo(privateRanges);
   return `${toListedWeb('host', stamp)}
 		${toListedWeb('net', stamp)}
 		${toListedPorts('hostport', stamp)}
 		${toListedPorts('netport', stamp)}
-		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
+		${near}
 		${otherResolvers}
 		${toListedWeb('web', stamp)}
 		${toListedPorts('port', stamp)}
@@ -187,10 +202,7 @@ function allowlistRules({ localNetwork }: Variant): string {
 /** Instead of a jump to `pass` where nearly every packet comes along. */
 const setPassed = `meta mark set meta mark | ${renderMark(marks.passed)} accept`;
 
-const otherResolvers = both(
-  (ip, family) =>
-    `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
-);
+const otherResolvers = refuseTo(knownResolvers, 'meta l4proto { tcp, udp } ct original proto-dst 443 ');
 
 interface Hooks {
   readonly side4: Side;

@@ -56,6 +56,12 @@ interface TimedWish {
   readonly sure: string;
 }
 
+/** What was seen, and how many doubts there were before: one more, and it may be so no longer. */
+interface Look {
+  readonly observed: ObservedRuleset;
+  readonly doubts: number;
+}
+
 /** How long notifications of an own write may lag behind the write. */
 const ownWriteMs = 10_000;
 const readyMs = 5_000;
@@ -154,14 +160,15 @@ export class NftFirewall implements AsyncDisposable {
 
   /** Looks, and does what the difference asks for. */
   async #settle(skeleton: string, wanted: LoadedRuleset): Promise<Converged> {
-    const observed = await this.#look();
+    const look = await this.#look();
+    const { observed } = look;
     const { add, remove, reload, reasons } = diffRuleset(wanted, observed);
     const counts = { added: add.length, removed: remove.length };
     if (reload || observed.generation === undefined) {
-      await this.#load(skeleton, wanted, observed);
+      await this.#load(skeleton, wanted, look);
       return { ...counts, reloaded: true, reasons: reload ? reasons : [...reasons, 'the generation is missing'] };
     }
-    if (add.length + remove.length > 0) await this.#change({ add, remove }, observed);
+    if (add.length + remove.length > 0) await this.#change({ add, remove }, look);
     return { ...counts, reloaded: false, reasons };
   }
 
@@ -198,9 +205,9 @@ export class NftFirewall implements AsyncDisposable {
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
   observe({ fresh = false }: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
-    return this.#turns.take(() => {
+    return this.#turns.take(async () => {
       if (fresh) this.#forget();
-      return this.#look();
+      return (await this.#look()).observed;
     });
   }
 
@@ -244,7 +251,8 @@ export class NftFirewall implements AsyncDisposable {
   }
 
   async #grant(wishes: readonly PendingWish[]): Promise<ElementChange> {
-    const observed = await this.#look();
+    const look = await this.#look();
+    const { observed } = look;
     const byUid = new Map(wishes.flatMap((wish) => [...wish.byUid]));
     const change = changeFor({ byUid }, observed.elements);
     const skeleton = wishes.findLast((wish) => wish.skeleton !== undefined)?.skeleton;
@@ -256,11 +264,11 @@ export class NftFirewall implements AsyncDisposable {
       });
       const isBaseWrong = diffRuleset({ ...wanted, elements: observed.elements }, observed).reload;
       if (isBaseWrong || observed.generation === undefined) {
-        await this.#load(skeleton, wanted, observed);
+        await this.#load(skeleton, wanted, look);
         return change;
       }
     }
-    if (change.add.length + change.remove.length > 0) await this.#change(change, observed);
+    if (change.add.length + change.remove.length > 0) await this.#change(change, look);
     return change;
   }
 
@@ -275,12 +283,12 @@ export class NftFirewall implements AsyncDisposable {
     await load('quick').catch(() => load('sure'));
   }
 
-  async #look(): Promise<ObservedRuleset> {
-    if (this.#cache) return this.#cache;
+  async #look(): Promise<Look> {
     const doubts = this.#doubts;
+    if (this.#cache) return { observed: this.#cache, doubts };
     const observed = await listTables(this.#call());
     this.#remember(observed, doubts);
-    return observed;
+    return { observed, doubts };
   }
 
   /**
@@ -307,38 +315,39 @@ export class NftFirewall implements AsyncDisposable {
     return true;
   }
 
-  async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
+  async #load(skeleton: string, wanted: LoadedRuleset, { observed, doubts }: Look): Promise<void> {
     const batch = renderLoad(this.#contents(skeleton, wanted), observed);
     // Handles of new tables are unknown and not needed: the generation identifies them from now on.
     const tables = new Map([
       ['inet', 0],
       ['bridge', 0],
     ]);
-    await this.#loads.during(() => this.#write(batch, { ...wanted, tables, generation: batch.generation }));
+    const result = { ...wanted, tables, generation: batch.generation };
+    await this.#loads.during(() => this.#write(batch, { observed: result, doubts }));
   }
 
   #contents(skeleton: string, { elements }: LoadedRuleset): Contents {
     return { skeleton, elements: listElements(elements), timed: this.#init.timed?.() ?? [] };
   }
 
-  async #change(change: ElementChange, observed: ObservedRuleset): Promise<void> {
+  async #change(change: ElementChange, { observed, doubts }: Look): Promise<void> {
     if (observed.generation === undefined) {
       throw new Problem({ code: 'nft.conflict', message: 'The tables of coi are not loaded', retry: 'conflict' });
     }
     const batch = renderChange(change, observed.generation);
     const elements = withChange(observed.elements, change);
-    await this.#write(batch, { ...observed, elements, generation: batch.generation });
+    await this.#write(batch, { observed: { ...observed, elements, generation: batch.generation }, doubts });
   }
 
-  async #write(batch: Batch, result: ObservedRuleset): Promise<void> {
-    const doubts = this.#doubts;
+  /** What comes of a write is only as certain as the look that it is built on. */
+  async #write(batch: Batch, { observed, doubts }: Look): Promise<void> {
     try {
       await loadBatch(batch, this.#call());
     } catch (error) {
       this.#forget();
       throw error;
     }
-    this.#remember(result, doubts);
+    this.#remember(observed, doubts);
   }
 
   #remember(observed: ObservedRuleset, doubtsBefore: number): void {
