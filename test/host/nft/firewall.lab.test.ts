@@ -235,6 +235,22 @@ describe('two writers', () => {
   });
 });
 
+it('does not take what it wrote for all that is there, when somebody else wrote after it had looked', async () => {
+  const rules = (round: number) => rulesFor(round % 2 === 0 ? 'open' : 'restricted', one);
+  await firewall.converge(rules(0));
+  for (let round = 1; round <= 20; round += 1) {
+    // Whoever is in doubt looks first, which takes a while.
+    await nft('add', 'element', 'inet', 'coi', 'dns4', '{ 10.90.9.9 }');
+    await allHints();
+    const flushed = delay(round).then(() => nft('flush', 'chain', 'inet', 'coi', 'judge'));
+    await firewall.ensure(rules(round)).catch((error: Problem) => expect(error.code).toBe('nft.conflict'));
+    await flushed;
+    await allHints();
+    await firewall.converge(rules(round));
+    expect(await nft('list', 'chain', 'inet', 'coi', 'judge')).toContain('goto refuse');
+  }
+});
+
 describe('watch', () => {
   it('tells of a deleted chain within a fraction of the time people notice', async () => {
     await firewall.converge(rulesFor('restricted', one));
