@@ -1,6 +1,5 @@
-import { Problem } from '../../base/problem.ts';
 import type { DirectRule } from '../../network/firewalld-rules.ts';
-import { callFirewalld } from './bus.ts';
+import { callFirewalld, callIfThere } from './bus.ts';
 import type { BusScope } from './bus.ts';
 
 /** What calls about direct rules take besides their subject. */
@@ -15,36 +14,32 @@ const table = 'mangle';
 
 /** Makes a chain; one that is there already is fine. */
 export async function addChain({ ipv, chain }: Chain, call: DirectCall): Promise<void> {
-  await change({ method: 'addChain', signature: 'sss', args: [ipv, table, chain] }, call);
+  await callIfThere({ interface: 'direct', method: 'addChain', signature: 'sss', args: [ipv, table, chain], ...call });
 }
 
 /** Takes an empty chain away. */
 export async function removeChain({ ipv, chain }: Chain, call: DirectCall): Promise<void> {
-  await change({ method: 'removeChain', signature: 'sss', args: [ipv, table, chain] }, call);
+  await callIfThere({
+    interface: 'direct',
+    method: 'removeChain',
+    signature: 'sss',
+    args: [ipv, table, chain],
+    ...call,
+  });
 }
 
 /** Adds a rule at the place that its priority says; one that is there already is fine. */
 export async function addRule(rule: DirectRule, call: DirectCall): Promise<void> {
-  await change({ method: 'addRule', ...ruleArguments(rule) }, call);
+  await callIfThere({ interface: 'direct', method: 'addRule', ...ruleArguments(rule), ...call });
 }
 
 /** Takes exactly this rule away. */
 export async function removeRule(rule: DirectRule, call: DirectCall): Promise<void> {
-  await change({ method: 'removeRule', ...ruleArguments(rule) }, call);
+  await callIfThere({ interface: 'direct', method: 'removeRule', ...ruleArguments(rule), ...call });
 }
 
 function ruleArguments({ ipv, chain, priority, args }: DirectRule) {
   return { signature: 'sssias', args: [ipv, table, chain, String(priority), String(args.length), ...args] };
-}
-
-/** Carries out one change; that it has been carried out already is what was wanted. */
-async function change(what: { method: string; signature: string; args: string[] }, call: DirectCall): Promise<void> {
-  try {
-    await callFirewalld({ interface: 'direct', ...what, ...call });
-  } catch (error) {
-    const isDone = error instanceof Problem && /\b(?:ALREADY_ENABLED|NOT_ENABLED)\b/.test(error.message);
-    if (!isDone) throw error;
-  }
 }
 
 /** Every direct rule in our table, whoever it belongs to. */
