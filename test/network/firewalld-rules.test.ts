@@ -99,6 +99,8 @@ describe('a failed call', () => {
     ['Call failed: The name org.fedoraproject.FirewallD1 was not provided by any .service files', 'firewalld.away'],
     ['Failed to connect to system scope bus via local transport: No such file or directory', 'firewalld.away'],
     ['Call failed: Connection timed out', 'firewalld.away'],
+    ['Call failed: Name "org.fedoraproject.FirewallD1" does not exist', 'firewalld.away'],
+    ["Call failed: NOT_ENABLED: rule '...' is not in 'ipv4:filter:FORWARD'", 'firewalld.as-is'],
     ['Call failed: Access denied', 'firewalld.permission'],
     ["Call failed: COMMAND_FAILED: '/usr/sbin/iptables-restore -w -n' failed", 'firewalld.refused'],
   ])('%s', (stderr, code) => {
