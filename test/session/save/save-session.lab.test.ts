@@ -1,4 +1,6 @@
+import * as fc from 'fast-check';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chownSync,
   existsSync,
@@ -15,6 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Problem } from '../../../src/base/problem.ts';
+import { seed } from '../../helpers/random.ts';
 import { until } from '../../lab/until.ts';
 import { Box, uid } from './box.ts';
 import { treeOf } from './tree.ts';
@@ -211,6 +214,37 @@ mkdir sticky; chmod 1000 sticky
     expect([link, content]).toEqual([`${target}/file`, 'nothing']);
     expect(sparse).toMatch(/^1000000003 \d{1,4}$/);
     expect(readFileSync(join(target, 'file'), 'utf8')).toBe('untouched');
+  });
+
+  test('may be called anything: names of any bytes come back byte for byte', async () => {
+    const home = await box.newHome('-names');
+    const anyName = fc
+      .uint8Array({ minLength: 1, maxLength: 254 })
+      // A shell's substitution loses line breaks at the end.
+      .map((bytes) =>
+        Buffer.concat([
+          Buffer.from(bytes).map((byte) => (byte === 0 || byte === 0x2f ? 0x0a : byte)),
+          Buffer.from('x'),
+        ]),
+      );
+    const names = new Map(fc.sample(anyName, { numRuns: 200, seed }).map((name) => [name.toString('latin1'), name]));
+    const octal = (name: Buffer) => [...name].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+    const lines = [...names.values()].map((name) => `: >"$(printf '${octal(name)}')"`);
+    await box.create('names', 'mkdir .claude');
+    const input = `cd /home/code/.claude\n${lines.join('\n')}\n`;
+    await box.lab.inside.output(['incus', 'exec', 'names', '--', 'sh', '-eu'], { input });
+    await box.stop('names');
+    expect(await box.save('names', { home })).toMatchObject({ files: names.size, leftOut: { count: 0 } });
+    const saved = readdirSync(join(savedAt(home), '.claude'), { encoding: 'latin1' });
+    expect(saved.toSorted()).toEqual([...names.keys()].toSorted());
+    await box.create('names-again');
+    expect(await box.restore('names-again', { home })).toMatchObject({ files: names.size, leftOut: { count: 0 } });
+    const inside = await box.inside(
+      'names-again',
+      'cd /home/code/.claude; find . -type f -print0 | LC_ALL=C sort -z | sha256sum',
+    );
+    const listed = [...names.keys()].toSorted().map((name) => Buffer.from(`./${name}\0`, 'latin1'));
+    expect(inside.split(' ')[0]).toBe(createHash('sha256').update(Buffer.concat(listed)).digest('hex'));
   });
 
   test('is left out beyond the limits, the largest first and what is deep at last', async () => {
