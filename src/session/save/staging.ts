@@ -1,7 +1,7 @@
 import { processAt } from '../../host/process/container-process.ts';
 import { codeOf, type HeldDirectory } from './held-directory.ts';
-import { readMetadata } from './metadata.ts';
-import { removeTree } from './remove-tree.ts';
+import { metadataName, readMetadata } from './metadata.ts';
+import { removeTree, removeTreeIfAllowed } from './remove-tree.ts';
 import { checkSessionId, isSessionId } from './session-id.ts';
 
 /**
@@ -36,7 +36,18 @@ export function promote(sessions: HeldDirectory, id: string): void {
     moveAside(sessions, id, old);
   }
   sessions.sync();
-  removeTree(sessions, old);
+  discard(sessions, old);
+}
+
+/** Removes a copy that another one has replaced. Without its metadata what may stay of it is no session. */
+function discard(sessions: HeldDirectory, name: string): void {
+  try {
+    using directory = sessions.open(name);
+    removeTreeIfAllowed(directory, metadataName);
+  } catch (error) {
+    if (!isNoCopy(error)) throw error;
+  }
+  removeTreeIfAllowed(sessions, name);
 }
 
 /** Moves a directory to a name unless a session is there. */
@@ -76,7 +87,7 @@ export function settle(sessions: HeldDirectory): void {
   for (const { id, name } of best(sessions, dead)) {
     if (!sessions.look(id)) moveInto(sessions, name, id);
   }
-  for (const { name } of dead) removeTree(sessions, name);
+  for (const { name } of dead) discard(sessions, name);
 }
 
 /** Ids of sessions that are between two names right now, and where their data is. Changes nothing. */
@@ -107,10 +118,14 @@ function savedAtOf(sessions: HeldDirectory, { name, id }: Leftover): number | un
     const metadata = readMetadata(directory, id);
     return metadata && Date.parse(metadata.savedAt);
   } catch (error) {
-    // Gone meanwhile, or something that nobody of ours has put there.
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error) ?? '')) return undefined;
+    if (isNoCopy(error)) return undefined;
     throw error;
   }
+}
+
+/** Whether it is gone meanwhile, or something that nobody of ours has put there, or kept from its owner. */
+function isNoCopy(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(codeOf(error) ?? '');
 }
 
 function leftovers(sessions: HeldDirectory): Leftover[] {

@@ -488,6 +488,24 @@ describe('A hostile home', () => {
     ).toBe(`none\n${secret}`);
   });
 
+  test('that does not let go of an old copy gets the new one all the same', async () => {
+    const home = await box.newHome('-stuck');
+    await box.create('stuck', 'mkdir .claude; echo old >.claude/file');
+    await box.save('stuck', { home });
+    execFileSync('chmod', ['-R', 'a-w', savedAt(home)]);
+    await box.inside('stuck', 'echo new >/home/code/.claude/file');
+    await box.save('stuck', { home });
+    expect(readdirSync(join(home, '.coi/sessions-claude'))).toEqual(['session']);
+    mkdirSync(join(savedAt(home), 'roots'));
+    writeFileSync(join(savedAt(home), 'roots/file'), '');
+    await box.inside('stuck', 'echo newer >/home/code/.claude/file');
+    for (let run = 0; run < 2; run += 1) await box.save('stuck', { home });
+    expect(readFileSync(join(savedAt(home), '.claude/file'), 'utf8')).toBe('newer\n');
+    expect((await box.sessions(home).list()).map(({ id }) => id)).toEqual(['session']);
+    await box.sessions(home).removeAll();
+    expect(await box.sessions(home).list()).toEqual([]);
+  });
+
   test('that root may write to and its owner may not gets nothing', async () => {
     const home = await box.newHome('-denied');
     await box.stopped('denied', 'mkdir .claude; echo x >.claude/file');
