@@ -65,8 +65,8 @@ function riseBlock(world: World, manifest: Manifest, { instance, to }: { instanc
   return rulesBlock(world, instance);
 }
 
-/** Nothing runs on rules that cannot be seen. */
-function rulesBlock({ networkReady }: World, { rules }: OwnedInstance): Block | undefined {
+/** Nothing runs on rules that cannot be seen, nor is said to be as declared while they may still be those of before. */
+export function rulesBlock({ networkReady }: World, { rules }: OwnedInstance): Block | undefined {
   if (networkReady && rules !== 'unknown') return undefined;
   return waiting('WaitingNetwork', 'It waits for the network rules of this host');
 }
