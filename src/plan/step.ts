@@ -38,6 +38,7 @@ export type Action =
     }
   | { readonly kind: 'update'; readonly operations: readonly Operation[]; readonly stamp: Partial<Stamp> }
   | { readonly kind: 'stamp'; readonly stamp: Partial<Stamp> }
+  | { readonly kind: 'save' }
   | { readonly kind: 'tombstone' }
   | { readonly kind: 'unprotect' }
   | { readonly kind: 'delete' }

@@ -10,7 +10,10 @@ export interface NamedAgent {
 }
 
 /** The agent that a sandbox names; undefined where it runs a command of its own, or nothing. */
-export function namedAgent({ tool, prompt, session }: Sandbox, sessionId: string): NamedAgent | undefined {
+export function namedAgent(
+  { tool, prompt }: Sandbox,
+  { sessionId, resume }: Pick<LaunchOptions, 'sessionId' | 'resume'>,
+): NamedAgent | undefined {
   if (tool.name === undefined) return undefined;
   const { binary, permissionMode = 'bypass', effort } = tool;
   return {
@@ -22,7 +25,7 @@ export function namedAgent({ tool, prompt, session }: Sandbox, sessionId: string
       ...(binary !== undefined && { binary }),
       ...(effort && { effort }),
       ...(prompt !== undefined && { prompt }),
-      ...(session?.resumes && { resume: true }),
+      ...(resume !== undefined && { resume }),
     },
   };
 }
