@@ -1,7 +1,5 @@
 import { readFile } from 'node:fs/promises';
-
-/** Home of users that have none: does not exist, by convention of adduser(8). */
-const noHome = '/nonexistent';
+import { noHome } from '../spec/expand-home.ts';
 
 /**
  * Home directory of a user id, by passwd(5); `/nonexistent` for ids that are not in it, so that `~` in their files leads

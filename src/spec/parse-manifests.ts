@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import type { z } from 'zod';
 import { checkData, startsWith, type KeyProblem } from './check-data.ts';
 import { checkRules } from './check-rules.ts';
+import { noHome } from './expand-home.ts';
 import { hashSandbox } from './hash.ts';
 import { manifestLayers } from './layers.ts';
 import { isSessionName } from './names.ts';
@@ -111,7 +112,8 @@ function readTable({ name, table, document, found, input }: TableInput): {
   if (own.length + problems.length > 0) return { problems };
   const position = { file, line: place([]).line };
   const origins = originsOf({ name, table: manifest, document, found, input });
-  const owner = uid === undefined ? {} : { owner: { uid, home } };
+  // Nothing can be taken from, or kept for, somebody without a home.
+  const owner = uid === undefined || home === noHome ? {} : { owner: { uid, home } };
   return {
     manifest: { name, instance, sandbox, source, position, ...owner, origins, hash: hashSandbox(sandbox) },
     problems,

@@ -96,6 +96,7 @@ export const rows: Readonly<Record<string, Proof>> = {
   'S-19': proven(resume, goesOn),
   'S-20': proven(slots, race, order),
   'S-21': proven(slots, order),
+  'S-22': proven(shell, unseen),
   'S-23': proven(slots, race),
   'S-24': proven(slots, 'are free again when what stopped in them by itself is gone'),
   'S-25': proven(shell, nothingLeft),

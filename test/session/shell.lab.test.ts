@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../lab/until.ts';
 import { openDesk, type Desk } from './desk.ts';
@@ -77,7 +79,13 @@ describe('coi shell', () => {
     await only.shows(/ready, type a line/);
 
     const second = await background();
-    expect(second.stdout.split('\n')[0]).toBe(desk.instance(here, 2));
+    const other = desk.instance(here, 2);
+    expect(second.stdout.split('\n')[0]).toBe(other);
+    // A home of its own, and the same workspace.
+    await inside('touch own');
+    await writeFile(join(here, 'shared'), 'for all');
+    const inOther = (line: string) => desk.lab.incus('exec', other, '--', 'su', '--login', 'code', '--command', line);
+    expect([await inOther('ls'), await inOther('cat /workspace/shared')]).toEqual(['', 'for all']);
     await using several = await open(['attach']);
     const choice = await several.shows(/\[exit 0\]/);
     expect(choice).toContain(`1. ${name} (${here})`);
@@ -233,6 +241,19 @@ describe('coi shell', () => {
     expect(unknown.exitCode).toBe(1);
     for (const known of ['--tool', 'claude', 'opencode', 'aider', 'codex', 'gemini'])
       expect(unknown.stderr).toContain(known);
+  });
+
+  it('works for root without a controller, which then takes over', async () => {
+    await project();
+    await desk.controller.stop();
+    expect(await background()).toMatchObject({ exitCode: 0 });
+    expect(await inside('pgrep -c -x dummy')).toBe('1');
+    await using window = await open(['attach', name]);
+    await window.shows(/ready, type a line/);
+    await desk.controller.start();
+    const found = await desk.controller.ready(name.slice(4), 'running');
+    expect(found.agent.state).toBe('running');
+    expect(await inside('pgrep -c -x dummy')).toBe('1');
   });
 
   it('shows a container that there is, and takes no words', async () => {
