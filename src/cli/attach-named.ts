@@ -6,12 +6,13 @@ import { incusSocket } from '../host/incus/socket.ts';
 import { workspacePath } from '../plan/render-instance.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { connect } from './connect.ts';
+import { findContainer } from './end-containers.ts';
 import { exitCodes } from './failure.ts';
 import { showInside } from './inside-terminal.ts';
 import type { Io } from './io.ts';
 import { endShown } from './session-end.ts';
 import { readSettings } from './settings.ts';
-import { showSession, type ShownEnd } from './show-agent.ts';
+import { endOfProgram, showSession, type ShownEnd } from './show-agent.ts';
 import { hasTmux, type TmuxPlace } from './show-tmux.ts';
 
 /** What to show of a container. */
@@ -22,10 +23,7 @@ export interface AttachHow {
 
 /** Show what runs in a container of coi in this terminal. @throws {Problem} `session.none`, `session.not-running` */
 export async function attachNamed(io: Io, name: string, { bash = false }: AttachHow = {}): Promise<number> {
-  // A signal ends what is shown here; what is asked of the controller afterwards must still get through.
-  await using api = await connect({ ...io, signal: new AbortController().signal }, 'write');
-  const { sandboxes } = await api.status();
-  const found = sandboxes.find((each) => each.instance === name) ?? sandboxes.find((each) => each.name === name);
+  const found = await findNamed(io, name);
   if (!found) throw noContainer(name);
   requireRunning(found);
   const { incus: settings } = await readSettings(io);
@@ -37,20 +35,22 @@ export async function attachNamed(io: Io, name: string, { bash = false }: Attach
     return exitCodes.done;
   }
   const end = bash ? await showShell(io, incus, place) : await showSession(io, incus, place);
-  return endShown(io, api, { name: found.name, instance, isKept: found.persistent === true, ...end });
+  return endShown(io, { name: found.name, instance, isKept: found.persistent === true, ...end });
+}
+
+/** Whoever answers is let go before anything is shown: without a controller nobody else could do its work meanwhile. */
+async function findNamed(io: Io, name: string): Promise<SandboxReport | undefined> {
+  await using api = await connect(io, 'read');
+  return findContainer(await api.status(), name);
 }
 
 function userOf({ code_uid: uid = builtIn.incus.codeUid, code_user: name = builtIn.incus.codeUser }: SandboxReport) {
   return { uid, name };
 }
 
-/** What ends a shell from outside: what it runs in may be on its way down. */
-const fromOutside = new Set([129, 137, 143]);
-
 async function showShell(io: Io, incus: Incus, { instance, codeUser: { uid, name } }: TmuxPlace): Promise<ShownEnd> {
   const argv = ['sh', '-c', shellInside];
-  const exitCode = await showInside(io, incus, { instance, argv, uid, home: `/home/${name}`, cwd: workspacePath });
-  return { exitCode, goesOn: !fromOutside.has(exitCode) };
+  return endOfProgram(await showInside(io, incus, { instance, argv, uid, home: `/home/${name}`, cwd: workspacePath }));
 }
 
 /** Images have one of the two. */

@@ -1,10 +1,14 @@
 import type { ControlApi } from '../controller/control-api.ts';
+import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
 import { withProgress } from './progress.ts';
 
-/** A container that stops takes this long at most to be seen to, in milliseconds; one that goes on is not waited for longer. */
-const haltMs = 5_000;
+/**
+ * How long a container that may be on its way down is waited for, in milliseconds: not long where what was shown ended by
+ * itself, as by "exit", and longer where something ended it.
+ */
+const haltMs = { ended: 5_000, endedBy: 60_000 };
 
 /** Longest wait for what is left of it to be gone, in milliseconds. */
 const endMs = 120_000;
@@ -27,16 +31,17 @@ export interface ShownSession {
  * Say what became of a session that is not shown any more: it goes on, or it ended inside, and then wait until it is cleared
  * away. @returns the exit code of the command
  */
-export async function endShown(io: Io, api: ControlApi, shown: ShownSession): Promise<number> {
+export async function endShown(io: Io, shown: ShownSession): Promise<number> {
   const { name, instance, isKept, exitCode } = shown;
   const unending = new AbortController().signal;
-  const isHalted = async () =>
-    (await api.awaitSandbox({ name, goal: 'halted', timeoutMs: haltMs, signal: unending })).outcome === 'reached';
-  if (shown.goesOn || !(await isHalted())) {
-    io.stderr.write(`Container kept running: ${instance}\n  Go back: coi attach ${instance}\n`);
-    // Whoever was told to end left it on purpose, too.
-    return io.signal.aborted || asWished.has(exitCode) ? exitCodes.done : exitCodes.failed;
-  }
+  if (shown.goesOn) return keptRunning(io, shown);
+  // Only now: without a controller it is this process that does its work, and nobody else could meanwhile.
+  await using api = await connect({ ...io, signal: unending }, 'write');
+  const isHalted = async () => {
+    const timeoutMs = exitCode === 0 || io.signal.aborted ? haltMs.ended : haltMs.endedBy;
+    return (await api.awaitSandbox({ name, goal: 'halted', timeoutMs, signal: unending })).outcome === 'reached';
+  };
+  if (!(await isHalted())) return keptRunning(io, shown);
   if (isKept) {
     io.stderr.write(`Container kept, stopped: ${instance}\n`);
     return exitCodes.done;
@@ -46,6 +51,12 @@ export async function endShown(io: Io, api: ControlApi, shown: ShownSession): Pr
   if (outcome === 'reached') io.stderr.write('Cleanup complete\n');
   else io.stderr.write(`coi: ${instance} is not gone yet; what is in the way: coi why ${name}\n`);
   return exitCodes.done;
+}
+
+function keptRunning(io: Io, { instance, exitCode }: ShownSession): number {
+  io.stderr.write(`Container kept running: ${instance}\n  Go back: coi attach ${instance}\n`);
+  // Whoever was told to end left it on purpose, too.
+  return io.signal.aborted || asWished.has(exitCode) ? exitCodes.done : exitCodes.failed;
 }
 
 /** A session that never came to be. */

@@ -39,20 +39,26 @@ export const shell: Verb = async (call) => {
   if (mode !== 'background') requireTerminal(io, 'To start it without one: coi shell --background');
   if (options.container !== undefined) return attachNamed(io, options.container);
   const asked = await askFor(io, options, mode);
-  // A signal ends what is shown here; what is asked of the controller afterwards must still get through.
-  await using api = await connect({ ...io, signal: new AbortController().signal }, 'write');
-  const opened = await api.openSession(asked.request);
-  noteSlot(io, asked, opened);
-  showStart(io, { asked, opened, mode });
-  if (!(await start(api, io, { asked, opened, mode }))) return exitCodes.done;
+  const opened = await openAndStart(io, asked, mode);
+  if (!opened) return exitCodes.done;
   const { showAgent, awaitAgent } = await import('./show-agent.ts');
   if (mode === 'background') {
     await awaitAgent(io, { asked, opened, mode });
     return backgroundHints(io, opened);
   }
   const end = await showAgent(io, { asked, opened, mode });
-  return endShown(io, api, { ...opened, isKept: asked.sandbox.persistent, ...end });
+  return endShown(io, { ...opened, isKept: asked.sandbox.persistent, ...end });
 };
+
+/** Undefined when it was called off. Whoever answers is let go: without a controller nobody else could do its work meanwhile. */
+async function openAndStart(io: Io, asked: AskedSession, mode: ShellMode): Promise<SessionOpened | undefined> {
+  // A signal ends what is shown; what is asked of the controller afterwards must still get through.
+  await using api = await connect({ ...io, signal: new AbortController().signal }, 'write');
+  const opened = await api.openSession(asked.request);
+  noteSlot(io, asked, opened);
+  showStart(io, { asked, opened, mode });
+  return (await start(api, io, { asked, opened, mode })) ? opened : undefined;
+}
 
 function noWords(word: string): Problem {
   return new Problem({

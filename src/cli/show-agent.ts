@@ -25,8 +25,16 @@ export async function showAgent(io: Io, shown: ShellStart): Promise<ShownEnd> {
   const project = asked.settings.incus.project;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
   const { codeUser } = asked.sandbox;
-  if (mode === 'direct') return { exitCode: await showDirect(io, incus, shown) };
+  if (mode === 'direct') return endOfProgram(await showDirect(io, incus, shown));
   return await showSession(io, incus, { instance: opened.instance, codeUser });
+}
+
+/** What ends a program from outside: what it runs in may be on its way down. */
+const fromOutside = new Set([129, 137, 143]);
+
+/** How a program ended that shows itself. */
+export function endOfProgram(exitCode: number): ShownEnd {
+  return { exitCode, goesOn: !fromOutside.has(exitCode) };
 }
 
 /** Wait until an agent that nobody looks at is there. */
