@@ -22,11 +22,13 @@ import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
+import { WorkspaceTrees } from './host/mount/workspace-trees.ts';
 import { openFirewall } from './host/nft/firewall.ts';
 import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
+import { workspacesDir } from './plan/render-instance.ts';
 import { OverrideStore } from './source/overrides.ts';
 import { isSessionName } from './spec/names.ts';
 import type { Manifest } from './spec/sandbox.ts';
@@ -176,6 +178,8 @@ async function openController(
     onProblem: (problem) => log.warn({ problem }, 'Looking names up'),
   });
   later.names = names;
+  const trees = new WorkspaceTrees({ dir: workspacesDir(settings), clock });
+  await trees.load();
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
   later.controller = new Controller(
@@ -184,7 +188,7 @@ async function openController(
       incus,
       project,
       bridge,
-      placement: { network: bridge.name, storagePool },
+      placement: { network: bridge.name, storagePool, workspaces: workspacesDir(settings) },
       reservations: new Reservations(),
       agents: new Agents(clock),
       journal: recorder,
@@ -194,7 +198,7 @@ async function openController(
       listeners: recorder,
       lifetime: signal,
     },
-    { firewall, names },
+    { firewall, names, trees },
   );
   return { controller: later.controller, names };
 }
@@ -242,6 +246,7 @@ async function run(
     watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     denials.run(signal),
+    controller.hands.trees.watch((uid) => controller.hintInstance(uid), signal),
   ];
   await controller.run();
   await Promise.all(watches);

@@ -11,6 +11,7 @@ import { Onlooker } from './controller/onlooker.ts';
 import { readEvents } from './controller/read-events.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
 import { openIncus } from './host/incus/client.ts';
+import { workspacesDir } from './plan/render-instance.ts';
 import { homeOf } from './source/homes.ts';
 import { OverrideStore } from './source/overrides.ts';
 import { sessionSourceId } from './source/session-source.ts';
@@ -84,7 +85,7 @@ async function openOnlooker(
   const { storagePool } = settings.incus;
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
-  const placement = { network: bridge.name, storagePool };
+  const placement = { network: bridge.name, storagePool, workspaces: workspacesDir(settings) };
   const overrides = new OverrideStore({ stateDir: settings.controller.stateDir, clock });
   return new Onlooker({ settings, reader, clock, uid, incus, bridge, placement, overrides });
 }

@@ -1,3 +1,4 @@
+import { protectedWorkspace } from '../plan/protection.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
 import type { Task } from './hands.ts';
@@ -54,6 +55,9 @@ export async function create(
   } as const;
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.unmarkCreated(reservation.uid);
+  const covered = start ? protectedWorkspace(manifest.sandbox) : undefined;
+  // It starts on what is mounted now: later would be too late.
+  if (covered) await hands.trees.prepare({ uid: reservation.uid, ...covered }, signal);
   const body = createBody(manifest, view, { stamp, start });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);

@@ -8,11 +8,15 @@ import { finish, findTarget, type Target } from './target.ts';
 const gracefulStopS = 10;
 
 /** Start, stop, freeze or thaw. Being so already is success. */
-export async function power(task: Task, { to, force }: Extract<Action, { kind: 'power' }>): Promise<void> {
+export async function power(task: Task, { to, force, covered }: Extract<Action, { kind: 'power' }>): Promise<void> {
   const target = await findTarget(task);
-  if (to === 'start') await task.hands.names.prepareAgain(task.step.precondition.uid ?? '', task.signal);
-  if (to === 'stop') await stop(task, target, force);
-  else await change(task, to, {});
+  const { hands, step, signal } = task;
+  const uid = step.precondition.uid ?? '';
+  if (to === 'start') await hands.names.prepareAgain(uid, signal);
+  if (covered) await hands.trees.prepare({ uid, ...covered }, signal);
+  if (to !== 'stop') return change(task, to, {});
+  await stop(task, target, force);
+  await hands.trees.remove(uid, signal);
 }
 
 async function stop(task: Task, { instance }: Target, force: boolean): Promise<void> {

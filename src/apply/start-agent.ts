@@ -1,5 +1,5 @@
 import { findChild, processAt, type HostProcess } from '../host/process/container-process.ts';
-import { workspacePath } from '../plan/render-instance.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import type { Action } from '../plan/step.ts';
 import { launch, wait } from './agent-scripts.ts';
 import type { Task } from './hands.ts';
@@ -50,7 +50,7 @@ async function launchWaiter(task: Task, { manifest, restart }: AgentAction, agen
   const { tool, prompt } = manifest.sandbox;
   const { instance, session, home, user } = agent;
   const own = [...(tool.command ?? []), ...(prompt === undefined ? [] : [prompt])];
-  const words = [marker, session, wait, workspacePath, restart ? 'again' : 'once', home, ...own];
+  const words = [marker, session, wait, workspaceInside(manifest.sandbox), restart ? 'again' : 'once', home, ...own];
   const place = { uid: user, gid: user, cwd: '/', signal: task.signal, timeoutMs: launchMs };
   return (await task.hands.incus.exec.run(instance, ['sh', '-c', launch, ...words], place)).exitCode;
 }

@@ -24,6 +24,8 @@ export const stepKinds = [
   'release',
   'agent',
   'expire',
+  'quarantine',
+  'uncover',
 ] as const;
 export type StepKind = (typeof stepKinds)[number];
 
@@ -46,6 +48,7 @@ export const conditionTypes = [
   'Suspended',
   'Pruning',
   'Quarantined',
+  'Protected',
 ] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 

@@ -28,10 +28,12 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   if (recreate.length > 0 && allow === 'recreate') {
     return { steps: [], recreate: `${pathsOf(recreate)} can only change with a new instance` };
   }
-  const restart = isUp(instance) ? wanted.filter(needsRestart) : [];
-  const isHeld = allow === 'in-place';
+  const unsafe = isUp(instance) ? wanted.filter((each) => bringsNoCover(each, desired)) : [];
+  const restart = isUp(instance) ? wanted.filter((each) => needsRestart(each) || unsafe.includes(each)) : [];
+  const isForced = unsafe.some(({ origin }) => origin === 'drift');
+  const isHeld = allow === 'in-place' && !isForced;
   const held = [...recreate, ...(isHeld ? restart : [])];
-  const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each)) };
+  const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each) && !unsafe.includes(each)) };
   const isRestarting = restart.length > 0 && !isHeld;
   const steps = [...patchSteps(now, isRestarting ? world.now : undefined), ...restartSteps(instance, isRestarting)];
   return held.length > 0 ? { steps, block: immutableBlock(held) } : { steps };
@@ -46,11 +48,17 @@ function needsRestart({ change, origin }: Difference): boolean {
   return change === 'restart' && origin === 'update';
 }
 
+/** What Incus mounts into something that runs comes without the mounts below it: it is put right while it is stopped. */
+function bringsNoCover({ path }: Difference, { protection }: View): boolean {
+  return protection !== '' && path.startsWith('/devices/workspace');
+}
+
 /** Keys of a manifest that fields of the managed view stand for, where they have other names there. */
 const keysOf: Readonly<Record<string, string>> = {
   '/agent': 'tool.command or prompt',
   '/image': 'image',
   '/devices/workspace': 'workspace',
+  '/protection': 'workspace or what is protected of it',
 };
 
 function pathsOf(wanted: readonly Difference[]): string {

@@ -3,6 +3,7 @@ import type { ChangeDraft } from './change.ts';
 import { ranOut } from './effective-state.ts';
 import { fightBlock } from './fight.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
+import { protectedWorkspace } from './protection.ts';
 import type { Action, Block, Step } from './step.ts';
 import { stepOn, waiting } from './steps.ts';
 import type { OwnedInstance, World } from './world.ts';
@@ -22,7 +23,8 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
   const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
   const force = goal.because === ranOut && manifest.sandbox.limits.runtime?.force === true;
-  const power = stepOn(instance, { kind: 'power', to, force }, { why, security });
+  const covered = to === 'start' ? protectedWorkspace(manifest.sandbox) : undefined;
+  const power = stepOn(instance, { kind: 'power', to, force, ...(covered && { covered }) }, { why, security });
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
 }
 

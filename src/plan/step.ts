@@ -2,6 +2,7 @@ import type { Operation } from 'fast-json-patch';
 import type { Endpoint } from '../network/policy.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { NetworkRules } from '../network/rules.ts';
+import type { ProtectedWorkspace } from './protection.ts';
 import type { Reservation } from './render-instance.ts';
 import type { Stamp } from './stamp.ts';
 import type { View } from './view.ts';
@@ -33,7 +34,12 @@ export type Action =
       readonly kind: 'power';
       readonly to: 'start' | 'stop' | 'freeze' | 'unfreeze';
       readonly force: boolean;
+      /** With a start: the workspace that is to be covered before. */
+      readonly covered?: ProtectedWorkspace;
     }
+  | { readonly kind: 'quarantine'; readonly reason: string }
+  /** Take the mounts away that cover its workspace. */
+  | { readonly kind: 'uncover' }
   | { readonly kind: 'update'; readonly operations: readonly Operation[]; readonly stamp: Partial<Stamp> }
   | { readonly kind: 'stamp'; readonly stamp: Partial<Stamp> }
   | { readonly kind: 'tombstone' }

@@ -22,6 +22,7 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
     image,
     state,
     ...(workspace !== undefined && { workspace }),
+    ...mountedOf(sandbox),
     ...(mounts && { mounts: structuredClone(mounts) }),
     persistent,
     restart,
@@ -38,6 +39,15 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
       code_user: sandbox.codeUser.name,
       disable_shift: !sandbox.shift,
     },
+  };
+}
+
+/** Written out in full: with no list of its own, it would get the usual one. */
+function mountedOf({ workspace, preservesPath, protectedPaths = [] }: Sandbox): SandboxLayer {
+  if (workspace === undefined) return {};
+  return {
+    ...(preservesPath && { paths: { preserve_workspace_path: true } }),
+    security: { protected_paths: [...protectedPaths] },
   };
 }
 

@@ -2,6 +2,7 @@ import { parseDuration } from '../base/units.ts';
 import { builtIn } from './defaults.ts';
 import { expandHome } from './expand-home.ts';
 import { mergeSandbox } from './layers.ts';
+import { resolveProtected } from './protected-paths.ts';
 import { resolveNetwork, resolveNetworkLog } from './resolve-network.ts';
 import type { Limits, Mount, Sandbox } from './sandbox.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
@@ -21,6 +22,7 @@ export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox
   const layer = mergeSandbox(layers);
   return {
     ...whatRuns(layer, home),
+    ...howItIsMounted(layer),
     ...whenItRuns(layer, session),
     network: resolveNetwork(layer.network),
     ...resolveNetworkLog(layer.network, home),
@@ -44,6 +46,16 @@ function whatRuns(
     ...(prompt !== undefined && { prompt }),
     codeUser: { uid: incus.code_uid ?? builtIn.incus.codeUid, name: incus.code_user ?? builtIn.incus.codeUser },
     shift: incus.disable_shift !== true,
+  };
+}
+
+/** Without a workspace there is nothing to protect, and no path to keep. */
+function howItIsMounted(layer: SandboxLayer): Part<'preservesPath' | 'protectedPaths'> {
+  if (layer.workspace === undefined) return {};
+  const protectedPaths = resolveProtected(layer);
+  return {
+    ...(layer.paths?.preserve_workspace_path && { preservesPath: true }),
+    ...(protectedPaths.length > 0 && { protectedPaths }),
   };
 }
 
