@@ -22,13 +22,14 @@ import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
+import { cannotShiftBecause } from './host/mount/lima.ts';
 import { WorkspaceTrees } from './host/mount/workspace-trees.ts';
 import { openFirewall } from './host/nft/firewall.ts';
 import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
-import { workspacesDir } from './plan/render-instance.ts';
+import { workspacesDir, type Placement } from './plan/render-instance.ts';
 import { OverrideStore } from './source/overrides.ts';
 import { isSessionName } from './spec/names.ts';
 import type { Manifest } from './spec/sandbox.ts';
@@ -188,7 +189,7 @@ async function openController(
       incus,
       project,
       bridge,
-      placement: { network: bridge.name, storagePool, workspaces: workspacesDir(settings) },
+      placement: await placementOf(init, bridge.name),
       reservations: new Reservations(),
       agents: new Agents(clock),
       journal: recorder,
@@ -201,6 +202,13 @@ async function openController(
     { firewall, names, trees },
   );
   return { controller: later.controller, names };
+}
+
+async function placementOf({ settings, log }: EngineInit, network: string): Promise<Placement> {
+  const because = await cannotShiftBecause();
+  if (because) log.info({ because }, 'Ids of files are not shifted');
+  const { storagePool } = settings.incus;
+  return { network, storagePool, workspaces: workspacesDir(settings), ...(because && { cannotShift: true }) };
 }
 
 function openDenialWatch(

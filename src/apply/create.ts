@@ -55,9 +55,10 @@ export async function create(
   } as const;
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.unmarkCreated(reservation.uid);
-  const covered = start ? protectedWorkspace(manifest.sandbox) : undefined;
+  const covered = protectedWorkspace(manifest.sandbox);
   // It starts on what is mounted now: later would be too late.
-  if (covered) await hands.trees.prepare({ uid: reservation.uid, ...covered }, signal);
+  if (covered && start) await hands.trees.prepare({ uid: reservation.uid, ...covered }, signal);
+  else if (covered) await hands.trees.makeEmpty(reservation.uid, signal);
   const body = createBody(manifest, view, { stamp, start });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);

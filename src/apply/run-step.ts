@@ -77,7 +77,7 @@ async function deleteWithVolume(task: Task): Promise<void> {
 }
 
 async function letGo(hands: Hands, uid: string): Promise<void> {
-  await hands.trees.remove(uid, hands.lifetime);
+  await hands.trees.forget(uid, hands.lifetime);
   // First of all: whoever gets its address next must not find what it could reach.
   await hands.names.forget(uid);
   hands.reservations.release(uid);

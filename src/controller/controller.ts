@@ -132,10 +132,7 @@ export class Controller {
       images: this.#images,
       fights: this.fights,
       placement,
-      covers: {
-        trees,
-        inside: new InsideMounts(async (name, signal) => (await incus.instances.state(name, { signal })).pid),
-      },
+      covers: { trees, inside: insideMounts(incus) },
       clock,
       elements: () => firewall.loaded()?.elements,
       networkReady: () => this.network.isGiven(),
@@ -278,4 +275,8 @@ export class Controller {
       if (manifest.sandbox.dependsOn.includes(name)) this.hintSandbox(manifest.name, 'spec');
     }
   }
+}
+
+function insideMounts({ instances }: Incus): InsideMounts {
+  return new InsideMounts(async (name, signal) => (await instances.state(name, { signal })).pid);
 }

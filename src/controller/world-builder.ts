@@ -76,7 +76,8 @@ export class WorldBuilder {
     const { instances, desired } = this.#from;
     const wish = desired(sandbox);
     if (wish.kind === 'declared' && instances.isDoubted(wish.manifest.instance)) return true;
-    return instances.ofSandbox(sandbox).some(({ instance }) => instances.isDoubted(instance.name));
+    const owned = instances.ofSandbox(sandbox);
+    return owned.some((seen) => instances.isDoubted(seen.instance.name) || this.#isUnknownInside(seen));
   }
 
   /** After asking Incus and the host about this sandbox: enough to act on. A candidate stands in for what is declared. */
@@ -112,10 +113,18 @@ export class WorldBuilder {
       : undefined;
   }
 
+  /** A controller that just began knows nothing of what happened before. */
+  #isUnknownInside({ instance, owner }: SeenInstance): boolean {
+    const { covers } = this.#from;
+    if (!covers || owner.kind !== 'owned' || !isUp(instance.state)) return false;
+    const { uid } = owner.stamp;
+    return covers.trees.layers(uid).length > 0 && !covers.inside.hasLooked({ uid, startedAt: instance.lastUsedAt });
+  }
+
   async #isUncovered(owned: readonly SeenInstance[], signal: AbortSignal): Promise<boolean> {
     const { covers } = this.#from;
     const live = owned.find((seen) => !isTombstone(seen));
-    if (!covers || live?.owner.kind !== 'owned' || live.instance.state !== 'running') return false;
+    if (!covers || live?.owner.kind !== 'owned' || !isUp(live.instance.state)) return false;
     const { uid } = live.owner.stamp;
     await covers.trees.look();
     const layers = covers.trees.layers(uid);
@@ -128,10 +137,9 @@ export class WorldBuilder {
   /** What creating or starting takes for granted. */
   async #needs({ sandbox }: Manifest, owned: readonly SeenInstance[], signal: AbortSignal) {
     const live = owned.find(({ owner }) => owner.kind === 'owned' && !owner.isTombstone);
-    const isUp = live?.instance.state === 'running' || live?.instance.state === 'frozen';
     const [owner] = live ? [live.owner] : [];
     const sameImage = owner?.kind === 'owned' && owner.stamp.applied?.image === sandbox.image;
-    const workspace = isUp ? undefined : await inspectDirectories(sandbox);
+    const workspace = live && isUp(live.instance.state) ? undefined : await inspectDirectories(sandbox);
     const imageExists = sameImage ? undefined : await this.#from.images.exists(sandbox.image, signal);
     return { workspace, imageExists };
   }
@@ -216,6 +224,10 @@ export class WorldBuilder {
       devices: instance.devices,
     };
   }
+}
+
+function isUp(state: SeenInstance['instance']['state']): boolean {
+  return state === 'running' || state === 'frozen';
 }
 
 /** Incus writes a year before 1971 for what never ran. */

@@ -23,14 +23,21 @@ export type InitOf = (instance: string, signal: AbortSignal) => Promise<number>;
  */
 export class InsideMounts {
   readonly #initOf: InitOf;
+  readonly #looked = new Map<string, string>();
   readonly #known = new Map<string, { readonly startedAt: string; readonly init: HostProcess }>();
 
   constructor(initOf: InitOf) {
     this.#initOf = initOf;
   }
 
+  /** Whether a run was looked at, so that only events can say something new about it. */
+  hasLooked({ uid, startedAt }: Pick<Run, 'uid' | 'startedAt'>): boolean {
+    return this.#looked.get(uid) === startedAt;
+  }
+
   /** Whether any protected path is not covered; false where that cannot be told. */
   async isUncovered(run: Run, signal: AbortSignal): Promise<boolean> {
+    this.#looked.set(run.uid, run.startedAt);
     const init = await this.#init(run, signal);
     if (!init) return false;
     const text = await readFile(`/proc/${init.pid}/mountinfo`, 'utf8').catch(() => '');
@@ -45,6 +52,7 @@ export class InsideMounts {
 
   forget(uid: string): void {
     this.#known.delete(uid);
+    this.#looked.delete(uid);
   }
 
   async #init({ uid, instance, startedAt }: Run, signal: AbortSignal): Promise<HostProcess | undefined> {

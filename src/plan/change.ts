@@ -35,7 +35,9 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   const held = [...recreate, ...(isHeld ? restart : [])];
   const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each) && !unsafe.includes(each)) };
   const isRestarting = restart.length > 0 && !isHeld;
-  const steps = [...patchSteps(now, isRestarting ? world.now : undefined), ...restartSteps(instance, isRestarting)];
+  const isNoted = instance.stamp.intent?.kind === 'restart';
+  const noteAt = isRestarting && !isNoted ? world.now : undefined;
+  const steps = [...patchSteps(now, noteAt), ...restartSteps(instance, isRestarting)];
   return held.length > 0 ? { steps, block: immutableBlock(held) } : { steps };
 }
 

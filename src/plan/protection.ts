@@ -31,12 +31,13 @@ export function protectedWorkspace({ workspace, protectedPaths = [] }: Sandbox):
  * What follows when a running sandbox is not covered as it should be. Where something inside may have done that, it is held
  * still until somebody has looked; then, and where only the tree is gone, it starts again on a new tree.
  */
-export function protectionSteps({ protection, now }: World, { manifest, goal }: Aim, instance: OwnedInstance): Step[] {
+export function protectionSteps({ protection, now }: World, { manifest, goal, overrides }: Aim, instance: OwnedInstance): Step[] {
   const isUp = instance.power === 'running' || instance.power === 'frozen';
   if (!isUp || !protection || !protectedWorkspace(manifest.sandbox) || !wasStartedOnTree(instance)) return [];
   const breach = breachText(protection);
   if (breach === undefined && protection.isMounted) return [];
   if (breach !== undefined && instance.power === 'running') {
+    if (overrides.some(({ kind, state }) => kind === 'quarantine' && state !== undefined)) return [];
     return [stepOn(instance, { kind: 'quarantine', reason: breach }, { why: breach, security: true })];
   }
   // Held still by a person or a rule: it starts again when they let it go.
@@ -59,7 +60,9 @@ function wasStartedOnTree({ stamp }: OwnedInstance): boolean {
   return stamp.intent?.kind !== 'create' && (stamp.applied?.protection ?? '') !== '';
 }
 
-function breachText({ replaced, isUncovered }: Protection): string | undefined {
+/** Without a tree there was nothing to break: somebody started it by hand. */
+function breachText({ isMounted, replaced, isUncovered }: Protection): string | undefined {
+  if (!isMounted) return undefined;
   if (replaced.length > 0) {
     return `protected paths of its workspace were replaced: ${replaced.slice(0, 10).join(', ')}; run no git there before you have looked`;
   }

@@ -74,9 +74,9 @@ function diskDevice(place: { source: string; path: string }, shift: boolean): Re
   return { type: 'disk', ...place, ...(shift ? { shift: 'true' } : {}) };
 }
 
-/** The directory of all workspaces with protected paths: a reboot empties it. */
-export function workspacesDir({ controller }: { readonly controller: { readonly runDir: string } }): string {
-  return join(controller.runDir, 'workspaces');
+/** The directory in which workspaces with protected paths are mounted. */
+export function workspacesDir({ controller }: { readonly controller: { readonly stateDir: string } }): string {
+  return join(controller.stateDir, 'workspaces');
 }
 
 /** Where the workspace of an instance is mounted on the host with its protected paths covered. */
@@ -84,10 +84,7 @@ export function treePath(workspaces: string, uid: string): string {
   return join(workspaces, uid, 'tree');
 }
 
-/**
- * With its tree missing, Incus starts an instance without a workspace, not on one that nothing covers. Mounts below the
- * tree come along only where they are asked for. See Incus documentation, "Disk devices".
- */
+/** Mounts below the tree come along only where they are asked for. See Incus documentation, "Disk devices". */
 function workspaceDevice(
   sandbox: Sandbox,
   { tree, shift }: { tree: string; shift: boolean },
@@ -95,7 +92,7 @@ function workspaceDevice(
   if (sandbox.workspace === undefined) return {};
   const path = workspaceInside(sandbox);
   if (!protectedWorkspace(sandbox)) return { workspace: diskDevice({ source: sandbox.workspace, path }, shift) };
-  return { workspace: { ...diskDevice({ source: tree, path }, shift), recursive: 'true', required: 'false' } };
+  return { workspace: { ...diskDevice({ source: tree, path }, shift), recursive: 'true' } };
 }
 
 /** Stands for what the tree is made from: another one takes a start. */

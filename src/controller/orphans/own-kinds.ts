@@ -12,7 +12,7 @@ export interface OwnPlaces {
   readonly firewall: Firewall;
   readonly bridge: Bridge;
   readonly stateDir: string;
-  readonly trees: Pick<WorkspaceTrees, 'uids' | 'remove'>;
+  readonly trees: Pick<WorkspaceTrees, 'uids' | 'forget'>;
   /** Whether no sandbox is declared, none is there, and no controller keeps the host ready for one. */
   readonly isDeserted: () => boolean;
 }
@@ -77,7 +77,7 @@ function trees({ trees: all }: OwnPlaces): OrphanKind {
     judge: (uid, { uids }) =>
       uids.has(uid) ? undefined : { what: uid, why: 'mounts over the workspace of a sandbox that does not exist' },
     remove: async (found, signal) => {
-      for (const uid of found) await all.remove(uid, signal);
+      for (const uid of found) await all.forget(uid, signal);
     },
   });
 }

@@ -1,14 +1,14 @@
 import { execa } from 'execa';
 import { Problem } from '../../base/problem.ts';
-import type { Place } from './place.ts';
+import type { Handle } from './handle.ts';
 
 /** Longest time one call of mount(8) may take. */
 const timeoutMs = 30_000;
 
 /** How to show one place at another. */
 export interface BindInit {
-  readonly source: Place | string;
-  readonly target: Place | string;
+  readonly source: Handle | string;
+  readonly target: Handle | string;
   /** Only where both are paths that nobody but root can change. */
   readonly readonly?: boolean;
   /** What is mounted below it later shows nowhere else, and it shows nothing from elsewhere. */
@@ -26,7 +26,7 @@ export async function bind({ source, target, readonly, isPrivate, signal }: Bind
   const options = ['--no-canonicalize', '--bind', ...(isPrivate ? ['--make-private'] : [])];
   // Descriptors of ours are the numbers from 3 on of the program.
   const held = [source, target].filter((each) => typeof each !== 'string');
-  const word = (each: Place | string) => (typeof each === 'string' ? each : `/proc/self/fd/${3 + held.indexOf(each)}`);
+  const word = (each: Handle | string) => (typeof each === 'string' ? each : `/proc/self/fd/${3 + held.indexOf(each)}`);
   const words = [...options, ...(readonly ? ['-o', 'ro'] : []), '--', word(source), word(target)];
   await run('mount', words, { fds: held.map(({ fd }) => fd), signal });
 }

@@ -1,6 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { openBelow, pathOf, type Place } from './place.ts';
+import { openBelow, pathOf, type Handle } from './handle.ts';
 import type { Wish } from './wishes.ts';
 
 /** Most submodules that are looked for, and how deep: a repository of others may hold any number. */
@@ -16,7 +16,7 @@ const longestConfig = 65_536;
  *
  * @param workspace a view of the workspace in which nothing is mounted
  */
-export async function gitWishes(workspace: Place, protectedPaths: readonly string[]): Promise<Wish[]> {
+export async function gitWishes(workspace: Handle, protectedPaths: readonly string[]): Promise<Wish[]> {
   const wanted = { config: protectedPaths.includes('.git/config'), hooks: protectedPaths.includes('.git/hooks') };
   if (!wanted.config && !wanted.hooks) return [];
   await using git = await openBelow(workspace, '.git');
@@ -31,7 +31,7 @@ interface Wanted {
   readonly hooks: boolean;
 }
 
-async function wishesOf(git: Place, path: string, { config, hooks }: Wanted): Promise<Wish[]> {
+async function wishesOf(git: Handle, path: string, { config, hooks }: Wanted): Promise<Wish[]> {
   const text = await readSmall(git, 'config');
   const wishes: Wish[] = [];
   if (hooks) wishes.push({ path: `${path}/hooks`, missing: 'directory' });
@@ -73,7 +73,7 @@ interface Search {
 
 /** Names of submodules may have slashes, and submodules may have submodules. */
 async function collectModules(
-  parent: Place,
+  parent: Handle,
   { path, name, depth }: { path: string; name: string; depth: number },
   search: Search,
 ): Promise<void> {
@@ -91,7 +91,7 @@ async function collectModules(
   }
 }
 
-async function readSmall(directory: Place, name: string): Promise<string> {
+async function readSmall(directory: Handle, name: string): Promise<string> {
   await using place = await openBelow(directory, name);
   if (place?.kind !== 'file') return '';
   await using file = await open(pathOf(place), 'r');

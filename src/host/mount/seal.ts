@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { chown, mkdir, open, readdir } from 'node:fs/promises';
 import { messageOf } from '../../base/problem.ts';
 import { bind } from './bind.ts';
-import { openBelow, pathOf, type Place } from './place.ts';
+import { openBelow, pathOf, type Handle } from './handle.ts';
 import type { Missing, WishTree } from './wishes.ts';
 
 /** A path that could not be protected, or not in full. */
@@ -32,8 +32,8 @@ export interface Sealed {
 
 /** One directory in both views of the workspace: the tree that is being made, and one that is read-only. */
 interface Level {
-  readonly tree: Place;
-  readonly source: Place;
+  readonly tree: Handle;
+  readonly source: Handle;
   /** Of this directory, from the workspace; empty for itself. */
   readonly path: string;
 }
@@ -91,7 +91,7 @@ async function sealOne(wish: WishTree, at: At, context: Context): Promise<void> 
 async function enter(
   wish: WishTree,
   { tree, name, path }: At,
-  { target, source }: { target: Place; source: Place },
+  { target, source }: { target: Handle; source: Handle },
   context: Context,
 ): Promise<void> {
   await bind({ source: target, target, signal: context.signal });
@@ -102,7 +102,7 @@ async function enter(
 }
 
 /** Make what is missing, as its directory's owner. A directory stands for all that is wished for below it. */
-async function make(wish: WishTree, { tree, name, path }: At, { sealed }: Context): Promise<Place | undefined> {
+async function make(wish: WishTree, { tree, name, path }: At, { sealed }: Context): Promise<Handle | undefined> {
   wish.seal ??= 'directory';
   const isOurs = await create(`${pathOf(tree)}/${name}`, wish.seal);
   const place = await openBelow(tree, name);
@@ -131,12 +131,12 @@ async function create(path: string, missing: Missing): Promise<boolean> {
 }
 
 /** Whether a file, or one in a directory as far as is looked, can be reached by a name outside of it. */
-async function hasOtherNames(place: Place): Promise<boolean> {
+async function hasOtherNames(place: Handle): Promise<boolean> {
   if (place.kind === 'file') return place.names > 1;
   if (place.kind !== 'directory') return false;
   let left = mostEntries;
-  const pending: Place[] = [];
-  const look = async (directory: Place): Promise<boolean> => {
+  const pending: Handle[] = [];
+  const look = async (directory: Handle): Promise<boolean> => {
     for (const name of await readdir(pathOf(directory))) {
       left -= 1;
       if (left < 0) return false;

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, rmdir, unlink } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
@@ -8,9 +8,12 @@ import { treePath } from '../../plan/render-instance.ts';
 import { bind, detach } from './bind.ts';
 import { gitWishes } from './git-places.ts';
 import { parseMountTable, type Mounted } from './mount-table.ts';
-import { openBelow, openPath, pathOf } from './place.ts';
+import { openBelow, openPath, pathOf } from './handle.ts';
 import { seal, type Fault, type Layer, type Made, type Sealed } from './seal.ts';
 import { treeOf, type Missing } from './wishes.ts';
+
+/** A number that no container's user stands for: the highest that there is, see user_namespaces(7). */
+const nobodyInside = 2 ** 32 - 2;
 
 /** How often mounted trees are looked at, in milliseconds: what is put in the place of a protected path shows by then. */
 const lookMs = 250;
@@ -44,7 +47,7 @@ interface Tree extends Sealed {
 
 /** What the trees need. */
 export interface WorkspaceTreesInit {
-  /** A directory that only root can write, and that a reboot empties. */
+  /** A directory that only root can write. */
   readonly dir: string;
   readonly clock: Clock;
 }
@@ -59,6 +62,7 @@ export interface WorkspaceTreesInit {
 export class WorkspaceTrees {
   readonly #init: WorkspaceTreesInit;
   readonly #trees = new Map<string, Tree>();
+  readonly #known = new Set<string>();
   #isPrepared = false;
   #seen: ReadonlyMap<string, Seen> = new Map();
 
@@ -68,17 +72,18 @@ export class WorkspaceTrees {
 
   /** Take up the trees that an earlier controller made. */
   async load(): Promise<void> {
-    const names = await readdir(this.#init.dir).catch(noneIfAbsent);
-    for (const name of names) {
-      const uid = /^([0-9A-Z]{26})\.json$/.exec(name)?.[1];
-      if (uid) this.#trees.set(uid, JSON.parse(await readFile(join(this.#init.dir, name), 'utf8')) as Tree);
+    for (const name of await readdir(this.#init.dir).catch(noneIfAbsent)) {
+      const [, uid, isFile] = /^([0-9A-Z]{26})(\.json)?$/.exec(name) ?? [];
+      if (uid === undefined) continue;
+      this.#known.add(uid);
+      if (isFile) this.#trees.set(uid, JSON.parse(await readFile(join(this.#init.dir, name), 'utf8')) as Tree);
     }
     await this.look();
   }
 
-  /** Instances that have a tree. */
+  /** Instances that have a tree, or an empty directory for one. */
   uids(): readonly string[] {
-    return [...this.#trees.keys()];
+    return [...this.#known];
   }
 
   /** What is known of a tree; undefined when there is none. */
@@ -100,11 +105,10 @@ export class WorkspaceTrees {
    */
   async prepare(spec: TreeSpec, signal: AbortSignal): Promise<TreeState> {
     const { uid, workspace } = spec;
-    await this.#prepareDirectory(signal);
     await this.remove(uid, signal);
+    await this.makeEmpty(uid, signal);
     const own = join(this.#init.dir, uid);
     const [tree, source] = [treePath(this.#init.dir, uid), join(own, 'source')];
-    await mkdir(tree, { recursive: true, mode: 0o711 });
     await mkdir(source, { recursive: true, mode: 0o700 });
     // Known from here on, so that whatever goes wrong leaves nothing that nobody takes away.
     this.#trees.set(uid, { workspace, layers: [], faults: [], made: [] });
@@ -118,6 +122,19 @@ export class WorkspaceTrees {
     }
     await this.look();
     return this.state(uid)!;
+  }
+
+  /**
+   * The empty directory that a tree is mounted on: Incus refuses devices without one. What is started past the controller
+   * finds nothing else there, and nobody inside can write to it.
+   */
+  async makeEmpty(uid: string, signal: AbortSignal): Promise<void> {
+    await this.#prepareDirectory(signal);
+    this.#known.add(uid);
+    const tree = treePath(this.#init.dir, uid);
+    if ((await mkdir(tree, { recursive: true, mode: 0o711 })) === undefined) return;
+    await chmod(tree, 0o555);
+    await chown(tree, nobodyInside, nobodyInside);
   }
 
   async #cover(spec: TreeSpec, { tree, source }: { tree: string; source: string }, signal: AbortSignal) {
@@ -138,6 +155,16 @@ export class WorkspaceTrees {
     }
   }
 
+  /** Take away all that is left of an instance that is gone. Absence is success. */
+  async forget(uid: string, signal: AbortSignal): Promise<void> {
+    if (!this.#known.has(uid)) return;
+    await this.remove(uid, signal);
+    const own = join(this.#init.dir, uid);
+    // Never recursive: where a mount is left, what is below is not ours.
+    for (const path of [join(own, 'source'), treePath(this.#init.dir, uid), own]) await rmdir(path).catch(noneIfAbsent);
+    this.#known.delete(uid);
+  }
+
   /** Take the tree of an instance away, and what was made for it where nobody made use of it. Absence is success. */
   async remove(uid: string, signal: AbortSignal): Promise<void> {
     const tree = this.#trees.get(uid);
@@ -145,8 +172,6 @@ export class WorkspaceTrees {
     const own = join(this.#init.dir, uid);
     await detach(join(own, 'source'), signal);
     await detach(treePath(this.#init.dir, uid), signal);
-    // Never recursive: where a mount is left, what is below is not ours.
-    for (const path of [join(own, 'source'), treePath(this.#init.dir, uid), own]) await rmdir(path).catch(noneIfAbsent);
     await unmake(tree);
     await rm(`${own}.json`, { force: true });
     this.#trees.delete(uid);

@@ -2,12 +2,12 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Problem } from '../../base/problem.ts';
 
-/** See open(2): a handle that only stands for a place; what a symbolic link points at is not opened with the other one. */
+/** See open(2): a handle that only stands for what it names; what a symbolic link points at is not opened with the other one. */
 const O_PATH = 0o10000000;
 const { O_NOFOLLOW } = constants;
 
-/** Something of the host's file system, held so that nobody can put something else in its place. */
-export interface Place extends AsyncDisposable {
+/** Something of the host's file system, held so that nobody can put something else in its stead. */
+export interface Handle extends AsyncDisposable {
   readonly fd: number;
   readonly kind: 'directory' | 'file' | 'link' | 'other';
   /** Which inode it is, on which file system. */
@@ -18,8 +18,8 @@ export interface Place extends AsyncDisposable {
   readonly gid: number;
 }
 
-/** Path by which the kernel finds a place of this process, whatever became of its names. See proc_pid_fd(5). */
-export function pathOf({ fd }: Pick<Place, 'fd'>): string {
+/** Path by which the kernel finds what this process holds, whatever became of its names. See proc_pid_fd(5). */
+export function pathOf({ fd }: Pick<Handle, 'fd'>): string {
   return `/proc/self/fd/${fd}`;
 }
 
@@ -29,7 +29,7 @@ export function pathOf({ fd }: Pick<Place, 'fd'>): string {
  * @param name one part of a path
  * @throws the file system's own error for everything but absence
  */
-export async function openBelow(directory: Pick<Place, 'fd'>, name: string): Promise<Place | undefined> {
+export async function openBelow(directory: Pick<Handle, 'fd'>, name: string): Promise<Handle | undefined> {
   if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new Error(`not a name: ${name}`);
   try {
     return await hold(await open(`${pathOf(directory)}/${name}`, O_PATH | O_NOFOLLOW));
@@ -45,7 +45,7 @@ export async function openBelow(directory: Pick<Place, 'fd'>, name: string): Pro
  *
  * @throws {Problem} `workspace.unsafe` when a part is a link or is not there
  */
-export async function openPath(path: string): Promise<Place> {
+export async function openPath(path: string): Promise<Handle> {
   let place = await hold(await open('/', O_PATH));
   for (const name of path.split('/').filter(Boolean)) {
     await using above = place;
@@ -56,7 +56,7 @@ export async function openPath(path: string): Promise<Place> {
   return place;
 }
 
-function unsafe(path: string, name: string, found: Place | undefined): Problem {
+function unsafe(path: string, name: string, found: Handle | undefined): Problem {
   const what = found ? 'is a symbolic link' : 'is not there, or is below what is no directory';
   return new Problem({
     code: 'workspace.unsafe',
@@ -66,7 +66,7 @@ function unsafe(path: string, name: string, found: Place | undefined): Problem {
   });
 }
 
-async function hold(handle: FileHandle): Promise<Place> {
+async function hold(handle: FileHandle): Promise<Handle> {
   const stat = await handle.stat({ bigint: true });
   const kind = stat.isDirectory() ? 'directory' : stat.isFile() ? 'file' : stat.isSymbolicLink() ? 'link' : 'other';
   return {
