@@ -68,7 +68,7 @@ const rules: readonly Rule[] = [
     reads: ['mounts', 'workspace', 'paths'],
     path: ['mounts'],
     broken: (sandbox) => Object.keys(sandbox.mounts ?? {}).some((path) => isOccupied(path, workspaceInside(sandbox))),
-    message: 'a mount stands over the workspace, or over what the system inside needs: /, /dev, /proc, /sys',
+    message: 'a mount stands over the workspace (/workspace, unless its path is kept), or over what the system inside needs: /, /dev, /proc, /sys',
     hint: 'Give it a path of its own, such as "/data".',
   },
   {
