@@ -30,6 +30,7 @@ import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
 import { workspacesDir, type Placement } from './plan/render-instance.ts';
+import { openAgentRecipes, type AgentRecipesInit } from './session/agent-recipes.ts';
 import { OverrideStore } from './source/overrides.ts';
 import { isSessionName } from './spec/names.ts';
 import type { Manifest } from './spec/sandbox.ts';
@@ -73,8 +74,13 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const incus = stack.use(openClient(init, metrics));
   const overrides = new OverrideStore({ stateDir: settings.controller.stateDir, clock });
   const { problems } = await overrides.load();
-  const { controller, names } = await openController(init, { stack, audit, metrics, incus, overrides });
+  // The sources are made for a controller, which asks them about sessions.
+  const later: { sources?: SourceSet } = {};
+  const environmentOf = async (manifest: Manifest) => (await later.sources?.environmentOf(manifest)) ?? {};
+  const parts = { stack, audit, metrics, incus, overrides, environmentOf };
+  const { controller, names } = await openController(init, parts);
   const sources = new SourceSet({ settings, controller, stack: stack.use(new AsyncDisposableStack()) });
+  later.sources = sources;
   await sources.open();
   controller.onDeleted((name, source) => {
     sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
@@ -152,11 +158,12 @@ interface Parts {
   readonly metrics: Metrics;
   readonly incus: Incus;
   readonly overrides: OverrideStore;
+  readonly environmentOf: AgentRecipesInit['environmentOf'];
 }
 
 async function openController(
   init: EngineInit,
-  { stack, audit, metrics, incus, overrides }: Parts,
+  { stack, audit, metrics, incus, overrides, environmentOf }: Parts,
 ): Promise<{ controller: Controller; names: NameService }> {
   const { settings, log, signal } = init;
   const { project, storagePool } = settings.incus;
@@ -192,6 +199,7 @@ async function openController(
       placement: await placementOf(init, bridge.name),
       reservations: new Reservations(),
       agents: new Agents(clock),
+      recipes: openAgentRecipes({ environmentOf }),
       journal: recorder,
       workers: settings.controller.workers,
       overrides: overrides.of,

@@ -64,7 +64,7 @@ export function openLook(init: LookInit): LookApi & AsyncDisposable {
     async plan({ names, files = [], uid = init.uid }) {
       const onlooker = await look();
       const source = sessionSourceId(uid);
-      const { manifests, problems } = reader.brought(files, { source, home: await homeOf(uid) });
+      const { manifests, problems } = reader.brought(files, { source, home: await homeOf(uid), uid });
       const taken = takenElsewhere(onlooker.desired, manifests, source);
       if (problems.length + taken.length > 0) throw new ProblemList([...problems, ...taken]);
       return reportPlans({

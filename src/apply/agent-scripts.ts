@@ -10,11 +10,13 @@ if [ -w "$HOME" ]; then mkdir -p "$HOME/.coi/agent" && status=$HOME/.coi/agent/$
 `;
 
 /**
- * Leaves a process behind and ends at once, because incusd waits for what it runs before it ends itself.
- * Arguments: session, script of that process, and what that takes. A system that boots may yet bring what is missing.
+ * Leaves a process behind and ends at once, because incusd waits for what it runs before it ends itself. Its environment is
+ * that of the agent. Arguments: session, script of that process, `files` where an archive for the home comes by standard
+ * input, home, and what that process takes besides. A system that boots may yet bring what is missing.
  */
 export const launch = `
-session=$1 wait=$2; shift 2
+session=$1 wait=$2 files=$3; shift 3
+if [ "$files" = files ]; then tar -xf - -C "$1" || exit 126; fi
 command -v setsid >/dev/null || exit 127
 case $(readlink -f /sbin/init) in
   */systemd) ;;
@@ -26,11 +28,12 @@ setsid sh -c "$wait" "$0" "$session" "$@" </dev/null >/dev/null 2>&1 &
 /**
  * Starts the agent in a tmux session of its own unless it is there, and ends when it does. Several may run side by side.
  * When the agent ends, its window goes on with a shell for people to look around.
- * Arguments: session, directory, `again` or `once`, home, and the agent's own.
+ * Arguments: session, home, directory, `again` or `once`, and the agent's own. A session that is there keeps the environment
+ * of its server, so what the agent is to have goes through a file.
  */
 export const wait = `
-session=$1 dir=$2 again=$3 HOME=$4; shift 4
-export HOME TERM=xterm-256color LANG=C.UTF-8 IS_SANDBOX=1
+session=$1 HOME=$2 dir=$3 again=$4; shift 4
+export HOME LANG="\${LANG:-C.UTF-8}"
 [ -d "$dir" ] || dir=$HOME
 cd /
 # Until a booting system has set up /tmp and its users, what is put there is swept away again.
@@ -46,15 +49,18 @@ is_there() { tmux has-session -t "=$session" 2>/dev/null; }
 if [ "$again" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
 if ! is_there; then
   rm -f "$status"
+  environment=$(umask 077; mktemp /dev/shm/coi.XXXXXX || mktemp "$HOME/.coi/agent/env.XXXXXX" || mktemp) 2>/dev/null
+  (unset PWD OLDPWD; export -p) >"$environment"
   tmux new-session -d -s "$session" -c "$dir" sh -c '
-    status=$1 session=$2; shift 2
+    status=$1 session=$2 environment=$3; shift 3
+    . "$environment"; rm -f "$environment"
     trap : INT
     "$@"; code=$?
     echo "$code" >"$status.new"; mv "$status.new" "$status"
     tmux wait-for -S "$session-ended"
     printf "\\nThe agent ended with exit code %s.\\n" "$code"
     exec "$(command -v bash || echo sh)"
-  ' sh "$status" "$session" "$@"
+  ' sh "$status" "$session" "$environment" "$@"
   code=$?
   if ! is_there && [ ! -e "$status" ]; then
     [ "$code" = 127 ] || code=125

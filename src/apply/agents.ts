@@ -1,6 +1,6 @@
 import { backoffMs, type Backoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import type { AgentState } from '../plan/world.ts';
+import type { AgentLack, AgentState } from '../plan/world.ts';
 
 /** Waits before an agent that ended is started again. */
 const restartBackoff: Backoff = { baseMs: 1_000, capMs: 300_000, jitter: 0.1 };
@@ -29,9 +29,14 @@ export class Agents {
     return this.#known.get(uid)?.state ?? { kind: 'absent' };
   }
 
-  started(uid: string): void {
+  /** @param lack what keeps it from working as it should */
+  started(uid: string, lack?: AgentLack): void {
     const ends = this.#known.get(uid)?.ends ?? 0;
-    this.#known.set(uid, { state: { kind: 'running' }, since: this.#clock.monotonic(), ends });
+    this.#known.set(uid, {
+      state: { kind: 'running', ...(lack && { lack }), restarts: ends },
+      since: this.#clock.monotonic(),
+      ends,
+    });
   }
 
   ended(uid: string, exitCode: number): void {
@@ -39,7 +44,11 @@ export class Agents {
     const ranMs = before ? this.#clock.monotonic() - before.since : 0;
     const ends = ranMs > healthyMs ? 1 : (before?.ends ?? 0) + 1;
     const restartAt = this.#clock.now() + backoffMs(restartBackoff, ends, this.#random());
-    this.#known.set(uid, { state: { kind: 'ended', exitCode, restartAt }, since: this.#clock.monotonic(), ends });
+    this.#known.set(uid, {
+      state: { kind: 'ended', exitCode, restartAt, restarts: ends - 1 },
+      since: this.#clock.monotonic(),
+      ends,
+    });
   }
 
   /** Its container stopped or started: whatever ran inside is gone. */

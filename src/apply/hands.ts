@@ -8,6 +8,7 @@ import type { Bridge } from '../network/policy.ts';
 import type { InstanceCache } from '../observe/instances.ts';
 import type { Override } from '../plan/override.ts';
 import type { Step } from '../plan/step.ts';
+import type { AgentRecipes } from './agent-recipe.ts';
 import type { Agents } from './agents.ts';
 import type { Reservations } from './reservations.ts';
 
@@ -19,6 +20,7 @@ export interface Hands {
   readonly instances: InstanceCache;
   readonly reservations: Reservations;
   readonly agents: Agents;
+  readonly recipes: AgentRecipes;
   /** Those that wait inside for agents, by the uid of their instance. */
   readonly processes: ProcessWatch;
   readonly trees: WorkspaceTrees;

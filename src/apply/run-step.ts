@@ -47,7 +47,13 @@ const runners: Runners = {
     }),
   uncover: ({ hands, step, signal }) => hands.trees.remove(step.precondition.uid ?? '', signal),
   quarantine: ({ hands, sandbox }, { reason }) =>
-    hands.setOverride(sandbox, { kind: 'quarantine', state: 'frozen', reason, by: 'controller', at: hands.clock.now() }),
+    hands.setOverride(sandbox, {
+      kind: 'quarantine',
+      state: 'frozen',
+      reason,
+      by: 'controller',
+      at: hands.clock.now(),
+    }),
 };
 
 async function deleteInstance(task: Task): Promise<void> {

@@ -1,6 +1,7 @@
 import { findChild, processAt, type HostProcess } from '../host/process/container-process.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
 import type { Action } from '../plan/step.ts';
+import type { AgentAsk, AgentStart } from './agent-recipe.ts';
 import { launch, wait } from './agent-scripts.ts';
 import type { Task } from './hands.ts';
 import { noteEnd, type AgentInside } from './note-end.ts';
@@ -23,9 +24,13 @@ const looks = { count: 3, everyMs: 100 };
 export async function startAgent(task: Task, action: AgentAction): Promise<void> {
   const { hands, sandbox, signal } = task;
   const agent = await agentInside(task, action);
-  const running = action.restart ? undefined : await findWaiter(agent, signal);
-  const exitCode = running ? 0 : await launchWaiter(task, action, agent);
-  hands.agents.started(agent.uid);
+  const { manifest, restart } = action;
+  const start = await hands.recipes.startOf({ manifest, uid: agent.uid, readInside: readInside(task, agent) });
+  const running = restart ? undefined : await findWaiter(agent, signal);
+  const exitCode = running
+    ? 0
+    : await launchWaiter(task, { start, restart, workspace: workspaceInside(manifest.sandbox) }, agent);
+  hands.agents.started(agent.uid, start.lack);
   if (exitCode !== 0) {
     hands.agents.ended(agent.uid, exitCode);
     hands.lookAgain(sandbox);
@@ -46,13 +51,25 @@ async function agentInside({ hands, step, signal }: Task, { manifest }: AgentAct
 }
 
 /** Leaves a process inside that waits for the agent. Other exit codes than 0 say that it could not be left there. */
-async function launchWaiter(task: Task, { manifest, restart }: AgentAction, agent: AgentInside): Promise<number> {
-  const { tool, prompt } = manifest.sandbox;
-  const { instance, session, home, user } = agent;
-  const own = [...(tool.command ?? []), ...(prompt === undefined ? [] : [prompt])];
-  const words = [marker, session, wait, workspaceInside(manifest.sandbox), restart ? 'again' : 'once', home, ...own];
-  const place = { uid: user, gid: user, cwd: '/', signal: task.signal, timeoutMs: launchMs };
-  return (await task.hands.incus.exec.run(instance, ['sh', '-c', launch, ...words], place)).exitCode;
+async function launchWaiter(
+  { hands, signal }: Task,
+  { start, restart, workspace }: { readonly start: AgentStart; readonly restart: boolean; readonly workspace: string },
+  { instance, session, home, user }: AgentInside,
+): Promise<number> {
+  const { argv, env, files } = start;
+  const how = [files ? 'files' : 'none', home, workspace, restart ? 'again' : 'once'];
+  const place = { uid: user, gid: user, cwd: '/', env, ...(files && { stdin: files }), signal, timeoutMs: launchMs };
+  const words = [marker, session, wait, ...how, ...argv];
+  return (await hands.incus.exec.run(instance, ['sh', '-c', launch, ...words], place)).exitCode;
+}
+
+/** Reads as the user inside, so that nothing of the host can be read by a link. */
+function readInside({ hands, signal }: Task, { instance, home, user }: AgentInside): AgentAsk['readInside'] {
+  return async (path) => {
+    const place = { uid: user, gid: user, cwd: '/', signal, timeoutMs: launchMs };
+    const { exitCode, stdout } = await hands.incus.exec.run(instance, ['cat', `${home}/${path}`], place);
+    return exitCode === 0 ? stdout : undefined;
+  };
 }
 
 async function findLaunched({ hands, signal }: Task, agent: AgentInside): Promise<HostProcess | undefined> {

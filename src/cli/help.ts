@@ -6,14 +6,16 @@ export function renderHelp(all: readonly VerbSpec[], below?: string): string {
   const verbs = below === undefined ? all : all.filter(({ name }) => name.startsWith(`${below} `));
   return sections(
     'Runs AI coding agents in isolated Incus containers that files declare.',
-    block('Usage:', [`coi ${below === undefined ? '' : `${below} `}COMMAND [FLAGS]`]),
+    block('Usage:', below === undefined ? ['coi [FLAGS]', 'coi COMMAND [FLAGS]'] : [`coi ${below} COMMAND [FLAGS]`]),
     block('Available Commands:', columns(verbs.map(({ name, about }) => [name, about]))),
     block('Flags:', flagLines(rootFlags)),
     block(
       'Example:',
-      below === undefined ? ['coi apply -f web.toml --wait', 'coi status'] : verbs.map(({ example }) => example),
+      below === undefined ? ['coi', 'coi apply -f web.toml --wait', 'coi status'] : verbs.map(({ example }) => example),
     ),
-    '"coi COMMAND --help" says more about a command.',
+    below === undefined
+      ? '"coi" alone is "coi shell". "coi COMMAND --help" says more about a command.'
+      : '"coi COMMAND --help" says more about a command.',
   );
 }
 

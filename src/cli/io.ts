@@ -11,6 +11,16 @@ export interface Output {
   readonly columns: number;
 }
 
+/** The terminal that a command was typed into. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+  /** Whether every key comes as it is, Ctrl-C too. */
+  setRaw(isRaw: boolean): void;
+  /** Be told when its size changes, until disposed of. */
+  onResize(listener: () => void): Disposable;
+}
+
 /** Everything a command uses of the process it runs in. */
 export interface Io {
   readonly stdin: Readable;
@@ -18,6 +28,8 @@ export interface Io {
   readonly stdout: Output;
   /** Progress and errors. */
   readonly stderr: Output;
+  /** Where both ends are one; undefined where input or output is something else. */
+  readonly terminal: Terminal | undefined;
   readonly env: NodeJS.ProcessEnv;
   /** Directory that relative paths start from. */
   readonly cwd: string;
@@ -45,10 +57,27 @@ export function processIo(signal: AbortSignal): Io {
     },
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
+    terminal: process.stdin.isTTY && process.stdout.isTTY ? terminalOf(process.stdin, process.stdout) : undefined,
     env: process.env,
     cwd: process.cwd(),
     signal,
     clock: systemClock,
+  };
+}
+
+function terminalOf(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Terminal {
+  return {
+    get columns() {
+      return output.columns;
+    },
+    get rows() {
+      return output.rows;
+    },
+    setRaw: (isRaw) => void input.setRawMode(isRaw),
+    onResize: (listener) => {
+      output.on('resize', listener);
+      return { [Symbol.dispose]: () => void output.off('resize', listener) };
+    },
   };
 }
 

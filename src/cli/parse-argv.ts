@@ -1,5 +1,5 @@
 import type { CommanderError, Option } from 'commander';
-import { formOf, normaliseArgv } from './normalise-argv.ts';
+import { formOf, normaliseArgv, type Normalised } from './normalise-argv.ts';
 import { sessionFlags } from './session-flags.ts';
 import { seeHelp, unknownCommand, unknownFlag, UsageProblem } from './usage.ts';
 import type { Call, FlagSpec, VerbSpec } from './verb.ts';
@@ -27,10 +27,8 @@ export function formatFlag(...choices: string[]): FlagSpec {
  * @throws {Problem} `cli.usage` that names the word which makes no sense
  */
 export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpec[]): Promise<Invocation> {
-  const { verb: name, args } = normaliseArgv(argv, {
-    globals: [...rootFlags, formatFlag('text', 'json'), ...sessionFlags],
-    verbs,
-  });
+  const known = { globals: [...rootFlags, formatFlag('text', 'json'), ...sessionFlags], verbs };
+  const { verb: name, args } = orUsual(normaliseArgv(argv, known), () => normaliseArgv([usualVerb, ...argv], known));
   if (name === undefined) return rootInvocation(args);
   const flagArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   if (flagArgs.includes('--help')) return helpOn([name], verbs);
@@ -50,9 +48,15 @@ export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpe
   return { kind: 'call', verb, args: command.args, options: command.opts() };
 }
 
+/** What `coi` does without a command. */
+const usualVerb = 'shell';
+
+function orUsual(read: Normalised, usual: () => Normalised): Normalised {
+  const isAboutCoi = read.args.includes('--help') || read.args.includes('--version');
+  return read.verb !== undefined || isAboutCoi ? read : usual();
+}
+
 function rootInvocation(args: readonly string[]): Invocation {
-  const [odd] = args.filter((arg) => arg !== '--help' && arg !== '--version' && !arg.startsWith('--format='));
-  if (odd !== undefined) throw unknownFlag(odd, namesOf(rootFlags));
   return args.includes('--version') && !args.includes('--help') ? { kind: 'version' } : { kind: 'help' };
 }
 

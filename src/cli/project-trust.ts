@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { Problem, ProblemList } from '../base/problem.ts';
+import { Problem, ProblemList, type Position } from '../base/problem.ts';
 import { looseningKeys } from '../spec/loosening.ts';
 import { parseToml } from '../spec/parse-toml.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
@@ -15,19 +15,22 @@ export interface TrustQuestion {
   readonly resolve: (project: SettingsLayer) => Sandbox;
 }
 
-/** Each key of a project's file that takes somebody's trust, as a problem that names its line. */
-export function trustProblems({ file: { file, text }, project, resolve }: TrustQuestion): Problem[] {
+/** A key of a project's file that takes somebody's trust. */
+export interface TrustNeed {
+  readonly key: string;
+  readonly why: string;
+  readonly position: Position;
+}
+
+/** @throws {Problem} `spec.syntax` when the file cannot be read as TOML */
+export function trustNeeds({ file: { file, text }, project, resolve }: TrustQuestion): TrustNeed[] {
   const document = parseToml(file, text);
-  // What is wrong with its syntax was reported with that of the other files.
-  if (document instanceof Problem) return [document];
-  return looseningKeys({ project, resolve }).map(
-    ({ path, why }) =>
-      new Problem({
-        code: 'trust.needed',
-        message: `A project may not set ${path.join('.')} by itself: ${why}`,
-        position: { file, ...document.locator.nearest(path).key },
-      }),
-  );
+  if (document instanceof Problem) throw document;
+  return looseningKeys({ project, resolve }).map(({ path, why }) => ({
+    key: path.join('.'),
+    why,
+    position: { file, ...document.locator.nearest(path).key },
+  }));
 }
 
 /**
@@ -36,10 +39,14 @@ export function trustProblems({ file: { file, text }, project, resolve }: TrustQ
  * @throws {ProblemList} `trust.needed` with every line in question, the last with what to do
  */
 export function requireTrust(question: TrustQuestion): void {
-  const problems = trustProblems(question);
-  const last = problems.at(-1);
-  if (!last) return;
-  const { code, message, position } = last;
+  const needs = trustNeeds(question);
+  if (needs.length === 0) return;
   const hint = `Read the file; if you want that, allow it as it is now: coi trust ${dirname(question.file.file)}`;
-  throw new ProblemList([...problems.slice(0, -1), new Problem({ code, message, hint, ...(position && { position }) })]);
+  throw new ProblemList(
+    needs.map(({ key, why, position }, index) => {
+      const message = `A project may not set ${key} by itself: ${why}`;
+      const isLast = index === needs.length - 1;
+      return new Problem({ code: 'trust.needed', message, position, ...(isLast && { hint }) });
+    }),
+  );
 }

@@ -5,14 +5,13 @@ import type { SandboxAwaited, SessionOpened } from '../controller/session-api.ts
 import { processAt } from '../host/process/container-process.ts';
 import type { Lease, Sandbox } from '../spec/sandbox.ts';
 import { connect } from './connect.ts';
-import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import type { RunOptions } from './run-inside.ts';
+import { noteSlot, untilStarted } from './session-start.ts';
 import { askForSession, type AskedSession } from './session-request.ts';
-import type { Call, Verb } from './verb.ts';
+import type { Verb } from './verb.ts';
 
-/** Longest wait for a container to run, and for what is left of it to be gone, in milliseconds. */
-const startMs = 900_000;
+/** Longest wait for what is left of a container to be gone, in milliseconds. */
 const endMs = 120_000;
 
 /**
@@ -22,17 +21,17 @@ const endMs = 120_000;
 export const runCommand: Verb = async (call) => {
   const { io } = call;
   const options = call.options as RunOptions;
-  const asked = await askForSession(io, options, forOneCommand);
+  const asked = await askForSession(io, options, { adjust: forOneCommand });
   // A signal goes to the command inside; what is asked of the controller afterwards must still get through.
   const requests = new AbortController();
   await using api = await connect({ ...io, signal: requests.signal }, 'write');
   const opened = await api.openSession(asked.request);
-  noteSlot(call, asked, opened);
+  noteSlot(io, asked, opened);
   let hasStarted = false;
   // Read while the container starts: what talks to Incus takes as long as all the rest of this program.
   const inside = import('./run-inside.ts');
   try {
-    await withProgress(io, `Starting ${opened.instance}`, () => untilRunning(api, call, opened));
+    await withProgress(io, `Starting ${opened.instance}`, () => untilStarted(api, io, { opened, goal: 'running' }));
     hasStarted = true;
     return await (await inside).runInside(call, asked, opened);
   } finally {
@@ -48,24 +47,6 @@ function forOneCommand({ prompt: _prompt, ...sandbox }: Sandbox): Sandbox {
 function ownLease(): Lease {
   const { pid, startedAt } = processAt(process.pid)!;
   return { pid, startedAt, boot: bootId() };
-}
-
-function noteSlot({ io }: Call, { request: { slot } }: AskedSession, opened: SessionOpened): void {
-  if (slot === undefined || slot === opened.slot) return;
-  io.stderr.write(`Slot ${slot} is taken, using slot ${opened.slot}\n`);
-}
-
-async function untilRunning(api: ControlApi, { io }: Call, { name, instance }: SessionOpened): Promise<void> {
-  const { outcome, sandbox } = await api.awaitSandbox({ name, goal: 'running', timeoutMs: startMs, signal: io.signal });
-  if (outcome === 'reached') return;
-  const [stalled] = sandbox?.conditions.filter(({ type, status }) => type === 'Stalled' && status === 'True') ?? [];
-  const why = stalled?.message ?? sandbox?.message;
-  throw new Problem({
-    code: 'session.not-started',
-    message: `${instance} could not be started${why ? `: ${printable(why)}` : ''}`,
-    hint:
-      stalled?.reason === 'ImageMissing' ? 'Build it first, or name another with --image' : `See: coi events ${name}`,
-  });
 }
 
 interface Ending {

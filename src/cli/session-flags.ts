@@ -52,6 +52,7 @@ export interface SessionOptions {
   readonly profile?: string;
   readonly env?: readonly (readonly [name: string, value: string])[];
   readonly network?: string;
+  readonly tool?: string;
   readonly mount?: readonly MountPair[];
   readonly storage?: string;
   readonly writableGitHooks?: boolean;

@@ -17,8 +17,10 @@ import { checkPrefix, sessionNames, workspaceHash } from '../spec/session-names.
 import type { Settings } from '../spec/settings.ts';
 import { mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
+import { requireTrust } from './project-trust.ts';
 import type { SessionOptions } from './session-flags.ts';
 import { readSessionSettings, withHostLayer } from './settings.ts';
+import { isTrusted } from './trust-store.ts';
 import { whoCalls } from './who.ts';
 
 /** A session as the command line asks for it. */
@@ -28,32 +30,53 @@ export interface AskedSession {
   readonly request: SessionRequest;
 }
 
+/** What a command itself has to say about its session. */
+export interface CommandPart {
+  readonly adjust: (sandbox: Sandbox) => Sandbox;
+  /** Whether an agent runs inside by itself, and goes on when somebody comes back. */
+  readonly agent?: boolean;
+  /** For the agent. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /**
  * What a command line asks for, from all layers: built-in, /etc, the user's file, the project's, `COI_CONFIG`, environment,
  * profile, flags.
  *
- * @param adjust what the command itself has to say about the sandbox, above all layers
+ * @param command what the command itself has to say, above all layers
  * @throws {Problem} what is wrong with any of them
  */
 export async function askForSession(
   io: Io,
   options: SessionOptions,
-  adjust: (sandbox: Sandbox) => Sandbox,
+  { adjust, agent = false, environment: own }: CommandPart,
 ): Promise<AskedSession> {
   const path = resolvePath(io.cwd, options.workspace ?? '.');
   const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
   const workspace = await requireWorkspace(path);
-  const settings = await readSessionSettings(io, path);
+  const { settings, project } = await readSessionSettings(io, path);
   const environment = environmentLayer(io.env);
   const flags = flagLayer({ ...options, workspace, mount: await mountsOf(io, options) });
   const problems = [...environment.problems, ...flags.problems];
   if (problems.length > 0) throw new ProblemList(problems);
   const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
   const home = io.env['HOME'] || homedir();
-  const resolve = ({ layer }: Settings): Sandbox => {
-    const above = { environment: environment.layer, ...(profile && { profile }), flags: flags.layer };
-    return adjust(resolveSandbox({ layers: commandLineLayers({ settings: layer, ...above }), home, session: true }));
+  const resolve = ({ layer }: Settings, chosen = profile): Sandbox => {
+    const above = { environment: environment.layer, ...(chosen && { profile: chosen }), flags: flags.layer };
+    return adjust(
+      resolveSandbox({ layers: commandLineLayers({ settings: layer, ...above }), home, session: true, agent }),
+    );
   };
+  if (project && !(await isTrusted(io, project.file))) {
+    requireTrust({
+      file: project.file,
+      project: project.layer,
+      resolve: (layer) => {
+        const other = project.settingsWith(layer);
+        return resolve(other, ownProfile(other, options.profile));
+      },
+    });
+  }
   const asked = resolve(settings);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
   const sandbox = asked.network.mode === 'allowlist' ? resolve(await withHostLayer(settings, io)) : asked;
@@ -61,9 +84,15 @@ export async function askForSession(
   const names = sessionNames({ prefix, hash, slot: 1 });
   const impossible = checkAsked(names.name, sandbox);
   if (impossible.length > 0) throw new ProblemList(impossible);
+  const taken = { ...(own && { environment: own }), ...(agent && { goesOn: true }) };
   const manifest = renderManifest({ ...names, sandbox });
   const slot = options.slot ? { slot: options.slot } : {};
-  return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, manifest } };
+  return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, ...taken, manifest } };
+}
+
+/** A profile that only the project knows is none without it. */
+function ownProfile({ layer: { profiles = {} } }: Settings, name: string | undefined): ProfileLayer | undefined {
+  return name !== undefined && Object.hasOwn(profiles, name) ? profiles[name] : undefined;
 }
 
 /** The workspace without links, which is what may be mounted. */

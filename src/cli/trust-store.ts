@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { writeFileAtomically } from '../base/atomic-file.ts';
 import { messageOf, Problem } from '../base/problem.ts';
 import type { Io } from './io.ts';
+import type { ProjectFile } from './project-file.ts';
 import { etcDirectory } from './settings-files.ts';
 
 const schema = z.object({
@@ -34,6 +35,15 @@ export async function readTrusted({ env }: Pick<Io, 'env'>): Promise<Trusted> {
   const parsed = schema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data.files;
   throw badStore(path, 'cannot be understood', 'Remove it, and trust again what you trust');
+}
+
+/** Whether the caller trusts a project's file just as it is. */
+export async function isTrusted(
+  io: Pick<Io, 'env'>,
+  { file, hash }: Pick<ProjectFile, 'file' | 'hash'>,
+): Promise<boolean> {
+  const trusted = await readTrusted(io);
+  return Object.hasOwn(trusted, file) && trusted[file]!.sha256 === hash;
 }
 
 /** Replace what the caller trusts. */

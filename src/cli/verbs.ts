@@ -75,6 +75,37 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./list.ts')).list,
   },
   {
+    name: 'shell',
+    args: '[word...]',
+    about: 'Start an agent in a container of its own, in this terminal; also plain "coi"',
+    detail:
+      'Leave it with Ctrl-b d: it goes on, and "coi attach" goes back. Its end leaves a shell; "exit"\n' +
+      'keeps the container, "poweroff" ends it, which deletes it unless it is --persistent.',
+    example: 'coi shell --background',
+    flags: [
+      { flags: '--tool <name>', about: 'The agent: claude, opencode, aider, codex, gemini' },
+      { flags: '--background', about: 'Start it and come back at once' },
+      { flags: '--debug', about: 'Start bash in place of the agent' },
+      { flags: '--no-tmux', about: 'Start it right in this terminal: it ends with it' },
+      { flags: '--container <name>', about: 'Show what runs in this container; start none' },
+      ...sessionFlags,
+    ],
+    load: async () => (await import('./shell.ts')).shell,
+  },
+  {
+    name: 'attach',
+    args: '[name]',
+    about: 'Show the agent of a container in this terminal',
+    detail: 'Leave it with Ctrl-b d. Without a name: the only container that runs, or a list of them.',
+    example: 'coi attach --slot 2',
+    flags: [
+      { flags: '--bash', about: 'A shell in the workspace in place of the agent' },
+      { flags: '--slot <n>', about: 'The container in this slot of the workspace', parse: count },
+      { flags: '-w, --workspace <path>', about: 'Whose slot (default the current directory)' },
+    ],
+    load: async () => (await import('./attach.ts')).attach,
+  },
+  {
     name: 'run',
     args: '<command...>',
     about: 'Run a command in a container of its own that goes when it ends',
@@ -263,6 +294,22 @@ export const verbs: readonly VerbSpec[] = [
     flags: [{ flags: '-v, --verbose', about: 'Show more about each check' }, format],
     failureCode: () => 2,
     load: async () => (await import('./health.ts')).health,
+  },
+  {
+    name: 'trust',
+    args: '[directory...]',
+    about: "Let a project's .coi.toml say what it says now, for you",
+    detail:
+      'By itself a project may take less than you allow, never more. Trust is for exactly these bytes of\n' +
+      'the file in this place: a changed file is not trusted. Without a directory: the current one.',
+    example: 'coi trust ~/code/shop',
+    flags: [
+      { flags: '--list', about: 'Show what you trust, and what of it has changed since' },
+      { flags: '--remove', about: 'Trust it no longer' },
+      { flags: '-w, --workspace <path>', about: 'Directory of the project (default the current one)' },
+      format,
+    ],
+    load: async () => (await import('./trust.ts')).trust,
   },
   {
     name: 'validate',

@@ -53,24 +53,24 @@ interface Seen {
 }
 
 function outcomeOf(goal: Goal, seen: Seen): SandboxAwaited['outcome'] | undefined {
-  if (isReached(goal, seen)) return 'reached';
-  const isWantedGone = goal === 'gone' || goal === 'away';
+  if (reached[goal](seen)) return 'reached';
+  const isWantedGone = goal === 'gone' || goal === 'away' || goal === 'halted';
   return isStalled(seen.record) || (!isWantedGone && !seen.isDeclared) ? 'stuck' : undefined;
 }
 
-function isReached(goal: Goal, { record, isDeclared, isKnown }: Seen): boolean {
+function isUp({ record, isKnown }: Seen): boolean {
   const instance = record?.world.instance;
-  switch (goal) {
-    case 'running':
-      return isKnown && instance?.power === 'running' && instance.rules === 'current';
-    case 'stopped':
-      return instance?.power === 'stopped';
-    case 'away':
-      return !isDeclared && !instance;
-    case 'gone':
-      return !record && !isKnown;
-  }
+  return isKnown && instance?.power === 'running' && instance.rules === 'current';
 }
+
+const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
+  running: isUp,
+  agent: (seen) => isUp(seen) && ['running', 'ended'].includes(seen.record?.world.agent.kind ?? ''),
+  halted: ({ record }) => (record?.world.instance?.power ?? 'stopped') === 'stopped',
+  stopped: ({ record }) => record?.world.instance?.power === 'stopped',
+  away: ({ record, isDeclared }) => !isDeclared && !record?.world.instance,
+  gone: ({ record, isKnown }) => !record && !isKnown,
+};
 
 function isStalled(record: SandboxRecord | undefined): boolean {
   return record?.conditions.some(({ type, status }) => type === 'Stalled' && status === 'True') ?? false;

@@ -2,6 +2,7 @@ import type { Problem } from '../base/problem.ts';
 import { activeOverrides, type Override } from '../plan/override.ts';
 import type { Plan } from '../plan/step.ts';
 import type { World } from '../plan/world.ts';
+import { timeText } from './report.ts';
 
 export const conditionTypes = [
   'Ready',
@@ -95,10 +96,19 @@ function healthy({ world }: Look): Draft {
     return { type, status: 'False', reason: 'EgressMissing', message: 'Its network rules are not loaded' };
   }
   if (agent.kind === 'ended') {
-    return { type, status: 'False', reason: 'AgentDown', message: `Its agent ended with exit code ${agent.exitCode}` };
+    const again = isRestarted(world) ? `; it is started again at ${timeText(agent.restartAt)}` : '';
+    const message = `Its agent ended with exit code ${agent.exitCode}${again}`;
+    return { type, status: 'False', reason: 'AgentDown', message };
+  }
+  if (agent.kind === 'running' && agent.lack && instance.power === 'running') {
+    return { type, status: 'False', ...agent.lack };
   }
   const reason = { running: 'Running', frozen: 'Frozen', stopped: 'Stopped', other: 'Unknown' }[instance.power];
   return { type, status: reason === 'Unknown' ? 'Unknown' : 'True', reason, message: `It is ${instance.power}` };
+}
+
+function isRestarted({ desired }: World): boolean {
+  return desired.kind === 'declared' && desired.manifest.sandbox.restart === 'always';
 }
 
 function reconciling({ plan, failure }: Look): Draft[] {

@@ -1,3 +1,4 @@
+import type { AgentRecipes } from '../apply/agent-recipe.ts';
 import type { Agents } from '../apply/agents.ts';
 import type { Hands } from '../apply/hands.ts';
 import type { Reservations } from '../apply/reservations.ts';
@@ -59,6 +60,7 @@ export interface ControllerInit {
   readonly placement: Placement;
   readonly reservations: Reservations;
   readonly agents: Agents;
+  readonly recipes: AgentRecipes;
   readonly journal: Journal;
   readonly workers: number;
   readonly overrides: (sandbox: string) => readonly Override[];
@@ -172,13 +174,14 @@ export class Controller {
   }
 
   #hands(own: Pick<Hands, 'firewall' | 'names' | 'trees' | 'processes' | 'lookAgain'>): Hands {
-    const { incus, reservations, agents, bridge, clock, lifetime } = this.#init;
+    const { incus, reservations, agents, recipes, bridge, clock, lifetime } = this.#init;
     return {
       ...own,
       incus,
       instances: this.instances,
       reservations,
       agents,
+      recipes,
       bridge,
       clock,
       lifetime,
@@ -220,7 +223,9 @@ export class Controller {
 
   /** What covers the workspace of an instance is not as it was. */
   hintInstance(uid: string): void {
-    const owner = [...this.instances.all()].find(({ owner: each }) => each.kind === 'owned' && each.stamp.uid === uid)?.owner;
+    const owner = [...this.instances.all()].find(
+      ({ owner: each }) => each.kind === 'owned' && each.stamp.uid === uid,
+    )?.owner;
     if (owner?.kind === 'owned') this.hintSandbox(owner.stamp.name, 'security');
   }
 

@@ -23,6 +23,7 @@ export class ManifestReader {
       text,
       source,
       home: owner.home,
+      uid: owner.uid,
       settings: this.#settings,
       origins: this.#origins,
     });
@@ -30,16 +31,16 @@ export class ManifestReader {
 
   /** One file of the session source: complete, so settings do not reach it. */
   session({ path: file, text, owner, source }: SourceFile): ParsedManifests {
-    return parseManifestFile({ file, text, source, home: owner.home, settings: {}, kind: 'session' });
+    return parseManifestFile({ file, text, source, home: owner.home, uid: owner.uid, settings: {}, kind: 'session' });
   }
 
   /** Files that a command brings along, for a user's session source. All problems of all of them, or none. */
   brought(
     files: readonly ManifestText[],
-    { source, home }: { source: string; home: string },
+    { source, home, uid }: { source: string; home: string; uid: number },
   ): { manifests: readonly Manifest[]; problems: readonly Problem[] } {
     const parsed = files.map(({ file, text }) =>
-      parseManifestFile({ file, text, source, home, settings: this.#settings, origins: this.#origins }),
+      parseManifestFile({ file, text, source, home, uid, settings: this.#settings, origins: this.#origins }),
     );
     const { manifests, problems } = mergeFiles(parsed);
     return { manifests, problems };

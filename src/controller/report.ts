@@ -1,4 +1,5 @@
 import { renderPosition, type Problem } from '../base/problem.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import type { NetworkPolicy } from '../network/policy.ts';
 import type { Step } from '../plan/step.ts';
 import type { Override } from '../plan/override.ts';
@@ -52,14 +53,19 @@ export interface SandboxReport {
   readonly line?: number;
   readonly image?: string;
   readonly workspace?: string;
+  /** Where it appears inside. */
+  readonly workspace_inside?: string;
   readonly persistent?: boolean;
+  /** User inside that owns the workspace and runs the agent. */
+  readonly code_uid?: number;
+  readonly code_user?: string;
   readonly network?: string;
   readonly ipv4?: string;
   readonly ipv6?: string;
   readonly uid?: string;
   readonly generation?: number;
   readonly created_at?: string;
-  readonly agent: { readonly state: string; readonly exit_code?: number };
+  readonly agent: { readonly state: string; readonly exit_code?: number; readonly restarts?: number };
   readonly conditions: readonly ConditionReport[];
   readonly steps: readonly StepReport[];
   readonly drift: readonly string[];
@@ -111,7 +117,9 @@ function lookPart({ failure, plan, lookedAt }: SandboxRecord): Pick<SandboxRepor
 }
 
 function agentPart({ world: { agent } }: SandboxRecord): SandboxReport['agent'] {
-  return agent.kind === 'ended' ? { state: agent.kind, exit_code: agent.exitCode } : { state: agent.kind };
+  if (agent.kind === 'unknown' || agent.kind === 'absent') return { state: agent.kind };
+  const { kind: state, restarts = 0 } = agent;
+  return { state, ...(agent.kind === 'ended' && { exit_code: agent.exitCode }), ...(restarts > 0 && { restarts }) };
 }
 
 function declaredInstance({ world }: SandboxRecord): string | undefined {
@@ -128,8 +136,10 @@ function declaredPart({ world }: SandboxRecord): Partial<SandboxReport> {
     line: position.line,
     image: sandbox.image,
     persistent: sandbox.persistent,
+    code_uid: sandbox.codeUser.uid,
+    code_user: sandbox.codeUser.name,
     network: sandbox.network.mode,
-    ...(sandbox.workspace && { workspace: sandbox.workspace }),
+    ...(sandbox.workspace && { workspace: sandbox.workspace, workspace_inside: workspaceInside(sandbox) }),
   };
 }
 

@@ -14,6 +14,13 @@ export interface SessionRequest {
   readonly slot?: number;
   /** A complete manifest file of the session source with one sandbox, whose name does not matter. */
   readonly manifest: string;
+  /**
+   * Whether a persistent session of the user's own goes on: a stopped one in any slot, one that runs in the slot that is
+   * named.
+   */
+  readonly goesOn?: boolean;
+  /** What is to be in the environment of what runs inside. Needs `session` in the manifest. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A session that was declared. */
@@ -25,13 +32,17 @@ export interface SessionOpened {
   readonly file: string;
   /** Whether a stopped container of an earlier session goes on. */
   readonly isReused: boolean;
+  /** Whether it runs already, as it was. */
+  readonly isJoined?: boolean;
 }
 
 /**
- * What can be waited for: that its instance runs with its rules; that it stands still; that it has ended and nothing has its
+ * What can be waited for: that its instance runs with its rules; that its agent was started, too; that nothing of
+ * it runs; that it stands
+ * still; that it has ended and nothing has its
  * name any more, although its files may still be on their way out; that nothing of it is left and its slot is free.
  */
-export type SandboxGoal = 'running' | 'stopped' | 'away' | 'gone';
+export type SandboxGoal = 'running' | 'agent' | 'halted' | 'stopped' | 'away' | 'gone';
 
 /** How a wait ended. */
 export interface SandboxAwaited {

@@ -1,6 +1,7 @@
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem } from '../base/problem.ts';
+import type { Environment } from '../source/session-environment.ts';
 import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import { slotCount } from '../spec/names.ts';
 import { parseSessionInstance, sessionNames, type SessionNames } from '../spec/session-names.ts';
@@ -16,9 +17,9 @@ export interface SessionManifests {
   /** Read a complete manifest file for its one sandbox. @throws {Problem} what is wrong with it */
   read(text: string, uid: number): Promise<Sandbox>;
   /** Declare a session whose name is not taken. @returns its file @throws {Problem} `session.taken` */
-  create(uid: number, manifest: SessionManifest): Promise<string>;
-  /** Declare a session in place of what was declared under its name. @returns its file */
-  put(uid: number, manifest: SessionManifest): Promise<string>;
+  create(uid: number, manifest: SessionManifest, environment: Environment): Promise<string>;
+  /** Declare a session in place of what was declared under its name; an environment that it names stays. @returns its file */
+  put(uid: number, manifest: SessionManifest, environment: Environment): Promise<string>;
   writeTombstone(name: string, source: string): Promise<void>;
 }
 
@@ -30,6 +31,12 @@ export interface SessionControlInit {
   readonly manifests: SessionManifests;
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly lifetime: AbortSignal;
+}
+
+/** What is to be in which slot. */
+interface Slot {
+  readonly sandbox: Sandbox;
+  readonly slot: number;
 }
 
 /** Longest wait for the end of a leftover whose slot was asked for, in milliseconds. */
@@ -80,7 +87,7 @@ export class SessionControl implements SessionApi {
   async #stop({ name, instance, sandbox, source }: Manifest): Promise<void> {
     const { manifests } = this.#init;
     const { lease: _lease, ...kept } = sandbox;
-    await manifests.put(uidOf(source), { name, instance, sandbox: { ...kept, state: 'stopped' } });
+    await manifests.put(uidOf(source), { name, instance, sandbox: { ...kept, state: 'stopped' } }, {});
     await this.#tell(name, source);
   }
 
@@ -113,19 +120,28 @@ export class SessionControl implements SessionApi {
   }
 
   async #take(request: SessionRequest, sandbox: Sandbox): Promise<SessionOpened> {
-    const { uid, slot: wanted = 1 } = request;
-    const { manifests } = this.#init;
+    const { uid, slot: wanted = 1, environment = {} } = request;
     for (let slot = wanted; slot <= slotCount; slot += 1) {
       const names = sessionNames({ ...request, slot });
-      const isWanted = slot === request.slot;
-      if (isWanted && sandbox.persistent && this.#isAsleep(names, uid)) {
-        return { ...names, slot, file: await manifests.put(uid, { ...names, sandbox }), isReused: true };
-      }
+      const before = await this.#goOn(request, { sandbox, slot });
+      if (before) return before;
       if ((await this.#isTaken(names)) && !(await this.#isFreeSoon(names.name, uid))) continue;
-      const file = await this.#create(uid, { ...names, sandbox });
+      const file = await this.#create(uid, { ...names, sandbox }, environment);
       if (file !== undefined) return { ...names, slot, file, isReused: false };
     }
     throw noSlot(request);
+  }
+
+  /** Take up a persistent session of the user's own that is in the slot; undefined when there is none to be taken up. */
+  async #goOn(request: SessionRequest, { sandbox, slot }: Slot): Promise<SessionOpened | undefined> {
+    const { uid, environment = {}, goesOn = false } = request;
+    const names = sessionNames({ ...request, slot });
+    const isWanted = slot === request.slot;
+    const power = this.#powerOf(names, uid);
+    if (power === 'running' && isWanted && goesOn) return { ...names, ...this.#joined(names), slot };
+    if (power !== 'stopped' || !sandbox.persistent || !(isWanted || goesOn)) return undefined;
+    const file = await this.#init.manifests.put(uid, { ...names, sandbox }, environment);
+    return { ...names, slot, file, isReused: true };
   }
 
   /** What is left of the user's own last session in a slot takes a moment to go: the next one has the slot then, too. */
@@ -137,21 +153,26 @@ export class SessionControl implements SessionApi {
     return (await this.awaitSandbox(wait)).outcome === 'reached';
   }
 
-  async #create(uid: number, manifest: SessionManifest): Promise<string | undefined> {
+  async #create(uid: number, manifest: SessionManifest, environment: Environment): Promise<string | undefined> {
     try {
-      return await this.#init.manifests.create(uid, manifest);
+      return await this.#init.manifests.create(uid, manifest, environment);
     } catch (error) {
       if (error instanceof Problem && error.code === 'session.taken') return undefined;
       throw error;
     }
   }
 
-  /** Whether it is a persistent session of this user that somebody stopped. */
-  #isAsleep({ name }: SessionNames, uid: number): boolean {
+  /** What a persistent session of this user is doing; undefined when it is none. */
+  #powerOf({ name }: SessionNames, uid: number): string | undefined {
     const { controller, manifests } = this.#init;
     const manifest = controller.desired.manifests().get(name);
-    const power = controller.sandboxes.get(name)?.world.instance?.power;
-    return manifest?.source === manifests.sourceOf(uid) && manifest.sandbox.persistent && power === 'stopped';
+    if (manifest?.source !== manifests.sourceOf(uid) || !manifest.sandbox.persistent) return undefined;
+    return controller.sandboxes.get(name)?.world.instance?.power;
+  }
+
+  #joined({ name }: SessionNames): Pick<SessionOpened, 'file' | 'isReused' | 'isJoined'> {
+    const file = this.#init.controller.desired.manifests().get(name)?.position.file ?? '';
+    return { file, isReused: true, isJoined: true };
   }
 
   async #isTaken({ name, instance }: SessionNames): Promise<boolean> {

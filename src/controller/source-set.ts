@@ -8,9 +8,10 @@ import { ManifestReader } from './manifest-reader.ts';
 import { openDirectorySource } from '../source/directory.ts';
 import { homeOf } from '../source/homes.ts';
 import { sessionSource, sessionSourceId } from '../source/session-source.ts';
-import { SessionStore } from '../source/session-store.ts';
+import { SessionEnvironments, type Environment } from '../source/session-environment.ts';
+import { SessionStore, type SessionPlace } from '../source/session-store.ts';
 import type { Source } from '../source/source.ts';
-import type { Sandbox } from '../spec/sandbox.ts';
+import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
 import type { Settings } from '../spec/settings.ts';
 
@@ -27,6 +28,7 @@ export class SourceSet implements SessionKeeper, SessionManifests {
   readonly reader: ManifestReader;
   readonly #init: SourceSetInit;
   readonly #store: SessionStore;
+  readonly #environments: SessionEnvironments;
   readonly #users = new Set<number>();
   readonly #opened: Source[] = [];
   #isWatching = false;
@@ -35,6 +37,7 @@ export class SourceSet implements SessionKeeper, SessionManifests {
     this.#init = init;
     this.reader = new ManifestReader(init.settings);
     this.#store = new SessionStore(init.settings.controller.stateDir);
+    this.#environments = new SessionEnvironments(init.settings.controller.stateDir);
   }
 
   /** Open all of them and hand them to the controller. */
@@ -74,7 +77,7 @@ export class SourceSet implements SessionKeeper, SessionManifests {
 
   /** Read manifest files that a user brings along. */
   async brought(files: readonly ManifestText[], uid: number) {
-    return this.reader.brought(files, { source: sessionSourceId(uid), home: await homeOf(uid) });
+    return this.reader.brought(files, { source: sessionSourceId(uid), home: await homeOf(uid), uid });
   }
 
   sourceOf(uid: number): string {
@@ -95,22 +98,46 @@ export class SourceSet implements SessionKeeper, SessionManifests {
     throw new Problem({ code: 'session.manifest', message: 'A session has one sandbox, neither none nor several' });
   }
 
-  async create(uid: number, manifest: SessionManifest): Promise<string> {
-    if (!this.#users.has(uid)) this.#addUser(uid);
-    const place = { uid, name: manifest.name };
-    await this.#store.createManifest(place, renderManifest(manifest));
+  async create(uid: number, manifest: SessionManifest, environment: Environment): Promise<string> {
+    const place = this.#placeFor(uid, manifest);
+    const kept = await this.#keepEnvironment(place, environment);
+    try {
+      await this.#store.createManifest(place, renderManifest(withEnvironment(manifest, kept)));
+    } catch (error) {
+      if (kept !== undefined) await this.#environments.drop(place, kept);
+      throw error;
+    }
     return this.#store.fileOf(place);
   }
 
-  async put(uid: number, manifest: SessionManifest): Promise<string> {
-    if (!this.#users.has(uid)) this.#addUser(uid);
-    const place = { uid, name: manifest.name };
-    await this.#store.replaceManifest(place, renderManifest(manifest));
+  async put(uid: number, manifest: SessionManifest, environment: Environment = {}): Promise<string> {
+    const place = this.#placeFor(uid, manifest);
+    const kept = await this.#keepEnvironment(place, environment);
+    const whole = withEnvironment(manifest, kept);
+    await this.#store.replaceManifest(place, renderManifest(whole));
+    await this.#environments.sweep(place, whole.sandbox.session?.environment);
     return this.#store.fileOf(place);
+  }
+
+  #placeFor(uid: number, { name }: SessionManifest): SessionPlace {
+    if (!this.#users.has(uid)) this.#addUser(uid);
+    return { uid, name };
+  }
+
+  async #keepEnvironment(place: SessionPlace, environment: Environment): Promise<string | undefined> {
+    return Object.keys(environment).length === 0 ? undefined : this.#environments.keep(place, environment);
+  }
+
+  /** What somebody asked to have in the environment of what runs inside. */
+  async environmentOf({ name, source, sandbox: { session } }: Manifest): Promise<Environment> {
+    if (session?.environment === undefined || !this.isSession(source)) return {};
+    return this.#environments.read({ uid: uidOf(source), name }, session.environment);
   }
 
   async writeTombstone(name: string, source: string): Promise<void> {
-    await this.#store.writeTombstone({ uid: uidOf(source), name }, this.#instanceOf(name));
+    const place = { uid: uidOf(source), name };
+    await this.#store.writeTombstone(place, this.#instanceOf(name));
+    await this.#environments.sweep(place);
   }
 
   /** Name of the instance that a sandbox has, or is to have. */
@@ -126,4 +153,10 @@ export class SourceSet implements SessionKeeper, SessionManifests {
     if (this.isSession(source)) await this.#store.removeTombstone({ uid: uidOf(source), name });
     this.#init.controller.sources.hint(source);
   }
+}
+
+function withEnvironment(manifest: SessionManifest, environment: string | undefined): SessionManifest {
+  const { session, ...sandbox } = manifest.sandbox;
+  if (environment === undefined || !session) return manifest;
+  return { ...manifest, sandbox: { ...sandbox, session: { ...session, environment } } };
 }

@@ -37,8 +37,16 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   const isRestarting = restart.length > 0 && !isHeld;
   const isNoted = instance.stamp.intent?.kind === 'restart';
   const noteAt = isRestarting && !isNoted ? world.now : undefined;
-  const steps = [...patchSteps(now, noteAt), ...restartSteps(instance, isRestarting)];
+  const steps = [...patchSteps(now, noteAt), ...agentStep(now), ...restartSteps(instance, isRestarting)];
   return held.length > 0 ? { steps, block: immutableBlock(held) } : { steps };
+}
+
+/** What an agent is started with stands nowhere but in the stamp: once it runs, nobody could tell that it has it already. */
+function agentStep({ instance, desired, wanted }: Change): Step[] {
+  const { applied } = instance.stamp;
+  if (isUp(instance) || !applied || !wanted.some(({ path }) => path === '/agent')) return [];
+  const stamp: Partial<Stamp> = { applied: { ...applied, agent: desired.agent } };
+  return [stepOn(instance, { kind: 'stamp', stamp }, { why: 'its next start is with another agent or prompt' })];
 }
 
 function isUp({ power }: OwnedInstance): boolean {
@@ -57,7 +65,7 @@ function bringsNoCover({ path }: Difference, { protection }: View): boolean {
 
 /** Keys of a manifest that fields of the managed view stand for, where they have other names there. */
 const keysOf: Readonly<Record<string, string>> = {
-  '/agent': 'tool.command or prompt',
+  '/agent': 'tool or prompt',
   '/image': 'image',
   '/devices/workspace': 'workspace',
   '/protection': 'workspace or what is protected of it',

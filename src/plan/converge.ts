@@ -1,4 +1,4 @@
-import type { Manifest } from '../spec/sandbox.ts';
+import { hasAgent, type Manifest } from '../spec/sandbox.ts';
 import { changeSteps } from './change.ts';
 import { differences, type Difference } from './difference.ts';
 import { fightBlock } from './fight.ts';
@@ -42,9 +42,7 @@ function build(world: World, { manifest, goal, overrides }: Aim): Draft {
   const steps = [
     ...(world.reservation ? [] : [stepWithout(manifest.instance, reserve, { why })]),
     stepWithout(manifest.instance, create, { why, patch: [{ op: 'add', path: '', value: view }] }),
-    ...(manifest.sandbox.tool.command && start
-      ? [stepWithout(manifest.instance, agent, { why: 'it has an agent' })]
-      : []),
+    ...(hasAgent(manifest.sandbox) && start ? [stepWithout(manifest.instance, agent, { why: 'it has an agent' })] : []),
   ];
   return { steps, patch: [{ op: 'add', path: '', value: view }] };
 }

@@ -1,4 +1,4 @@
-import type { Manifest } from '../spec/sandbox.ts';
+import { hasAgent, type Manifest } from '../spec/sandbox.ts';
 import type { Aim } from './obstacle.ts';
 import type { Stamp } from './stamp.ts';
 import type { Step } from './step.ts';
@@ -60,7 +60,7 @@ function isSame(a: View, b: View): boolean {
 
 /** Start the agent of a sandbox that runs, and start it again when it ended and is to be restarted. */
 export function agentSteps(world: World, { manifest, goal }: Aim, instance: OwnedInstance): Step[] {
-  if (!manifest.sandbox.tool.command || goal.state !== 'running') return [];
+  if (!hasAgent(manifest.sandbox) || goal.state !== 'running') return [];
   const { agent } = world;
   if (agent.kind === 'absent' || instance.power === 'stopped') {
     return [stepOn(instance, { kind: 'agent', manifest, restart: false }, { why: 'its agent is not running' })];

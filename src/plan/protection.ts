@@ -31,7 +31,11 @@ export function protectedWorkspace({ workspace, protectedPaths = [] }: Sandbox):
  * What follows when a running sandbox is not covered as it should be. Where something inside may have done that, it is held
  * still until somebody has looked; then, and where only the tree is gone, it starts again on a new tree.
  */
-export function protectionSteps({ protection, now }: World, { manifest, goal, overrides }: Aim, instance: OwnedInstance): Step[] {
+export function protectionSteps(
+  { protection, now }: World,
+  { manifest, goal, overrides }: Aim,
+  instance: OwnedInstance,
+): Step[] {
   const isUp = instance.power === 'running' || instance.power === 'frozen';
   if (!isUp || !protection || !protectedWorkspace(manifest.sandbox) || !wasStartedOnTree(instance)) return [];
   const breach = breachText(protection);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path/posix';
 import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
-import type { Limits, Manifest, Sandbox } from '../spec/sandbox.ts';
+import { hasAgent, type Limits, type Manifest, type Sandbox } from '../spec/sandbox.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
 import { protectedWorkspace } from './protection.ts';
 import { renderStamp, type Stamp } from './stamp.ts';
@@ -139,9 +139,9 @@ function withoutUnset(record: Record<string, string | number | undefined>): Reco
   return Object.fromEntries(set.map(([key, value]) => [key, String(value)]));
 }
 
-function agentHash({ tool, prompt, codeUser }: Sandbox): string {
-  if (!tool.command) return '';
-  return shortHash([tool.command, prompt ?? '', codeUser]);
+function agentHash(sandbox: Sandbox): string {
+  const { tool, prompt, codeUser } = sandbox;
+  return hasAgent(sandbox) ? shortHash([tool.command ?? tool, prompt ?? '', codeUser]) : '';
 }
 
 function shortHash(value: unknown): string {

@@ -30,12 +30,19 @@ export interface OwnedInstance extends LiveInstance {
   readonly rules: 'current' | 'drifted' | 'unknown';
 }
 
-/** What is known about the agent inside. */
+/** Something that keeps an agent from working as it should although it runs. */
+export interface AgentLack {
+  /** One word, for scripts. */
+  readonly reason: 'CredentialMissing' | 'FilesRefused';
+  readonly message: string;
+}
+
+/** What is known about the agent inside. `restarts`: how often it was started again after an end. */
 export type AgentState =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'running' }
-  | { readonly kind: 'ended'; readonly exitCode: number; readonly restartAt: number };
+  | { readonly kind: 'running'; readonly restarts?: number; readonly lack?: AgentLack }
+  | { readonly kind: 'ended'; readonly exitCode: number; readonly restartAt: number; readonly restarts?: number };
 
 /** What the sources say about one name. */
 export type Desired =

@@ -1,4 +1,4 @@
-import { terminalName } from './terminal-name.ts';
+import { sanitiseTerm } from './sanitise-term.ts';
 
 /** What the environment inside is made from. */
 export interface GuestEnvironmentInit {
@@ -11,6 +11,6 @@ export interface GuestEnvironmentInit {
 
 /** The environment of what runs inside. Nothing else of the host's is handed on. */
 export function guestEnvironment({ home, terminal, own }: GuestEnvironmentInit): Record<string, string> {
-  const environment = { HOME: home, IS_SANDBOX: '1', TERM: terminalName(terminal), ...own };
-  return { ...environment, TERM: terminalName(environment.TERM) };
+  const environment = { HOME: home, IS_SANDBOX: '1', TERM: sanitiseTerm(terminal), ...own };
+  return { ...environment, TERM: sanitiseTerm(environment.TERM) };
 }

@@ -153,7 +153,8 @@ function taken(name: string, path: string): Problem {
   });
 }
 
-function unwritable(path: string, error: unknown): Problem {
+/** Why a file of the session source could not be written, or read. */
+export function unwritable(path: string, error: unknown): Problem {
   return new Problem({
     code: 'session.unwritable',
     message: `Cannot write ${path}: ${messageOf(error)}`,

@@ -16,13 +16,6 @@ interface Rule {
 
 const rules: readonly Rule[] = [
   {
-    reads: ['prompt', 'tool'],
-    path: ['prompt'],
-    broken: ({ prompt, tool }) => prompt !== undefined && tool.command === undefined,
-    message: 'prompt is set, but no tool.command that could be given it',
-    hint: 'Set tool.command, or remove prompt.',
-  },
-  {
     reads: ['schedule'],
     path: ['schedule'],
     broken: ({ schedule }) => schedule !== undefined && schedule.start === undefined && schedule.stop === undefined,
@@ -68,7 +61,8 @@ const rules: readonly Rule[] = [
     reads: ['mounts', 'workspace', 'paths'],
     path: ['mounts'],
     broken: (sandbox) => Object.keys(sandbox.mounts ?? {}).some((path) => isOccupied(path, workspaceInside(sandbox))),
-    message: 'a mount stands over the workspace (/workspace, unless its path is kept), or over what the system inside needs: /, /dev, /proc, /sys',
+    message:
+      'a mount stands over the workspace (/workspace, unless its path is kept), or over what the system inside needs: /, /dev, /proc, /sys',
     hint: 'Give it a path of its own, such as "/data".',
   },
   {

@@ -1,6 +1,9 @@
 import type { Policy, RunState } from './sandbox.ts';
 import type { NetworkMode } from '../network/rules.ts';
 
+/** The agents that coi knows by name. */
+export const toolNames = ['claude', 'opencode', 'aider', 'codex', 'gemini'] as const;
+
 /**
  * What holds where nobody says otherwise: the lowest layer. Kept free of imports that cost time, because the command
  * line reads it before it knows whether it needs to parse anything.
@@ -11,6 +14,7 @@ export const builtIn = {
   state: 'running' satisfies RunState,
   network: { mode: 'restricted' satisfies NetworkMode, refreshMinutes: 30 },
   policy: { deletion: 'delete', drift: 'enforce', allow: 'in-place' } satisfies Policy,
+  tool: { name: 'claude', permissionMode: 'bypass', effort: 'medium' },
   timezone: 'UTC',
   memoryEnforce: 'soft',
   incus: { project: 'default', group: 'incus-admin', storagePool: 'coi', codeUid: 1000, codeUser: 'code' },

@@ -92,6 +92,12 @@ function merge<Layer extends object>(layers: readonly Layer[]): Layer {
   ) as unknown as Layer;
 }
 
+/** Who is named last runs: a command below a name, or a name below a command, no longer counts. */
+function withoutRival(lower: Table, higher: Table): Table {
+  if (higher['command'] !== undefined) return { ...lower, name: undefined };
+  return higher['name'] === undefined ? lower : { ...lower, command: undefined };
+}
+
 function mergeTables(lower: Table, higher: Table, path: string): Table {
   const merged: Record<string, unknown> = { ...lower };
   for (const [key, value] of Object.entries(higher)) {
@@ -104,6 +110,8 @@ function mergeTables(lower: Table, higher: Table, path: string): Table {
 function mergeValues(lower: unknown, higher: unknown, path: string): unknown {
   if (appended.has(path) && Array.isArray(lower) && Array.isArray(higher)) return [...lower, ...higher];
   if (onlyTurnedOn.has(path)) return lower === true || higher === true;
+  if (path === 'tool' && isTable(lower) && isTable(higher))
+    return mergeTables(withoutRival(lower, higher), higher, path);
   const isProfile = /^profiles\.[^.]+/.test(path);
   return isTable(lower) && isTable(higher) && !isProfile ? mergeTables(lower, higher, path) : higher;
 }

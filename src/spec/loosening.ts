@@ -47,7 +47,9 @@ const judgements: Readonly<Record<string, Judgement>> = {
  */
 export function looseningKeys({ project, resolve }: LooseningInput): Loosening[] {
   const leaves = leavesOf(project as Table);
-  const needing = leaves.filter((path) => judgementOf(path) === 'needs trust' && !isStricter(path, valueAt(project, path)));
+  const needing = leaves.filter(
+    (path) => judgementOf(path) === 'needs trust' && !isStricter(path, valueAt(project, path)),
+  );
   const compared = leaves.filter((path) => judgementOf(path) === 'compared');
   const found = needing.map((path) => ({ path, why: 'only you may say that' }));
   return [...found, ...looserOf(compared, { project, resolve })];
@@ -90,7 +92,9 @@ function judgementOf(path: KeyPath): Judgement {
 /** Values of keys that need trust otherwise. */
 function isStricter(path: KeyPath, value: unknown): boolean {
   const name = path.join('.');
-  return (name === 'tool.permission_mode' && value === 'interactive') || (name === 'defaults.mount_claude_config' && !value);
+  return (
+    (name === 'tool.permission_mode' && value === 'interactive') || (name === 'defaults.mount_claude_config' && !value)
+  );
 }
 
 /** Paths of all values; lists are values. */

@@ -12,6 +12,7 @@ import { resolveSandbox } from './resolve-sandbox.ts';
 import type { Manifest, Sandbox } from './sandbox.ts';
 import {
   type leaseSchema,
+  type sessionPartSchema,
   manifestFileSchema,
   sessionFileSchema,
   type ProfileLayer,
@@ -28,6 +29,8 @@ export interface ManifestFile {
   readonly source: string;
   /** Home directory of the file's owner, for `~`. */
   readonly home: string;
+  /** Number of that owner; without it nothing of the owner's goes into the sandbox. */
+  readonly uid?: number | undefined;
   /** What lies below the manifests: the settings of the host. Empty for the session source, whose files are complete. */
   readonly settings: SettingsLayer;
   /** Where the settings say what concerns networks. */
@@ -71,6 +74,7 @@ export function parseManifestFile(input: ManifestFile): ParsedFile {
 interface SessionKeys {
   readonly instance?: string;
   readonly lease?: z.infer<typeof leaseSchema>;
+  readonly session?: z.infer<typeof sessionPartSchema>;
 }
 
 interface TableInput {
@@ -85,23 +89,31 @@ function readTable({ name, table, document, found, input }: TableInput): {
   manifest?: Manifest;
   problems: readonly Problem[];
 } {
-  const { file, source, home, settings } = input;
+  const { file, source, home, uid, settings } = input;
   const place = (path: readonly (string | number)[]) => document.locator.nearest(['sandbox', name, ...path]).key;
   const own = found.filter(({ path }) => startsWith(path, ['sandbox', name]));
   const wrong = new Set(own.map(({ path }) => String(path[2] ?? '')));
-  const { instance = `coi-${name}`, lease, ...manifest } = withoutKeys(table, wrong);
+  const { instance = `coi-${name}`, lease, session, ...manifest } = withoutKeys(table, wrong);
   const profile = manifest.profile === undefined ? undefined : profileNamed(manifest.profile, settings);
   const problems =
     manifest.profile !== undefined && !profile
       ? [unknownProfile({ name: manifest.profile, settings, position: { file, ...place(['profile']) } })]
       : [];
   const layers = manifestLayers({ settings, profile, manifest });
-  const sandbox = { ...resolveSandbox({ layers, home, session: isSessionName(name) }), ...leaseOf(lease) };
+  const sandbox = {
+    ...resolveSandbox({ layers, home, session: isSessionName(name) }),
+    ...leaseOf(lease),
+    ...(session && { session }),
+  };
   problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
   if (own.length + problems.length > 0) return { problems };
   const position = { file, line: place([]).line };
   const origins = originsOf({ name, table: manifest, document, found, input });
-  return { manifest: { name, instance, sandbox, source, position, origins, hash: hashSandbox(sandbox) }, problems };
+  const owner = uid === undefined ? {} : { owner: { uid, home } };
+  return {
+    manifest: { name, instance, sandbox, source, position, ...owner, origins, hash: hashSandbox(sandbox) },
+    problems,
+  };
 }
 
 function originsOf({ name, table, document, input }: TableInput): NetworkOrigins {

@@ -1,5 +1,5 @@
 import { stringify } from 'smol-toml';
-import type { Manifest, RuntimeLimit, Sandbox } from './sandbox.ts';
+import type { Manifest, RuntimeLimit, Sandbox, Tool } from './sandbox.ts';
 import { apiVersion } from './schema/files.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
@@ -8,12 +8,29 @@ import type { SandboxLayer } from './schema/sandbox.ts';
  * change it. Read with `kind: 'session'` and empty settings it gives the same sandbox, and so the same hash.
  */
 export function renderManifest({ name, instance, sandbox }: Pick<Manifest, 'name' | 'instance' | 'sandbox'>): string {
-  const table = { instance, ...leaseOf(sandbox), ...layerOf(sandbox) };
+  const table = { instance, ...leaseOf(sandbox), ...sessionOf(sandbox), ...layerOf(sandbox) };
   return stringify({ apiVersion, sandbox: { [name]: table } });
 }
 
 function leaseOf({ lease }: Sandbox): object {
   return lease ? { lease: { pid: lease.pid, started_at: lease.startedAt, boot: lease.boot } } : {};
+}
+
+function sessionOf({ session }: Sandbox): object {
+  return session ? { session: { ...session } } : {};
+}
+
+function toolOf({ name, command, binary, permissionMode, effort }: Tool): Pick<SandboxLayer, 'tool'> {
+  if (command) return { tool: { command: [...command] } };
+  if (name === undefined) return {};
+  return {
+    tool: {
+      name,
+      ...(binary !== undefined && { binary }),
+      ...(permissionMode && { permission_mode: permissionMode }),
+      ...(effort && { claude: { effort_level: effort } }),
+    },
+  };
 }
 
 function layerOf(sandbox: Sandbox): SandboxLayer {
@@ -26,7 +43,7 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
     ...(mounts && { mounts: structuredClone(mounts) }),
     persistent,
     restart,
-    ...(tool.command && { tool: { command: [...tool.command] } }),
+    ...toolOf(tool),
     ...(prompt !== undefined && { prompt }),
     network: networkOf(sandbox),
     limits: limitsOf(sandbox),

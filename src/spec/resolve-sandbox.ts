@@ -4,7 +4,7 @@ import { expandHome } from './expand-home.ts';
 import { mergeSandbox } from './layers.ts';
 import { resolveProtected } from './protected-paths.ts';
 import { resolveNetwork, resolveNetworkLog } from './resolve-network.ts';
-import type { Limits, Mount, Sandbox } from './sandbox.ts';
+import type { Limits, Mount, Sandbox, Tool } from './sandbox.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
 /** What a sandbox is resolved from. */
@@ -15,14 +15,17 @@ export interface ResolveInput {
   readonly home: string;
   /** Whether it is a session, which ends when its tool ends, or a declared sandbox, which is kept running. */
   readonly session: boolean;
+  /** Whether an agent runs even where no layer names one. */
+  readonly agent?: boolean;
 }
 
 /** Lay the layers over the built-in values and fill in every default. The result needs no further parsing. */
-export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox {
+export function resolveSandbox({ layers, home, session, agent = false }: ResolveInput): Sandbox {
   const layer = mergeSandbox(layers);
   return {
     ...whatRuns(layer, home),
     ...howItIsMounted(layer),
+    tool: resolveTool(layer, agent),
     ...whenItRuns(layer, session),
     network: resolveNetwork(layer.network),
     ...resolveNetworkLog(layer.network, home),
@@ -34,15 +37,14 @@ export function resolveSandbox({ layers, home, session }: ResolveInput): Sandbox
 type Part<Keys extends keyof Sandbox> = Pick<Sandbox, Keys>;
 
 function whatRuns(
-  { image, persistent, workspace, mounts = {}, tool, prompt, incus = {} }: SandboxLayer,
+  { image, persistent, workspace, mounts = {}, prompt, incus = {} }: SandboxLayer,
   home: string,
-): Part<'image' | 'persistent' | 'workspace' | 'mounts' | 'tool' | 'prompt' | 'codeUser' | 'shift'> {
+): Part<'image' | 'persistent' | 'workspace' | 'mounts' | 'prompt' | 'codeUser' | 'shift'> {
   return {
     image: image ?? builtIn.image,
     persistent: persistent ?? builtIn.persistent,
     ...(workspace !== undefined && { workspace: expandHome(workspace, home) }),
     ...resolveMounts(mounts, home),
-    tool: tool?.command ? { command: tool.command } : {},
     ...(prompt !== undefined && { prompt }),
     codeUser: { uid: incus.code_uid ?? builtIn.incus.codeUid, name: incus.code_user ?? builtIn.incus.codeUser },
     shift: incus.disable_shift !== true,
@@ -56,6 +58,19 @@ function howItIsMounted(layer: SandboxLayer): Part<'preservesPath' | 'protectedP
   return {
     ...(layer.paths?.preserve_workspace_path && { preservesPath: true }),
     ...(protectedPaths.length > 0 && { protectedPaths }),
+  };
+}
+
+/** A prompt without anybody to give it to is for the usual agent. */
+function resolveTool({ tool = {}, prompt }: SandboxLayer, agent: boolean): Tool {
+  if (tool.command) return { command: tool.command };
+  const name = tool.name ?? (agent || prompt !== undefined ? builtIn.tool.name : undefined);
+  if (name === undefined) return {};
+  return {
+    name,
+    ...(tool.binary && { binary: tool.binary }),
+    permissionMode: tool.permission_mode ?? builtIn.tool.permissionMode,
+    ...(name === 'claude' && { effort: tool.claude?.effort_level ?? builtIn.tool.effort }),
   };
 }
 

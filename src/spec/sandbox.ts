@@ -1,4 +1,5 @@
 import type { NetworkRules } from '../network/rules.ts';
+import type { toolNames } from './defaults.ts';
 import type { NetworkOrigins } from './network-origins.ts';
 
 /** What a sandbox is to be doing, from least to most. The lowest of all that have a say wins. */
@@ -62,6 +63,32 @@ export interface Lease {
   readonly boot: string;
 }
 
+/** What runs inside: nothing, a command, or an agent that coi knows. */
+export interface Tool {
+  readonly name?: ToolName;
+  /** In place of an agent by name. */
+  readonly command?: readonly string[];
+  /** Program to start in place of the agent's own. */
+  readonly binary?: string;
+  /** With `name`: whether it asks a person before it acts. */
+  readonly permissionMode?: 'bypass' | 'interactive';
+  readonly effort?: 'low' | 'medium' | 'high';
+}
+
+export type ToolName = (typeof toolNames)[number];
+
+/** What only a session that somebody opened has. */
+export interface SessionPart {
+  /** A UUID: agents that can be told an id use it as their own. */
+  readonly id: string;
+  /** Whether it continues an earlier conversation. */
+  readonly resumes?: true;
+  /** Name of the file beside the manifest with the environment of what runs inside. */
+  readonly environment?: string;
+  /** Whether its agent is started by the command that opened it, in that command's own terminal. */
+  readonly direct?: true;
+}
+
 /** One sandbox with every layer applied and every default filled in. */
 export interface Sandbox {
   readonly image: string;
@@ -76,7 +103,7 @@ export interface Sandbox {
   readonly mounts?: Readonly<Record<string, Mount>>;
   readonly persistent: boolean;
   readonly restart: 'always' | 'never';
-  readonly tool: { readonly name?: string; readonly command?: readonly string[] };
+  readonly tool: Tool;
   readonly prompt?: string;
   readonly network: NetworkRules;
   /** What becomes of the log of refused connections; absent: it is written where the host keeps it. */
@@ -94,6 +121,13 @@ export interface Sandbox {
   readonly shift: boolean;
   /** Only in sessions that are for one process and end with it. */
   readonly lease?: Lease;
+  /** Only in sessions that were opened for somebody. */
+  readonly session?: SessionPart;
+}
+
+/** Whether an agent or a command is started inside as soon as the sandbox runs. */
+export function hasAgent({ tool, session }: Sandbox): boolean {
+  return (tool.name !== undefined || tool.command !== undefined) && session?.direct !== true;
 }
 
 /** A sandbox as one source declares it. */
@@ -105,6 +139,8 @@ export interface Manifest {
   /** Identifier of the source, as stamped on the instance. */
   readonly source: string;
   readonly position: { readonly file: string; readonly line: number };
+  /** Whose it is: of the file that declares it. */
+  readonly owner?: { readonly uid: number; readonly home: string };
   /** Where the values of its section `network` were written, whatever layer that was. */
   readonly origins?: NetworkOrigins;
   /** Hash of `sandbox` in canonical form: the same for the same meaning, whatever the file's layout. */

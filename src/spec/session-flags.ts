@@ -7,6 +7,7 @@ export interface SessionFlagValues {
   readonly image?: string;
   readonly persistent?: boolean;
   readonly network?: string;
+  readonly tool?: string;
   readonly limitCpu?: string;
   readonly limitCpuAllowance?: string;
   readonly limitCpuPriority?: number;
@@ -29,6 +30,7 @@ const keys: Readonly<Record<keyof SessionFlagValues, readonly string[]>> = {
   image: ['image'],
   persistent: ['persistent'],
   network: ['network', 'mode'],
+  tool: ['tool', 'name'],
   limitCpu: ['limits', 'cpu', 'count'],
   limitCpuAllowance: ['limits', 'cpu', 'allowance'],
   limitCpuPriority: ['limits', 'cpu', 'priority'],

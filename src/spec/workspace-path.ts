@@ -4,7 +4,20 @@ import type { Sandbox } from './sandbox.ts';
 export const workspacePath = '/workspace';
 
 /** Where the system inside has its own things: no workspace is mounted over them. */
-const systemPaths = ['/etc', '/bin', '/sbin', '/usr', '/root', '/boot', '/sys', '/proc', '/dev', '/lib', '/lib64', '/run'];
+const systemPaths = [
+  '/etc',
+  '/bin',
+  '/sbin',
+  '/usr',
+  '/root',
+  '/boot',
+  '/sys',
+  '/proc',
+  '/dev',
+  '/lib',
+  '/lib64',
+  '/run',
+];
 
 /** Where the workspace appears inside. */
 export function workspaceInside({ workspace, preservesPath }: Pick<Sandbox, 'workspace' | 'preservesPath'>): string {

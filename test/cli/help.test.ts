@@ -15,6 +15,7 @@ describe('coi --help', () => {
       "Runs AI coding agents in isolated Incus containers that files declare.
 
       Usage:
+        coi [FLAGS]
         coi COMMAND [FLAGS]
 
       Available Commands:
@@ -22,6 +23,8 @@ describe('coi --help', () => {
         diff          Show what would be done, and why
         plan          Save what would be done, to be carried out later exactly so
         list          List the containers
+        shell         Start an agent in a container of its own, in this terminal; also plain "coi"
+        attach        Show the agent of a container in this terminal
         run           Run a command in a container of its own that goes when it ends
         status        Show sandboxes, sources and host, or everything about one sandbox
         why           Say what holds a sandbox, since when, and what to do about it
@@ -39,6 +42,7 @@ describe('coi --help', () => {
         clean         Remove from this host what was left over and belongs to nobody
         uninstall     Remove every sandbox of this host, the network rules and the block policies
         health        Check this host, and say what puts each problem right
+        trust         Let a project's .coi.toml say what it says now, for you
         validate      Check manifest files and show everything that is wrong with them
         schema        Print the JSON Schema of manifest files, for editors
         audit verify  Check that nobody changed the audit log
@@ -50,15 +54,16 @@ describe('coi --help', () => {
         -v, --version  Show the version
 
       Example:
+        coi
         coi apply -f web.toml --wait
         coi status
 
-      "coi COMMAND --help" says more about a command.
+      "coi" alone is "coi shell". "coi COMMAND --help" says more about a command.
       "
     `);
   });
 
-  it.each([[[]], [['-h']], [['help']], [['--format=json', '--help']]])('is also what %j shows', async (argv) => {
+  it.each([[['-h']], [['help']], [['--format=json', '--help']]])('is also what %j shows', async (argv) => {
     expect(await coi(argv)).toEqual(await coi(['--help']));
   });
 

@@ -93,6 +93,7 @@ export async function coi(argv: readonly string[], setting: Setting = {}) {
     columns: setting.terminal ?? 80,
   });
   const io: Io = {
+    terminal: undefined,
     stdin: Readable.from([]),
     stdout: output('stdout'),
     stderr: output('stderr'),

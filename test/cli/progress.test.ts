@@ -10,6 +10,7 @@ function setUp(isTTY: boolean, env: NodeJS.ProcessEnv = {}) {
   const output = { write: (text: string) => written.push(text), isTTY, columns: 80, pass: async () => undefined };
   const silent = { ...output, write: () => expect.unreachable('progress is not a result') };
   const io: Io = {
+    terminal: undefined,
     stdin: Readable.from([]),
     stdout: silent,
     stderr: output,

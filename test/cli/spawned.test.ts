@@ -33,7 +33,7 @@ async function ended(child: ChildProcess) {
 describe('the program', () => {
   it.each([
     { argv: ['--version'], code: 0 },
-    { argv: [], code: 0 },
+    { argv: ['--help'], code: 0 },
     { argv: ['status', 'nobody'], code: 1 },
     { argv: ['list', '--nonsense'], code: 2 },
     { argv: ['diff'], code: 1 },

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import { conditionTypes, deriveConditions, mergeConditions, type Condition } from '../../src/controller/condition.ts';
+import { timeText } from '../../src/controller/report.ts';
 import { plan } from '../../src/plan/plan.ts';
 import type { World } from '../../src/plan/world.ts';
 import { manifest, now, override, owned, tombstoned, world } from '../plan/given.ts';
@@ -73,8 +74,19 @@ describe('what is said about a sandbox', () => {
     expect(healthy).toMatchObject({
       status: 'False',
       reason: 'AgentDown',
-      message: 'Its agent ended with exit code 3',
+      message: `Its agent ended with exit code 3; it is started again at ${timeText(now + 1)}`,
     });
+    const never = manifest({ restart: 'never' });
+    const [, left] = said(world(never, { instance: owned(never), agent }));
+    expect(left).toMatchObject({ reason: 'AgentDown', message: 'Its agent ended with exit code 3' });
+  });
+
+  it('with an agent that cannot log in', () => {
+    const agent = { kind: 'running', lack: { reason: 'CredentialMissing', message: 'no key' } } as const;
+    const missing = { status: 'False', reason: 'CredentialMissing', message: 'no key' };
+    expect(said(world(plain, { instance: owned(plain), agent }))[1]).toMatchObject(missing);
+    const frozen = owned(plain, { power: 'frozen' });
+    expect(said(world(plain, { instance: frozen, agent }))[1]).toMatchObject({ status: 'True', reason: 'Frozen' });
   });
 
   it('waiting for something', () => {

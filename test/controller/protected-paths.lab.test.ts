@@ -42,7 +42,8 @@ function asRoot(name: string, script: string): Promise<RunResult> {
 
 /** Everything that git on the host takes programs or configuration from, as it is on the host. */
 async function hostView(path: string): Promise<string> {
-  const script = 'ls -Al .git/commondir .git/config.worktree .git/worktrees; ls -A .vscode .husky; cat .git/config; ls -A .git/hooks; cat .git/hooks/pre-commit; git config -l --local';
+  const script =
+    'ls -Al .git/commondir .git/config.worktree .git/worktrees; ls -A .vscode .husky; cat .git/config; ls -A .git/hooks; cat .git/hooks/pre-commit; git config -l --local';
   return lab.inside.output([...asOwner, 'sh', '-c', script], { cwd: path });
 }
 
@@ -80,15 +81,18 @@ describe('protected paths against root inside', () => {
     'umount in a namespace of its own': "unshare -m sh -c 'umount -l .git/hooks; echo evil >.git/hooks/pre-commit'",
     'umount in a user namespace': "unshare -Urm sh -c 'umount -l .git/hooks; echo evil >.git/hooks/pre-commit'",
     remount: 'mount -o remount,rw,bind .git/hooks; echo evil >.git/hooks/pre-commit',
-    'remount in a namespace of its own': "unshare -m sh -c 'mount -o remount,bind,rw .git/config; echo evil >.git/config'",
+    'remount in a namespace of its own':
+      "unshare -m sh -c 'mount -o remount,bind,rw .git/config; echo evil >.git/config'",
     'moving the mount away': 'mkdir -p /tmp/m; mount --move .git/hooks /tmp/m; echo evil >.git/hooks/pre-commit',
     'a view without what is below': 'mkdir -p /tmp/b; mount --bind . /tmp/b; echo evil >/tmp/b/.git/hooks/pre-commit',
     'a view of the repository alone': 'mkdir -p /tmp/b; mount --bind .git /tmp/b; echo evil >/tmp/b/hooks/pre-commit',
-    'a view with all that is below': 'mkdir -p /tmp/r; mount --rbind . /tmp/r; umount -l /tmp/r/.git/hooks; echo evil >/tmp/r/.git/hooks/pre-commit',
+    'a view with all that is below':
+      'mkdir -p /tmp/r; mount --rbind . /tmp/r; umount -l /tmp/r/.git/hooks; echo evil >/tmp/r/.git/hooks/pre-commit',
     'an overlay over it':
       'mkdir -p /tmp/l /tmp/o w; mount -t overlay overlay -o lowerdir=/tmp/l,upperdir=/workspace,workdir=/workspace/w /tmp/o; echo evil >/tmp/o/.git/hooks/pre-commit',
     'a hard link': 'ln .git/config x && echo evil >x',
-    'leaving the workspace with a hand in it': "cd /workspace; umount -l /workspace; echo evil >.git/hooks/pre-commit; echo evil >.git/config",
+    'leaving the workspace with a hand in it':
+      'cd /workspace; umount -l /workspace; echo evil >.git/hooks/pre-commit; echo evil >.git/config',
     'a number in place of a name': `perl -e '
       use Fcntl; my $h = pack("ii", 128, 0) . ("\\0" x 128); my $m = pack("i", 0);
       syscall(303, -100, ".git/config", $h, $m, 0) == 0 or die "name_to_handle: $!\\n";
@@ -101,7 +105,10 @@ describe('protected paths against root inside', () => {
   it.each(Object.entries(attacks))('hold against %s', async (_, script) => {
     // Each in a mount namespace of its own, so that what one leaves behind changes nothing about the next.
     const all = `cd /workspace; ${script}`;
-    const { stdout } = await asRoot('held', `unshare -m --propagation private sh -c "$(cat <<'END'\n${all}\nEND\n)" 2>&1`);
+    const { stdout } = await asRoot(
+      'held',
+      `unshare -m --propagation private sh -c "$(cat <<'END'\n${all}\nEND\n)" 2>&1`,
+    );
     expect(stdout).not.toContain('opened');
     expect(await hostView(workspace)).toBe(before);
     expect(await controller.sandbox('held')).toMatchObject({ ready: true, state: 'running' });
@@ -157,7 +164,9 @@ describe('drift of what covers protected paths', () => {
     const workspace = await repository('plugged', 'mkdir .vscode');
     await sandbox('plugged', workspace);
     const { devices } = await controller.instance('coi-plugged');
-    const words = Object.entries(devices['workspace'] ?? {}).flatMap(([key, value]) => (key === 'type' ? [] : [`${key}=${value}`]));
+    const words = Object.entries(devices['workspace'] ?? {}).flatMap(([key, value]) =>
+      key === 'type' ? [] : [`${key}=${value}`],
+    );
     await controller.stop();
     await lab.incus('config', 'device', 'remove', 'coi-plugged', 'workspace');
     await lab.incus('config', 'device', 'add', 'coi-plugged', 'workspace', 'disk', ...words);
@@ -174,10 +183,14 @@ describe('drift of what covers protected paths', () => {
     const workspace = await repository('bare', 'mkdir .vscode');
     await sandbox('bare', workspace);
     await lab.incus('config', 'device', 'remove', 'coi-bare', 'workspace');
-    await until('it to be covered again', async () => {
-      const { stderr } = await asRoot('bare', 'ls /workspace/.git >/dev/null && echo x >/workspace/.vscode/x');
-      return stderr.includes('Read-only') || undefined;
-    }, { timeoutMs: 60_000 });
+    await until(
+      'it to be covered again',
+      async () => {
+        const { stderr } = await asRoot('bare', 'ls /workspace/.git >/dev/null && echo x >/workspace/.vscode/x');
+        return stderr.includes('Read-only') || undefined;
+      },
+      { timeoutMs: 60_000 },
+    );
     await controller.ready('bare', 'running');
     expect(await readdir(join(workspace, '.vscode'))).toEqual([]);
   });
@@ -192,10 +205,14 @@ describe('drift of what covers protected paths', () => {
     expect((await asRoot('byhand', 'ls -A /workspace')).stdout).toBe('');
     await controller.start();
     await controller.ready('byhand', 'running');
-    await until('it to be covered', async () => {
-      const { stderr } = await asRoot('byhand', 'ls /workspace/.git >/dev/null && echo x >/workspace/.vscode/x');
-      return stderr.includes('Read-only') || undefined;
-    }, { timeoutMs: 60_000 });
+    await until(
+      'it to be covered',
+      async () => {
+        const { stderr } = await asRoot('byhand', 'ls /workspace/.git >/dev/null && echo x >/workspace/.vscode/x');
+        return stderr.includes('Read-only') || undefined;
+      },
+      { timeoutMs: 60_000 },
+    );
   });
 
   it('goes with a stop: nothing is mounted, nothing that was made stays', async () => {
@@ -245,7 +262,9 @@ describe('a workspace that fights back', () => {
     const workspace = await repository('hardlink', 'ln .git/config other');
     await sandbox('hardlink', workspace);
     const { conditions } = await controller.condition('hardlink', 'Protected=False(PathUnusable)');
-    expect(conditions.find(({ type }) => type === 'Protected')?.message).toContain('.git/config: a file in it has another name');
+    expect(conditions.find(({ type }) => type === 'Protected')?.message).toContain(
+      '.git/config: a file in it has another name',
+    );
   });
 
   it('swaps a link in between two starts', async () => {
@@ -253,7 +272,9 @@ describe('a workspace that fights back', () => {
     await sandbox('swapped', workspace, 'policy = { deletion = "delete", drift = "enforce", allow = "restart" }');
     await controller.stop();
     await lab.incus('stop', '--force', 'coi-swapped');
-    await lab.run(['sh', '-c', `umount -l ${lab.stateDir}/workspaces/*/tree; rm -rf .vscode; ln -s /etc .vscode`], { cwd: workspace });
+    await lab.run(['sh', '-c', `umount -l ${lab.stateDir}/workspaces/*/tree; rm -rf .vscode; ln -s /etc .vscode`], {
+      cwd: workspace,
+    });
     await controller.start();
     await controller.condition('swapped', 'Protected=False(PathUnusable)');
     const mounts = await asRoot('swapped', 'cat /proc/self/mountinfo');
@@ -263,7 +284,10 @@ describe('a workspace that fights back', () => {
   it('is a worktree of a repository elsewhere', async () => {
     await mkdir(join(lab.dir, 'trees'));
     await chown(join(lab.dir, 'trees'), 1000, 1000);
-    await repository('main', 'git -c user.name=a -c user.email=a@b commit -q --allow-empty -m one; git worktree add -q ../trees/one');
+    await repository(
+      'main',
+      'git -c user.name=a -c user.email=a@b commit -q --allow-empty -m one; git worktree add -q ../trees/one',
+    );
     const workspace = join(lab.dir, 'trees/one');
     await sandbox('tree', workspace);
     expect((await asRoot('tree', 'rm -f /workspace/.git; mkdir /workspace/.git')).stderr).toMatch(/busy|Read-only/);
@@ -302,7 +326,11 @@ describe('a workspace that fights back', () => {
 
   it('protects what it is told to, or nothing', async () => {
     const workspace = await repository('own', 'mkdir .vscode; echo a >.envrc');
-    await sandbox('own', workspace, 'security = { protected_paths = [".envrc"], additional_protected_paths = ["scripts/ci/"] }');
+    await sandbox(
+      'own',
+      workspace,
+      'security = { protected_paths = [".envrc"], additional_protected_paths = ["scripts/ci/"] }',
+    );
     expect((await asRoot('own', 'echo x >/workspace/.vscode/x')).exitCode).toBe(0);
     expect((await asRoot('own', 'echo x >/workspace/.envrc')).stderr).toContain('Read-only');
     expect((await asRoot('own', 'mkdir /workspace/scripts/ci')).stderr).toMatch(/Read-only|exists/);

@@ -358,6 +358,18 @@ describe('changes of the manifest', () => {
     expect(names(plan(world(as, { instance: stopped }))).slice(0, 2)).toEqual(['stamp', 'start']);
   });
 
+  it('of the agent are noted before a stopped one starts, and no restart', () => {
+    const other = manifest({ ...plain.sandbox, tool: { command: ['other'] } });
+    const stopped = owned(plain, { power: 'stopped' });
+    const made = plan(world(other, { instance: stopped }));
+    expect(names(made).slice(0, 2)).toEqual(['stamp', 'start']);
+    expect(made.steps[0]?.action).toMatchObject({
+      kind: 'stamp',
+      stamp: { applied: { agent: expect.stringMatching(/./) } },
+    });
+    expect(made.block).toBeUndefined();
+  });
+
   it('a restart for a manifest that says restart = "never" comes back, also without a changed hash', () => {
     const as = manifest({ restart: 'never', policy: { ...policy, allow: 'restart' } });
     const stopped = owned(as, { power: 'stopped', stamped: { intent: intent('restart') } });

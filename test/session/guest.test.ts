@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { withEnvironment } from '../../src/host/incus/exec-environment.ts';
 import { guestCommand } from '../../src/session/guest-command.ts';
 import { guestEnvironment } from '../../src/session/guest-environment.ts';
-import { terminalName } from '../../src/session/terminal-name.ts';
 
 /** Variables that shells keep for themselves. */
 const reserved = new Set([
@@ -22,25 +21,6 @@ const reserved = new Set([
   'OPTIND',
   'PATH',
 ]);
-
-describe('terminalName()', () => {
-  it.each([
-    '',
-    'xterm-ghostty',
-    'wezterm',
-    'alacritty-direct',
-    'kitty',
-    'xterm-kitty',
-    'tmux-256color',
-    'screen-256color',
-  ])('knows what is known inside in place of %j', (outside) => {
-    expect(terminalName(outside)).toBe(outside === 'xterm-kitty' ? outside : 'xterm-256color');
-  });
-
-  it('leaves others as they are', () => {
-    expect(['xterm', 'linux', 'vt100'].map(terminalName)).toEqual(['xterm', 'linux', 'vt100']);
-  });
-});
 
 describe('guestEnvironment()', () => {
   it('holds what was asked for, and nothing of the host', () => {

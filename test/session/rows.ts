@@ -8,6 +8,7 @@ export interface Proof {
 
 const run = 'session/run.lab.test.ts';
 const slots = 'session/slots.lab.test.ts';
+const shell = 'session/shell.lab.test.ts';
 
 const streams = 'passes streams and the exit code through, and leaves nothing behind';
 const asUser = 'runs as the code user in the workspace, with an environment of its own';
@@ -25,15 +26,27 @@ const duration = 'may run no longer than its limit, whoever looks';
 const race = 'go to exactly one of many who start at once; those for whom none is left are told';
 const order = 'are given out lowest first, and the next free one where the wanted one is taken';
 
+const backAndForth = 'is what coi does without a command: an agent in tmux, left and gone back to';
+const unseen = 'starts in the background, takes slot after slot, and is found by attach';
+const otherwise = 'starts bash in place of the agent, or the agent without tmux';
+const afterAgent = 'drops to a shell when the agent ends; exit keeps the container, and attach says what there is';
+const poweroff = 'is over with poweroff inside: an ephemeral container goes, a persistent one stays, and goes on later';
+const signals = 'goes on when its terminal goes away, and ends its part on signals';
+const nothingLeft = 'leaves nothing when it is called off before it runs, or cannot run';
+const asTyped = 'hands over values of --env as they are, and nothing of the host';
+const noWords = 'shows a container that there is, and takes no words';
+
 function proven(file: string, ...tests: string[]): Proof {
   return { file, tests };
 }
 
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof>> = {
+  'G-01': proven(shell, backAndForth),
   'G-07': proven(run, around),
   'G-09': proven(run, around, 'names a workspace by its path as it was given, and mounts what it leads to'),
   'G-10': proven(run, around),
+  'G-11': proven(shell, poweroff),
   'G-12': proven(run, layers),
   'G-13': proven(run, 'runs in a system with systemd, too'),
   'G-14': proven(run, byEnv),
@@ -42,13 +55,32 @@ export const rows: Readonly<Record<string, Proof>> = {
   'G-19': proven(run, same, unenforceable, duration),
   'G-20': proven(run, same),
   'G-21': proven(slots, many),
-  'S-16': proven(run, asUser, byEnv),
-  'S-17': proven(run, asUser),
-  'S-18': proven(run, asUser),
+  'S-01': proven(shell, backAndForth),
+  'S-02': proven(shell, unseen),
+  'S-03': proven(shell, otherwise),
+  'S-04': proven(shell, otherwise),
+  'S-05': proven(shell, 'takes another agent for once, and knows those that there are'),
+  'S-06': proven(shell, noWords),
+  'S-07': proven(shell, noWords),
+  'S-08': proven(shell, afterAgent),
+  'S-09': proven(shell, afterAgent),
+  'S-10': proven(shell, backAndForth),
+  'S-12': proven(shell, poweroff),
+  'S-13': proven(shell, poweroff),
+  'S-14': proven(shell, signals, nothingLeft),
+  'S-16': proven(shell, asTyped),
+  'S-17': proven(shell, asTyped),
+  'S-18': proven(shell, asTyped),
   'S-20': proven(slots, race, order),
   'S-21': proven(slots, order),
   'S-23': proven(slots, race),
   'S-24': proven(slots, 'are free again when what stopped in them by itself is gone'),
+  'S-25': proven(shell, nothingLeft),
+  'A-01': proven(shell, unseen),
+  'A-02': proven(shell, unseen),
+  'A-03': proven(shell, afterAgent),
+  'A-04': proven(shell, afterAgent),
+  'A-05': proven(shell, noWords),
   'U-01': proven(run, streams),
   'U-02': proven(run, asUser, 'runs in a system with systemd, too'),
   'U-03': proven(run, streams),
@@ -66,5 +98,6 @@ export const rows: Readonly<Record<string, Proof>> = {
   'M-04': proven(run, refusals),
   'M-07': proven(run, 'puts /tmp in memory where a size is set'),
   'M-09': proven(run, same),
+  'O-04': proven(shell, backAndForth),
   'M-10': proven(run, refusals),
 };

@@ -16,6 +16,9 @@ afterAll(() => desk?.[Symbol.asyncDispose]());
 
 describe('coi run', () => {
   it('passes streams and the exit code through, and leaves nothing behind', async () => {
+    // The bridge has its link-local address once something was connected to it.
+    await desk.run(here, ['true']);
+    await desk.cleared();
     const before = await worldOf(desk.lab);
     const script = 'cat; echo to-stderr >&2; exit 7';
     expect(await desk.run(here, ['--', 'sh', '-c', script], { input: 'from stdin\n' })).toEqual({
@@ -221,7 +224,7 @@ describe('coi run', () => {
   });
 
   it('reads settings, environment, profile and flags one above the other', async () => {
-    await desk.settings('[limits.cpu]\npriority = 1\n[profiles.small.limits.memory]\nlimit = "32MiB"\n');
+    await desk.settings('[limits.cpu]\npriority = 5\n[profiles.small.limits.memory]\nlimit = "32MiB"\n');
     await writeFile(join(here, '.coi.toml'), '[defaults]\nimage = "busybox"\n[limits.cpu]\npriority = 3\n');
     const running = desk.lab.spawn(
       [
@@ -245,11 +248,18 @@ describe('coi run', () => {
       exitCode: 1,
       stderr: expect.stringContaining('Did you mean "small"?'),
     });
-    await writeFile(join(here, '.coi.toml'), '[defaults]\nimage = "busybox"\n\n[network]\nmode = "open"\n[mounts]\n');
+    await writeFile(
+      join(here, '.coi.toml'),
+      '[defaults]\nimage = "busybox"\n\n[network]\nmode = "open"\n[security]\nprotected_paths = []\n',
+    );
     const refused = await desk.coi(here, ['run', 'true']);
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(refused.stderr).toContain('.coi.toml:4:2: A project may not set network');
-    expect(refused.stderr).toContain('.coi.toml:6:2: A project may not set mounts');
+    expect(refused.stderr).toContain('.coi.toml:5:1: A project may not set network.mode by itself');
+    expect(refused.stderr).toContain('.coi.toml:7:1: A project may not set security.protected_paths by itself');
+    expect(refused.stderr).toContain(`coi trust ${here}`);
+    expect(await desk.coi(here, ['trust'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('line 5') });
+    const shown = await desk.coi(here, ['run', '--', 'sh', '-c', 'echo x >.vscode && echo written']);
+    expect(shown).toMatchObject({ exitCode: 0, stdout: 'written' });
     await writeFile(join(here, '.coi.toml'), '');
     await desk.settings('');
   });

@@ -67,6 +67,7 @@ function inItsMode(path: readonly string[]): SandboxLayer {
   if (['git', 'security', 'paths'].includes(path[0]!)) return { workspace: '/srv/w' };
   if (path[0] === 'mounts') return { mounts: { p: { host: '/h' } } };
   if (['auto_stop', 'stop_graceful'].includes(path.at(-1)!)) return { limits: { runtime: { max_duration: '2h' } } };
+  if (path.includes('tool') && !['name', 'command'].includes(path.at(-1)!)) return { tool: { name: 'claude' } };
   const isListKey = ['allowed_domains', 'refresh_interval_minutes'].includes(path.at(-1)!);
   return isListKey ? { network: { mode: 'allowlist' } } : {};
 }

@@ -281,7 +281,6 @@ describe('parseManifestFile() reports', () => {
       body: '[sandbox.a]\nworkspace = "/srv/.."',
       found: { code: 'spec.combination', at: '3:1' },
     },
-    { what: 'a prompt for nobody', body: '[sandbox.a]\nprompt = "x"', found: { code: 'spec.combination', at: '3:1' } },
     {
       what: 'a schedule of nothing',
       body: '[sandbox.a]\nschedule = {}',
@@ -329,7 +328,7 @@ describe('parseManifestFile() reports', () => {
 imge = "x"
 [sandbox.b]
 state = "on"
-tool.name = "claude"
+lifetime.idle = "1h"
 prompt = "x"
 limits.cpu.count = 2
 `);
@@ -338,7 +337,7 @@ limits.cpu.count = 2
       '3:10 spec.name',
       '4:1 spec.unknown-key',
       '6:9 spec.value',
-      '7:6 spec.unsupported',
+      '7:10 spec.unsupported',
       '9:20 spec.value',
     ]);
   });

@@ -3,12 +3,10 @@ import type { Api } from './api.ts';
 import { withEnvironment } from './exec-environment.ts';
 import { allOpened, beginExec, exitCodeOf, secretsOf, whatOf, type ExecRequest } from './exec-operation.ts';
 import { openExecSocket, type ExecSocket } from './exec-socket.ts';
+import { forward, paced, signalMessage, type Sink } from './exec-streams.ts';
 import { openGatedAgent, type GatedAgent } from './gated-agent.ts';
 import type { StartedOperation } from './operation.ts';
 import type { Operations } from './operations.ts';
-
-/** Takes a part of what a program writes; the program is held up until it resolves. */
-export type Sink = (chunk: Buffer) => Promise<void>;
 
 /** A program with streams that somebody holds. */
 export interface AttachRequest extends ExecRequest {
@@ -31,9 +29,6 @@ export interface Attached {
    */
   readonly exitCode: Promise<number>;
 }
-
-/** Incus' own limit is 32 KiB a message for what programs write; the same the other way. */
-const largestMessage = 32 * 2 ** 10;
 
 /**
  * Start a program whose streams go on as they come, any bytes, as fast as the slower side of each.
@@ -61,7 +56,7 @@ export async function attachProgram(api: Api, operations: Operations, request: A
   }
   streams.stdin.send(Buffer.from(wrapped.preamble));
   const ended = new AbortController();
-  void forward(request.stdin, streams, AbortSignal.any([signal, ended.signal]));
+  void forward(request.stdin, { socket: streams.stdin, gate: streams.input }, AbortSignal.any([signal, ended.signal]));
   const exitCode = async () => {
     try {
       // The last of the output is the end, as a rule: asking afterwards costs one request, waiting at Incus three.
@@ -75,10 +70,6 @@ export async function attachProgram(api: Api, operations: Operations, request: A
     }
   };
   return { send: (number) => streams.control.send(signalMessage(number)), exitCode: exitCode() };
-}
-
-function signalMessage(signal: number): string {
-  return JSON.stringify({ command: 'signal', signal });
 }
 
 interface Streams {
@@ -124,40 +115,4 @@ function openStreams(api: Api, started: StartedOperation, { stdout, stderr }: At
       await Promise.all([input, ...outputs.map(({ gate }) => gate)].map(({ agent }) => agent.destroy()));
     },
   };
-}
-
-/** Hands chunks on one after the other, and holds up the connection while one of them is being taken. */
-function paced(gate: GatedAgent, sink: Sink) {
-  let last: Promise<void> = Promise.resolve();
-  let waiting = 0;
-  const put = (chunk: Buffer): void => {
-    waiting += 1;
-    gate.hold();
-    last = last
-      .then(() => sink(chunk))
-      .finally(() => {
-        waiting -= 1;
-        if (waiting === 0) gate.release();
-      });
-    // Whoever waits for the end is told; until then nobody listens.
-    last.catch(() => undefined);
-  };
-  return { put, idle: () => last };
-}
-
-/** Everything from stdin, then its end. */
-async function forward(stdin: AsyncIterable<Uint8Array>, streams: Streams, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const chunk of stdin) {
-      for (let from = 0; from < chunk.length; from += largestMessage) {
-        streams.stdin.send(chunk.subarray(from, from + largestMessage));
-        await streams.input.drained(signal);
-      }
-      if (signal.aborted) return;
-    }
-    streams.stdin.send('');
-  } catch {
-    // Nothing more can be read, as when a terminal goes away: for the program that is the end of it.
-    if (!signal.aborted) streams.stdin.send('');
-  }
 }

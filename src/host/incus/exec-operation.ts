@@ -15,6 +15,12 @@ export interface ExecRequest {
   readonly cwd?: string;
   readonly uid?: number;
   readonly gid?: number;
+  /** A terminal for it, with the environment that it starts with; plain streams unless given. */
+  readonly terminal?: {
+    readonly columns: number;
+    readonly rows: number;
+    readonly environment: Readonly<Record<string, string>>;
+  };
   readonly signal?: AbortSignal;
 }
 
@@ -27,7 +33,7 @@ export function whatOf(name: string, argv: readonly string[]): string {
 export async function beginExec(
   api: Api,
   what: string,
-  { name, argv, cwd, uid, gid, signal }: ExecRequest,
+  { name, argv, cwd, uid, gid, terminal, signal }: ExecRequest,
 ): Promise<StartedOperation> {
   return api.begin({
     method: 'POST',
@@ -36,7 +42,8 @@ export async function beginExec(
     params: { name },
     json: {
       command: argv,
-      interactive: false,
+      interactive: terminal !== undefined,
+      ...(terminal && { width: terminal.columns, height: terminal.rows, environment: terminal.environment }),
       'wait-for-websocket': true,
       'record-output': false,
       ...(cwd === undefined ? {} : { cwd }),
@@ -54,6 +61,15 @@ export function secretsOf({ operation, what }: StartedOperation): z.infer<typeof
   const fds = fdsSchema.safeParse(operation.metadata['fds']);
   if (fds.success) return fds.data;
   throw new IncusError({ class: 'unknown-outcome', what, text: 'Incus gave no streams', cause: fds.error });
+}
+
+const terminalFdsSchema = z.object({ '0': z.string(), control: z.string() });
+
+/** The same for a program with a terminal, which has one stream in both directions. */
+export function terminalSecretsOf({ operation, what }: StartedOperation): z.infer<typeof terminalFdsSchema> {
+  const fds = terminalFdsSchema.safeParse(operation.metadata['fds']);
+  if (fds.success) return fds.data;
+  throw new IncusError({ class: 'unknown-outcome', what, text: 'Incus gave no terminal', cause: fds.error });
 }
 
 /** Wait until all streams are connected, which is when the program starts. */

@@ -5,6 +5,7 @@ import { ExecOutput } from './exec-output.ts';
 import { attachProgram, type Attached, type AttachRequest } from './exec-attach.ts';
 import { allOpened, beginExec, exitCodeOf, secretsOf, whatOf } from './exec-operation.ts';
 import { openExecSocket } from './exec-socket.ts';
+import { attachTerminal, type AttachedTerminal, type TerminalRequest } from './exec-terminal.ts';
 import { IncusError } from './errors.ts';
 import type { CallOptions } from './instances.ts';
 import type { StartedOperation } from './operation.ts';
@@ -117,5 +118,14 @@ export class Exec {
    */
   attach(request: AttachRequest): Promise<Attached> {
     return attachProgram(this.#api, this.#operations, request);
+  }
+
+  /**
+   * Starts a program in a terminal of its own.
+   *
+   * @throws as {@link attachTerminal}
+   */
+  terminal(request: TerminalRequest): Promise<AttachedTerminal> {
+    return attachTerminal(this.#api, this.#operations, request);
   }
 }

@@ -1,26 +1,27 @@
 import { z } from 'zod';
+import { toolNames } from '../defaults.ts';
 import { field, later } from './field.ts';
 import { protectedPathFault, usualProtectedPaths } from '../protected-paths.ts';
 import { absolutePath, homePath, homePathAllowed } from './formats.ts';
 
 /** What runs inside. */
 export const toolSection = z.strictObject({
-  name: later(z.string(), {
-    description: 'The agent to run: claude, opencode, aider, codex, gemini.',
-    default: 'claude',
+  name: field(z.enum(toolNames), {
+    description:
+      'The agent to run. `coi shell` runs `claude` unless told otherwise; a manifest without it and `prompt` runs none.',
   }),
   command: field(z.array(z.string().min(1)).min(1), {
     description: 'The command to run inside, as a list: the program, then its arguments. No shell takes part.',
     allowed: 'a list of texts with at least one, such as ["bash", "-l"]',
   }),
-  binary: later(z.string(), { description: "Another program to start in place of the agent's own.", default: '' }),
-  permission_mode: later(z.enum(['bypass', 'interactive']), {
+  binary: field(z.string(), { description: "Another program to start in place of the agent's own.", default: '' }),
+  permission_mode: field(z.enum(['bypass', 'interactive']), {
     description: 'Whether the agent asks before it acts.',
     default: 'bypass',
   }),
   claude: field(
     z.strictObject({
-      effort_level: later(z.enum(['low', 'medium', 'high']), {
+      effort_level: field(z.enum(['low', 'medium', 'high']), {
         description: 'How much thought the agent spends.',
         default: 'medium',
       }),
@@ -44,7 +45,8 @@ export const pathsSection = z.strictObject({
 
 export const gitSection = z.strictObject({
   writable_hooks: field(z.boolean(), {
-    description: 'Whether git hooks may be written inside; turns all protection off, as `security.disable_protection` does.',
+    description:
+      'Whether git hooks may be written inside; turns all protection off, as `security.disable_protection` does.',
     default: false,
   }),
 });

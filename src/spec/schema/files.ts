@@ -32,6 +32,21 @@ export const leaseSchema = z.strictObject({
   boot: z.string().min(1).meta({ description: 'Which start of the machine that was: its boot id.' }),
 });
 
+/** What somebody opened a session for. */
+export const sessionPartSchema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/)
+    .meta({ description: 'Its id.' }),
+  resumes: z.literal(true).meta({ description: 'Whether it continues an earlier conversation.' }).exactOptional(),
+  environment: z
+    .string()
+    .regex(/^[0-9A-Z]{26}$/)
+    .meta({ description: 'Name of the file with its environment.' })
+    .exactOptional(),
+  direct: z.literal(true).meta({ description: 'Whether no agent is started for it.' }).exactOptional(),
+});
+
 /** A sandbox in the session source, where the command line also says which instance it is. */
 const sessionSandbox = sandboxSchema.extend({
   instance: field(instanceName, {
@@ -39,6 +54,7 @@ const sessionSandbox = sandboxSchema.extend({
     allowed: 'a name that Incus takes for an instance',
   }),
   lease: field(leaseSchema, { description: 'The process that it is for: when that ends, so does the session.' }),
+  session: field(sessionPartSchema, { description: 'What somebody opened it for.' }),
 });
 
 /** A whole file of the session source. */

@@ -1,0 +1,36 @@
+import { Problem } from '../base/problem.ts';
+import type { ControlApi } from '../controller/control-api.ts';
+import type { SandboxGoal, SessionOpened } from '../controller/session-api.ts';
+import type { Io } from './io.ts';
+import { printable } from './printable.ts';
+import type { AskedSession } from './session-request.ts';
+
+/** Longest wait for a container to run, in milliseconds. */
+const startMs = 900_000;
+
+/** Say when it is another slot than the one that was asked for. */
+export function noteSlot(io: Io, { request: { slot } }: AskedSession, opened: SessionOpened): void {
+  if (slot === undefined || slot === opened.slot) return;
+  io.stderr.write(`Slot ${slot} is taken, using slot ${opened.slot}\n`);
+}
+
+/** What is waited for. */
+export interface Start {
+  readonly opened: SessionOpened;
+  readonly goal: Extract<SandboxGoal, 'running' | 'agent'>;
+}
+
+/** Wait until a session runs. @throws {Problem} `session.not-started` when it never will */
+export async function untilStarted(api: ControlApi, io: Io, { opened, goal }: Start): Promise<void> {
+  const { name, instance } = opened;
+  const { outcome, sandbox } = await api.awaitSandbox({ name, goal, timeoutMs: startMs, signal: io.signal });
+  if (outcome === 'reached') return;
+  const [stalled] = sandbox?.conditions.filter(({ type, status }) => type === 'Stalled' && status === 'True') ?? [];
+  const why = stalled?.message ?? sandbox?.message;
+  throw new Problem({
+    code: 'session.not-started',
+    message: `${instance} could not be started${why ? `: ${printable(why)}` : ''}`,
+    hint:
+      stalled?.reason === 'ImageMissing' ? 'Build it first, or name another with --image' : `See: coi events ${name}`,
+  });
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { Problem } from '../base/problem.ts';
+import type { ControlApi } from '../controller/control-api.ts';
+import type { SessionOpened } from '../controller/session-api.ts';
+import type { Sandbox, SessionPart } from '../spec/sandbox.ts';
+import { attachNamed } from './attach-named.ts';
+import { connect } from './connect.ts';
+import { exitCodes } from './failure.ts';
+import { requireTerminal } from './inside-terminal.ts';
+import type { Io } from './io.ts';
+import { withProgress } from './progress.ts';
+import { discardSession, endShown } from './session-end.ts';
+import type { SessionOptions } from './session-flags.ts';
+import { askForSession, type AskedSession } from './session-request.ts';
+import { noteSlot, untilStarted } from './session-start.ts';
+import { showStart, type ShellMode } from './shell-summary.ts';
+import type { Verb } from './verb.ts';
+
+/** Flags of `coi shell`. */
+export interface ShellOptions extends SessionOptions {
+  readonly debug?: boolean;
+  readonly background?: boolean;
+  readonly tmux?: boolean;
+  readonly container?: string;
+}
+
+/**
+ * `coi shell`: an agent in a container with the project, in this terminal. What it declares stays when this process ends,
+ * however that comes: the controller starts the agent, keeps it, and clears up behind it.
+ */
+export const shell: Verb = async (call) => {
+  const { io, args } = call;
+  const options = call.options as ShellOptions;
+  if (args[0] !== undefined) throw noWords(args[0]);
+  const mode: ShellMode = options.background ? 'background' : options.tmux === false ? 'direct' : 'tmux';
+  if (mode !== 'background') requireTerminal(io, 'To start it without one: coi shell --background');
+  if (options.container !== undefined) return attachNamed(io, options.container);
+  const asked = await askFor(io, options, mode);
+  // A signal ends what is shown here; what is asked of the controller afterwards must still get through.
+  await using api = await connect({ ...io, signal: new AbortController().signal }, 'write');
+  const opened = await api.openSession(asked.request);
+  noteSlot(io, asked, opened);
+  showStart(io, { asked, opened, mode });
+  if (!(await start(api, io, { asked, opened, mode }))) return exitCodes.done;
+  const { showAgent, awaitAgent } = await import('./show-agent.ts');
+  if (mode === 'background') {
+    await awaitAgent(io, { asked, opened, mode });
+    return backgroundHints(io, opened);
+  }
+  const end = await showAgent(io, { asked, opened, mode });
+  return endShown(io, api, { ...opened, isKept: asked.sandbox.persistent, ...end });
+};
+
+function noWords(word: string): Problem {
+  return new Problem({
+    code: 'cli.usage',
+    message: `shell takes no words, and "${word.slice(0, 80)}" is one`,
+    hint: `To go on with a saved session: coi shell --resume=${word.slice(0, 80)}`,
+  });
+}
+
+async function askFor(io: Io, options: ShellOptions, mode: ShellMode): Promise<AskedSession> {
+  const own = Object.fromEntries(options.env ?? []);
+  const isDummy = (own['COI_USE_DUMMY'] ?? io.env['COI_USE_DUMMY']) === '1';
+  const part: SessionPart = { id: randomUUID(), ...(mode === 'direct' && { direct: true }) };
+  const environment = { ...(io.env['TERM'] && { TERM: io.env['TERM'] }), ...own };
+  const adjust = (sandbox: Sandbox) => forShell(sandbox, { part, isDummy, isDebug: options.debug === true });
+  return askForSession(io, options, { adjust, agent: true, environment });
+}
+
+interface Adjustment {
+  readonly part: SessionPart;
+  readonly isDummy: boolean;
+  readonly isDebug: boolean;
+}
+
+function forShell({ prompt: _prompt, ...sandbox }: Sandbox, { part, isDummy, isDebug }: Adjustment): Sandbox {
+  const { tool } = sandbox;
+  const chosen = isDebug ? { command: ['bash'] } : isDummy && tool.name ? { ...tool, binary: 'dummy' } : tool;
+  return { ...sandbox, tool: chosen, state: 'running', restart: 'never', session: part };
+}
+
+interface Opened {
+  readonly asked: AskedSession;
+  readonly opened: SessionOpened;
+  readonly mode: ShellMode;
+}
+
+/** False when it was called off; then nothing of it is left, as when it cannot be started. */
+async function start(api: ControlApi, io: Io, { asked, opened, mode }: Opened): Promise<boolean> {
+  const goal = mode === 'direct' ? 'running' : 'agent';
+  try {
+    await withProgress(io, `Starting ${opened.instance}`, () => untilStarted(api, io, { opened, goal }));
+    return true;
+  } catch (error) {
+    if (!opened.isReused) await discardSession(io, api, { ...opened, by: asked.request.by });
+    if (!io.signal.aborted) throw error;
+    return false;
+  }
+}
+
+function backgroundHints({ stdout }: Io, { instance }: SessionOpened): number {
+  stdout.write(`${instance}\n`);
+  stdout.write(`  Join it: coi attach ${instance}\n  End it: coi shutdown ${instance}\n`);
+  return exitCodes.done;
+}

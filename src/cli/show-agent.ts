@@ -1,0 +1,96 @@
+import { systemClock as clock } from '../base/clock.ts';
+import { Problem } from '../base/problem.ts';
+import { openIncus, type Incus } from '../host/incus/client.ts';
+import { incusSocket } from '../host/incus/socket.ts';
+import { agentStart } from '../session/agent-recipes.ts';
+import { homeOf } from '../source/homes.ts';
+import { showInside } from './inside-terminal.ts';
+import type { Io } from './io.ts';
+import { IncusError } from '../host/incus/errors.ts';
+import type { ShellStart } from './shell-summary.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
+import { hasTmux, showTmux, untilTmux, type TmuxPlace } from './show-tmux.ts';
+
+/** How showing ended. */
+export interface ShownEnd {
+  readonly exitCode: number;
+  /** Whether the agent's tmux session is still there; unknown where that cannot be told. */
+  readonly goesOn?: boolean;
+}
+
+/** Show the agent of a session in this terminal. */
+export async function showAgent(io: Io, shown: ShellStart): Promise<ShownEnd> {
+  const { asked, mode } = shown;
+  const project = asked.settings.incus.project;
+  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
+  if (mode === 'direct') return { exitCode: await showDirect(io, incus, shown) };
+  return await showSession(io, incus, placeOf(shown));
+}
+
+/** Wait until an agent that nobody looks at is there. */
+export async function awaitAgent(io: Io, shown: ShellStart): Promise<void> {
+  const project = shown.asked.settings.incus.project;
+  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
+  await untilTmux(incus, placeOf(shown), io.signal);
+}
+
+function placeOf({ asked: { sandbox }, opened: { instance } }: ShellStart): TmuxPlace {
+  return { instance, codeUser: sandbox.codeUser, workspace: workspaceInside(sandbox) };
+}
+
+/** Show the tmux session of an agent, and tell whether it goes on afterwards. */
+export async function showSession(io: Io, incus: Incus, place: TmuxPlace): Promise<ShownEnd> {
+  const exitCode = await showTmux(io, incus, place);
+  try {
+    return { exitCode, goesOn: await hasTmux(incus, place) };
+  } catch (error) {
+    // It is on its way down, or its Incus is: looking at the whole container tells.
+    if (error instanceof IncusError) return { exitCode };
+    throw error;
+  }
+}
+
+/** Takes the archive of files, and leaves the environment where only the user inside finds it. */
+const prepare = `
+if [ "$1" = files ]; then tar -xf - -C "$HOME" || exit 126; fi
+file=$(umask 077; mktemp /dev/shm/coi.XXXXXX || mktemp) && (unset PWD OLDPWD; export -p) >"$file" && echo "$file"
+`;
+
+const become = '. "$1"; rm -f "$1"; shift; exec "$@"';
+
+/** The agent right in this terminal. Nobody else starts it, so that what it needs goes in from here. */
+async function showDirect(io: Io, incus: Incus, { asked, opened }: ShellStart): Promise<number> {
+  const { sandbox, request } = asked;
+  const { uid, name } = sandbox.codeUser;
+  const { instance } = opened;
+  const home = `/home/${name}`;
+  const place = { uid, gid: uid, cwd: '/', signal: io.signal };
+  const owner = { uid: request.uid, home: await homeOf(request.uid) };
+  const readInside = async (path: string) => {
+    const { exitCode, stdout } = await incus.exec.run(instance, ['cat', `${home}/${path}`], place);
+    return exitCode === 0 ? stdout : undefined;
+  };
+  const environment = request.environment ?? {};
+  const { argv, env, files, lack } = await agentStart({ sandbox, owner, environment, uid: instance, readInside });
+  if (lack) io.stderr.write(`coi: warning: ${lack.message}\n`);
+  const words = ['sh', '-c', prepare, 'coi', files ? 'files' : 'none'];
+  const prepared = await incus.exec.run(instance, words, { ...place, env, ...(files && { stdin: files }) });
+  if (prepared.exitCode !== 0) throw unprepared(prepared.stderr.toString('utf8'));
+  const file = prepared.stdout.toString('utf8').trim();
+  const program = {
+    instance,
+    argv: ['sh', '-c', become, 'sh', file, ...argv],
+    uid,
+    home,
+    cwd: workspaceInside(sandbox),
+  };
+  return showInside(io, incus, program);
+}
+
+function unprepared(text: string): Problem {
+  return new Problem({
+    code: 'session.not-prepared',
+    message: `The files and the environment of the agent could not be put into the container: ${text.trim()}`,
+    hint: 'The image needs sh, mktemp and tar, and a home directory of the user inside.',
+  });
+}

@@ -1,0 +1,39 @@
+import type { Sandbox } from '../spec/sandbox.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
+import { findTool } from './tools/find-tool.ts';
+import type { AgentTool, LaunchOptions } from './tools/tool.ts';
+
+/** An agent by name, and how it is to be started. */
+export interface NamedAgent {
+  readonly tool: AgentTool;
+  readonly options: LaunchOptions;
+}
+
+/** The agent that a sandbox names; undefined where it runs a command of its own, or nothing. */
+export function namedAgent(sandbox: Sandbox, sessionId: string): NamedAgent | undefined {
+  const { tool, prompt, session } = sandbox;
+  if (tool.name === undefined) return undefined;
+  const { binary, permissionMode = 'bypass', effort } = tool;
+  return {
+    tool: findTool(tool.name),
+    options: {
+      sessionId,
+      permissionMode,
+      workspace: workspaceInside(sandbox),
+      ...(binary !== undefined && { binary }),
+      ...(effort && { effort }),
+      ...(prompt !== undefined && { prompt }),
+      ...(session?.resumes && { resume: true }),
+    },
+  };
+}
+
+/** What an agent's program is called with, and what its environment holds beside that of every program inside. */
+export function agentCommand(
+  sandbox: Sandbox,
+  agent: NamedAgent | undefined,
+): { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> } {
+  const { tool, prompt } = sandbox;
+  if (agent) return { argv: agent.tool.command(agent.options), env: agent.tool.environment(agent.options) };
+  return { argv: [...(tool.command ?? []), ...(prompt === undefined ? [] : [prompt])], env: {} };
+}

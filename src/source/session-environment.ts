@@ -1,0 +1,71 @@
+import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ulid } from 'ulid';
+import { z } from 'zod';
+import { checkName } from './check-name.ts';
+import { makeDirectory } from './make-directory.ts';
+import { codeOf } from './sentinel.ts';
+import { sessionDirectory, unwritable, type SessionPlace } from './session-store.ts';
+
+/** Variables of what runs inside a sandbox: their values may be secret. */
+export type Environment = Readonly<Record<string, string>>;
+
+const environmentSchema = z.record(z.string(), z.string());
+
+/**
+ * Files with the environments of sessions, beside their manifests, for root alone. A manifest names its file, and says
+ * nothing of what is in it. Every method throws Problem `session.unwritable` when the disk refuses.
+ */
+export class SessionEnvironments {
+  readonly #stateDir: string;
+
+  /** @param stateDir absolute; only root may write to it */
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+  }
+
+  /** Keep an environment under a name that nothing had before. @returns that name */
+  async keep(place: SessionPlace, environment: Environment): Promise<string> {
+    const id = ulid();
+    const path = this.#path(place, id);
+    try {
+      await makeDirectory(dirname(path));
+      await using file = await open(path, 'wx', 0o600);
+      await file.writeFile(JSON.stringify(environment));
+      await file.sync();
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+    return id;
+  }
+
+  /** @throws when it is not there, or is none */
+  async read(place: SessionPlace, id: string): Promise<Environment> {
+    return environmentSchema.parse(JSON.parse(await readFile(this.#path(place, id), 'utf8')));
+  }
+
+  async drop(place: SessionPlace, id: string): Promise<void> {
+    await rm(this.#path(place, id), { force: true });
+  }
+
+  /** Remove all of a sandbox but one. */
+  async sweep(place: SessionPlace, keep?: string): Promise<void> {
+    const directory = sessionDirectory(this.#stateDir, place.uid);
+    const kept = keep === undefined ? undefined : fileName(place, keep);
+    const isSwept = (file: string) => file.startsWith(`${place.name}.`) && file.endsWith('.env') && file !== kept;
+    try {
+      const files = (await readdir(directory)).filter(isSwept);
+      await Promise.all(files.map((file) => rm(join(directory, file), { force: true })));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw unwritable(directory, error);
+    }
+  }
+
+  #path(place: SessionPlace, id: string): string {
+    return join(sessionDirectory(this.#stateDir, place.uid), fileName(place, id));
+  }
+}
+
+function fileName({ name }: SessionPlace, id: string): string {
+  return `${checkName(name)}.${id}.env`;
+}
