@@ -73,7 +73,7 @@ describe('the workspace of a session', () => {
 
   it('is not shifted where the settings say so, or the host is a machine of Lima', async () => {
     const here = await project('unshifted');
-    await desk.settings('[incus]\ndisable_shift = true\n');
+    await desk.settings('disable_shift = true\n');
     expect(await deviceOf(here)).not.toHaveProperty('shift');
     await desk.settings('');
     await desk.lab.run(['touch', '/run/lima-boot-done']);
