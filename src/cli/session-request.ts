@@ -19,7 +19,7 @@ import { mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
 import { requireTrust } from './project-trust.ts';
 import type { SessionOptions } from './session-flags.ts';
-import { readSessionSettings, withHostLayer } from './settings.ts';
+import { readSessionSettings, withHostLayer, type ProjectPart } from './settings.ts';
 import { isTrusted } from './trust-store.ts';
 import { whoCalls } from './who.ts';
 
@@ -67,15 +67,8 @@ export async function askForSession(
       resolveSandbox({ layers: commandLineLayers({ settings: layer, ...above }), home, session: true, agent }),
     );
   };
-  if (project && !(await isTrusted(io, project.file))) {
-    requireTrust({
-      file: project.file,
-      project: project.layer,
-      resolve: (layer) => {
-        const other = project.settingsWith(layer);
-        return resolve(other, ownProfile(other, options.profile));
-      },
-    });
+  if (project) {
+    await judge(io, project, (other) => resolve(other, ownProfile(other, options.profile)));
   }
   const asked = resolve(settings);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
@@ -88,6 +81,13 @@ export async function askForSession(
   const manifest = renderManifest({ ...names, sandbox });
   const slot = options.slot ? { slot: options.slot } : {};
   return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, ...taken, manifest } };
+}
+
+/** Refuse what the project gives itself and nobody trusts. */
+async function judge(io: Io, project: ProjectPart, resolve: (settings: Settings) => Sandbox): Promise<void> {
+  const { file, layer, settingsWith } = project;
+  if (await isTrusted(io, file)) return;
+  requireTrust({ file, project: layer, resolve: (part) => resolve(settingsWith(part)) });
 }
 
 /** A profile that only the project knows is none without it. */

@@ -57,9 +57,9 @@ export async function writeTrusted({ env }: Pick<Io, 'env'>, files: Trusted): Pr
 async function readOwn(path: string): Promise<string | undefined> {
   try {
     await using handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const { uid, mode, isFile } = await handle.stat().then((stat) => ({ ...stat, isFile: stat.isFile() }));
-    const isOwn = uid === 0 || uid === process.getuid?.();
-    if (isFile && isOwn && (mode & 0o022) === 0) return await handle.readFile('utf8');
+    const stat = await handle.stat();
+    const isOwn = stat.uid === 0 || stat.uid === process.getuid?.();
+    if (stat.isFile() && isOwn && (stat.mode & 0o022) === 0) return await handle.readFile('utf8');
     throw badStore(path, 'could have been written by somebody else', `Make it yours alone: chmod go-w ${path}`);
   } catch (cause) {
     if (cause instanceof Problem) throw cause;

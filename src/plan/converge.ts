@@ -88,8 +88,7 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
     return { ...seen, steps: [stepOn(instance, expire, { why }), ...teardown(instance, { why, now: world.now })] };
   }
   const block = change.block ?? power.block ?? fightBlock(world);
-  const uncover = power.steps.length === 0 ? uncoverSteps(world, instance) : [];
-  const before = [...rules, ...change.steps, ...power.steps, ...uncover];
+  const before = [...rules, ...change.steps, ...power.steps, ...uncoverSteps(world, instance, power.steps)];
   const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
   const isHeld = change.block !== undefined || power.block !== undefined || isFought;
   const changing = change.steps.length > 0;

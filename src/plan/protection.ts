@@ -31,21 +31,29 @@ export function protectedWorkspace({ workspace, protectedPaths = [] }: Sandbox):
  * What follows when a running sandbox is not covered as it should be. Where something inside may have done that, it is held
  * still until somebody has looked; then, and where only the tree is gone, it starts again on a new tree.
  */
-export function protectionSteps(
-  { protection, now }: World,
-  { manifest, goal, overrides }: Aim,
-  instance: OwnedInstance,
-): Step[] {
-  const isUp = instance.power === 'running' || instance.power === 'frozen';
-  if (!isUp || !protection || !protectedWorkspace(manifest.sandbox) || !wasStartedOnTree(instance)) return [];
+export function protectionSteps(world: World, aim: Aim, instance: OwnedInstance): Step[] {
+  const { protection } = world;
+  if (!protection || !isOnTree(instance, aim)) return [];
   const breach = breachText(protection);
-  if (breach === undefined && protection.isMounted) return [];
-  if (breach !== undefined && instance.power === 'running') {
-    if (overrides.some(({ kind, state }) => kind === 'quarantine' && state !== undefined)) return [];
-    return [stepOn(instance, { kind: 'quarantine', reason: breach }, { why: breach, security: true })];
-  }
-  // Held still by a person or a rule: it starts again when they let it go.
-  if (goal.state !== 'running') return [];
+  if (breach !== undefined && instance.power === 'running') return holdStill(aim, instance, breach);
+  const isSound = breach === undefined && protection.isMounted;
+  // Held still by a person or a rule, it starts again when they let it go.
+  return isSound || aim.goal.state !== 'running' ? [] : startAgain(world, instance);
+}
+
+/** What is new in its manifest is carried out by its own steps. */
+function isOnTree({ power, stamp }: OwnedInstance, { manifest }: Aim): boolean {
+  const isUp = power === 'running' || power === 'frozen';
+  const wasStartedOnTree = stamp.intent?.kind !== 'create' && (stamp.applied?.protection ?? '') !== '';
+  return isUp && wasStartedOnTree && protectedWorkspace(manifest.sandbox) !== undefined;
+}
+
+function holdStill({ overrides }: Aim, instance: OwnedInstance, breach: string): Step[] {
+  if (overrides.some(({ kind, state }) => kind === 'quarantine' && state !== undefined)) return [];
+  return [stepOn(instance, { kind: 'quarantine', reason: breach }, { why: breach, security: true })];
+}
+
+function startAgain({ now }: World, instance: OwnedInstance): Step[] {
   const why = 'its workspace is not mounted as it should be: that takes a start';
   const note = { kind: 'stamp', stamp: { intent: { kind: 'restart', at: now } } } as const;
   const stop = stepOn(instance, { kind: 'power', to: 'stop', force: true }, { why, security: true });
@@ -53,15 +61,10 @@ export function protectionSteps(
   return isNoted ? [stop] : [stepOn(instance, note, { why, security: true }), stop];
 }
 
-/** What stands still covers nothing: programs of the host get their files back. */
-export function uncoverSteps({ protection }: World, instance: OwnedInstance): Step[] {
-  if (instance.power !== 'stopped' || !protection?.isMounted) return [];
+/** What stands still covers nothing: programs of the host get their files back. Not where a start is about to come. */
+export function uncoverSteps({ protection }: World, instance: OwnedInstance, next: readonly Step[]): Step[] {
+  if (instance.power !== 'stopped' || !protection?.isMounted || next.length > 0) return [];
   return [stepOn(instance, { kind: 'uncover' }, { why: 'it does not run, so nothing has to be covered' })];
-}
-
-/** What is new in its manifest is carried out by its own steps. */
-function wasStartedOnTree({ stamp }: OwnedInstance): boolean {
-  return stamp.intent?.kind !== 'create' && (stamp.applied?.protection ?? '') !== '';
 }
 
 /** Without a tree there was nothing to break: somebody started it by hand. */

@@ -46,7 +46,7 @@ const judgements: Readonly<Record<string, Judgement>> = {
  * always take less.
  */
 export function looseningKeys({ project, resolve }: LooseningInput): Loosening[] {
-  const leaves = leavesOf(project as Table);
+  const leaves = leavesOf(project);
   const needing = leaves.filter(
     (path) => judgementOf(path) === 'needs trust' && !isStricter(path, valueAt(project, path)),
   );
@@ -117,7 +117,7 @@ function only(project: SettingsLayer, paths: readonly KeyPath[]): SettingsLayer 
     for (const key of path.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>;
     at[path.at(-1)!] = valueAt(project, path);
   }
-  return result as SettingsLayer;
+  return result;
 }
 
 function isTable(value: unknown): value is Table {

@@ -154,7 +154,8 @@ describe('what the kernel lets root inside do', () => {
     const workspace = await repository('whole');
     await sandbox('whole', workspace);
     await asRoot('whole', slipOut('mv .git .g && mkdir .git'));
-    await controller.condition('whole', 'Quarantined');
+    const { conditions } = await controller.condition('whole', 'Quarantined');
+    expect(conditions.find(({ type }) => type === 'Quarantined')?.message).toContain('.git');
     await controller.when('whole', ({ state }) => state === 'frozen');
   });
 });
@@ -234,7 +235,8 @@ describe('drift of what covers protected paths', () => {
     await controller.restart('SIGKILL');
     await controller.ready('outlived', 'running');
     await asRoot('outlived', slipOut('mv .vscode .v && mkdir .vscode'));
-    await controller.condition('outlived', 'Quarantined');
+    const { conditions } = await controller.condition('outlived', 'Quarantined');
+    expect(conditions.find(({ type }) => type === 'Quarantined')?.message).toContain('.vscode');
   });
 });
 

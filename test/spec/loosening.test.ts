@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandLineLayers, mergeSettings } from '../../src/spec/layers.ts';
 import { looseningKeys } from '../../src/spec/loosening.ts';

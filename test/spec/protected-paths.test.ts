@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { protectedPathFault, resolveProtected } from '../../src/spec/protected-paths.ts';
 import { workspaceInside } from '../../src/spec/workspace-path.ts';

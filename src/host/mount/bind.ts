@@ -52,7 +52,7 @@ async function run(program: string, args: readonly string[], { fds, signal, mayB
   });
   signal?.throwIfAborted();
   if (result.exitCode === 0) return;
-  const said = String(result.stderr ?? '').trim();
+  const said = (result.stderr ?? '').trim();
   if (mayBeAbsent && /not mounted|no mount point|not found|No such file/.test(said)) return;
   throw new Problem({
     code: 'mount.failed',

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, readFile, rm, rmdir, unlink } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
@@ -8,8 +8,9 @@ import { treePath } from '../../plan/render-instance.ts';
 import { bind, detach } from './bind.ts';
 import { gitWishes } from './git-places.ts';
 import { parseMountTable, type Mounted } from './mount-table.ts';
-import { openBelow, openPath, pathOf } from './handle.ts';
-import { seal, type Fault, type Layer, type Made, type Sealed } from './seal.ts';
+import { openPath } from './handle.ts';
+import { seal, type Fault, type Layer, type Sealed } from './seal.ts';
+import { unmake } from './unmake.ts';
 import { treeOf, type Missing } from './wishes.ts';
 
 /** A number that no container's user stands for: the highest that there is, see user_namespaces(7). */
@@ -172,7 +173,7 @@ export class WorkspaceTrees {
     const own = join(this.#init.dir, uid);
     await detach(join(own, 'source'), signal);
     await detach(treePath(this.#init.dir, uid), signal);
-    await unmake(tree);
+    await unmake(tree.workspace, tree.made);
     await rm(`${own}.json`, { force: true });
     this.#trees.delete(uid);
   }
@@ -229,34 +230,6 @@ function notADirectory(path: string): Problem {
     message: `Workspace "${path}" is not the directory that it was a moment ago`,
     retry: 'backoff',
   });
-}
-
-/** What is empty, or holds what it was made with, goes; the rest is somebody's by now. */
-async function unmake({ workspace, made }: Tree): Promise<void> {
-  for (const { path, missing } of made.toReversed()) {
-    try {
-      await unmakeOne(workspace, path, missing);
-    } catch {
-      // Nothing depends on it: an empty directory more in the workspace, or it is in use by another sandbox.
-    }
-  }
-}
-
-async function unmakeOne(workspace: string, path: string, missing: Made['missing']): Promise<void> {
-  const names = path.split('/');
-  const name = names.pop()!;
-  await using stack = new AsyncDisposableStack();
-  let directory = stack.use(await openPath(workspace));
-  for (const part of names) {
-    const next = await openBelow(directory, part);
-    if (next?.kind !== 'directory') return;
-    directory = stack.use(next);
-  }
-  const own = `${pathOf(directory)}/${name}`;
-  if (missing === 'directory') return await rmdir(own);
-  await using place = await openBelow(directory, name);
-  if (place?.kind !== 'file' || place.names !== 1) return;
-  if ((await readFile(pathOf(place), 'utf8')) === missing.text) await unlink(own);
 }
 
 function noneIfAbsent(error: unknown): [] {
