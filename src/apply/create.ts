@@ -1,6 +1,7 @@
 import { protectedWorkspace } from '../plan/protection.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
+import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
 import { loadPolicy } from './rules.ts';
 import { finish } from './target.ts';
@@ -62,4 +63,5 @@ export async function create(
   const body = createBody(manifest, view, { stamp, start });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);
+  if (start) await fitUser(task, manifest.sandbox.codeUser);
 }

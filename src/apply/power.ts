@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import type { Action } from '../plan/step.ts';
+import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
 import { finish, findTarget, type Target } from './target.ts';
 
@@ -8,13 +9,20 @@ import { finish, findTarget, type Target } from './target.ts';
 const gracefulStopS = 10;
 
 /** Start, stop, freeze or thaw. Being so already is success. */
-export async function power(task: Task, { to, force, covered }: Extract<Action, { kind: 'power' }>): Promise<void> {
+export async function power(
+  task: Task,
+  { to, force, covered, user }: Extract<Action, { kind: 'power' }>,
+): Promise<void> {
   const target = await findTarget(task);
   const { hands, step, signal } = task;
   const uid = step.precondition.uid ?? '';
   if (to === 'start') await hands.names.prepareAgain(uid, signal);
   if (covered) await hands.trees.prepare({ uid, ...covered }, signal);
-  if (to !== 'stop') return change(task, to, {});
+  if (to !== 'stop') {
+    await change(task, to, {});
+    if (user) await fitUser(task, user);
+    return;
+  }
   await stop(task, target, force);
   await hands.trees.remove(uid, signal);
 }

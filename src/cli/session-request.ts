@@ -61,10 +61,17 @@ export async function askForSession(
   if (problems.length > 0) throw new ProblemList(problems);
   const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
   const home = io.env['HOME'] || homedir();
+  const who = whoCalls(io);
   const resolve = ({ layer }: Settings, chosen = profile): Sandbox => {
     const above = { environment: environment.layer, ...(chosen && { profile: chosen }), flags: flags.layer };
     return adjust(
-      resolveSandbox({ layers: commandLineLayers({ settings: layer, ...above }), home, session: true, agent }),
+      resolveSandbox({
+        layers: commandLineLayers({ settings: layer, ...above }),
+        home,
+        session: true,
+        agent,
+        owner: who.uid,
+      }),
     );
   };
   if (project) {
@@ -80,7 +87,7 @@ export async function askForSession(
   const taken = { ...(own && { environment: own }), ...(agent && { goesOn: true }) };
   const manifest = renderManifest({ ...names, sandbox });
   const slot = options.slot ? { slot: options.slot } : {};
-  return { sandbox, settings, request: { ...whoCalls(io), prefix, hash, ...slot, ...taken, manifest } };
+  return { sandbox, settings, request: { ...who, prefix, hash, ...slot, ...taken, manifest } };
 }
 
 /** Refuse what the project gives itself and nobody trusts. */

@@ -23,9 +23,15 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
   const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
   const force = goal.because === ranOut && manifest.sandbox.limits.runtime?.force === true;
-  const covered = to === 'start' ? protectedWorkspace(manifest.sandbox) : undefined;
-  const power = stepOn(instance, { kind: 'power', to, force, ...(covered && { covered }) }, { why, security });
+  const action = { kind: 'power', to, force, ...(to === 'start' && startOf(manifest)) } as const;
+  const power = stepOn(instance, action, { why, security });
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
+}
+
+/** What a start is to find, and to leave. */
+function startOf({ sandbox }: Manifest): Pick<Extract<Action, { kind: 'power' }>, 'covered' | 'user'> {
+  const covered = protectedWorkspace(sandbox);
+  return { ...(covered && { covered }), user: sandbox.codeUser };
 }
 
 function isHalt(to: Transition): boolean {

@@ -1,6 +1,6 @@
 import type { Operation } from 'fast-json-patch';
 import type { Endpoint } from '../network/policy.ts';
-import type { Manifest } from '../spec/sandbox.ts';
+import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import type { NetworkRules } from '../network/rules.ts';
 import type { ProtectedWorkspace } from './protection.ts';
 import type { Reservation } from './render-instance.ts';
@@ -36,6 +36,8 @@ export type Action =
       readonly force: boolean;
       /** With a start: the workspace that is to be covered before. */
       readonly covered?: ProtectedWorkspace;
+      /** With a start: the user inside, who is to have this number. */
+      readonly user?: Sandbox['codeUser'];
     }
   | { readonly kind: 'quarantine'; readonly reason: string }
   /** Take the mounts away that cover its workspace. */

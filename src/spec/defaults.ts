@@ -27,3 +27,6 @@ export const builtIn = {
     bridge: 'coibr0',
   },
 } as const;
+
+/** Of users inside. Above are numbers that stand for nobody, and those that no user database of one machine hands out. */
+export const highestUid = 65_534;

@@ -71,6 +71,29 @@ describe('the workspace of a session', () => {
     expect(await deviceOf(here)).toMatchObject({ shift: 'true', recursive: 'true' });
   });
 
+  it('belongs to the user inside, whatever his number is', async () => {
+    const inside = [
+      '--',
+      'sh',
+      '-c',
+      'id -un; id -u; touch made ~/made; ls -ldn ~ | cut -d" " -f3-; id -un 1234 || true',
+    ];
+    const here = await project('numbered');
+    await chown(here, 1234, 1234);
+    await desk.settings('code_uid = 1234\n');
+    const set = await desk.run(here, inside);
+    expect(set).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^code\n1234\n/) });
+    expect((await stat(join(here, 'made'))).uid).toBe(1234);
+    await desk.settings('');
+
+    // Unless set, it is the number of who starts the session.
+    const theirs = await project('theirs');
+    await chown(theirs, 1007, 1007);
+    const own = await desk.run(theirs, inside, { env: { SUDO_UID: '1007', SUDO_USER: 'ann' } });
+    expect(own).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^code\n1007\n/) });
+    expect((await stat(join(theirs, 'made'))).uid).toBe(1007);
+  });
+
   it('is not shifted where the settings say so, or the host is a machine of Lima', async () => {
     const here = await project('unshifted');
     await desk.settings('disable_shift = true\n');
