@@ -28,7 +28,7 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   if (recreate.length > 0 && allow === 'recreate') {
     return { steps: [], recreate: `${pathsOf(recreate)} can only change with a new instance` };
   }
-  const unsafe = isUp(instance) ? wanted.filter((each) => bringsNoCover(each, desired)) : [];
+  const unsafe = isUp(instance) ? wanted.filter((each) => bringsNoCover(each, [desired, instance.stamp.applied])) : [];
   const restart = isUp(instance) ? wanted.filter((each) => needsRestart(each) || unsafe.includes(each)) : [];
   const isForced = unsafe.some(({ origin }) => origin === 'drift');
   const isHeld = allow === 'in-place' && !isForced;
@@ -59,8 +59,9 @@ function needsRestart({ change, origin }: Difference): boolean {
 }
 
 /** What Incus mounts into something that runs comes without the mounts below it: it is put right while it is stopped. */
-function bringsNoCover({ path }: Difference, { protection }: View): boolean {
-  return protection !== '' && path.startsWith('/devices/workspace');
+function bringsNoCover({ path }: Difference, views: readonly (View | undefined)[]): boolean {
+  const isCovered = views.some((view) => view !== undefined && view.protection !== '');
+  return isCovered && path.startsWith('/devices/workspace');
 }
 
 /** Keys of a manifest that fields of the managed view stand for, where they have other names there. */

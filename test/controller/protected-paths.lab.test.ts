@@ -114,6 +114,15 @@ describe('protected paths against root inside', () => {
     expect(await controller.sandbox('held')).toMatchObject({ ready: true, state: 'running' });
   });
 
+  it('are read-only and readable', async () => {
+    const script = 'cd /workspace; cat .git/config .git/hooks/pre-commit .vscode/settings.json; ls -A .husky; id -u';
+    expect(await asRoot('held', script)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('[core]') });
+    const { stdout } = await asRoot('held', 'grep " /workspace/" /proc/1/mountinfo');
+    for (const path of ['.git/config', '.git/hooks', '.husky', '.vscode']) {
+      expect(stdout).toMatch(new RegExp(` /workspace/${path.replaceAll('.', '\\.')} ro,`));
+    }
+  });
+
   it('leave the rest of the repository to git', async () => {
     const commit =
       'cd /workspace; git config --global --add safe.directory /workspace; echo a >a; git add a; git -c user.name=a -c user.email=a@b commit -qnm one; git checkout -qb other; git log --oneline --all';
