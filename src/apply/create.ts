@@ -59,7 +59,7 @@ export async function create(
   const covered = protectedWorkspace(manifest.sandbox);
   // It starts on what is mounted now: later would be too late.
   if (covered && start) await hands.trees.prepare({ uid: reservation.uid, ...covered }, signal);
-  else if (covered) await hands.trees.makeEmpty(reservation.uid, signal);
+  else if (covered) await hands.trees.makeEmpty(reservation.uid);
   const body = createBody(manifest, view, { stamp, start });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);

@@ -39,21 +39,26 @@ export async function openBelow(directory: Pick<Handle, 'fd'>, name: string): Pr
   }
 }
 
+/** What a path leads to that nobody but root can change. */
+export async function openOwn(path: string): Promise<Handle> {
+  return hold(await open(path, O_PATH));
+}
+
 /**
- * The place of an absolute path, reached part by part without following a single link: what others swap on the way while
+ * What is at an absolute path, reached part by part without following a single link: what others swap on the way while
  * it is walked is noticed.
  *
  * @throws {Problem} `workspace.unsafe` when a part is a link or is not there
  */
 export async function openPath(path: string): Promise<Handle> {
-  let place = await hold(await open('/', O_PATH));
+  let found = await hold(await open('/', O_PATH));
   for (const name of path.split('/').filter(Boolean)) {
-    await using above = place;
+    await using above = found;
     const below = above.kind === 'directory' ? await openBelow(above, name) : undefined;
     if (!below || below.kind === 'link') throw unsafe(path, name, below);
-    place = below;
+    found = below;
   }
-  return place;
+  return found;
 }
 
 function unsafe(path: string, name: string, found: Handle | undefined): Problem {

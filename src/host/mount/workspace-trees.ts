@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, realpath, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
@@ -8,7 +8,7 @@ import { treePath } from '../../plan/render-instance.ts';
 import { bind, detach } from './bind.ts';
 import { gitWishes } from './git-places.ts';
 import { parseMountTable, type Mounted } from './mount-table.ts';
-import { openPath } from './handle.ts';
+import { openOwn, openPath } from './handle.ts';
 import { seal, type Fault, type Layer, type Sealed } from './seal.ts';
 import { unmake } from './unmake.ts';
 import { treeOf, type Missing } from './wishes.ts';
@@ -64,7 +64,6 @@ export class WorkspaceTrees {
   readonly #init: WorkspaceTreesInit;
   readonly #trees = new Map<string, Tree>();
   readonly #known = new Set<string>();
-  #isPrepared = false;
   #seen: ReadonlyMap<string, Seen> = new Map();
 
   constructor(init: WorkspaceTreesInit) {
@@ -77,7 +76,8 @@ export class WorkspaceTrees {
       const [, uid, isFile] = /^([0-9A-Z]{26})(\.json)?$/.exec(name) ?? [];
       if (uid === undefined) continue;
       this.#known.add(uid);
-      if (isFile) this.#trees.set(uid, JSON.parse(await readFile(join(this.#init.dir, name), 'utf8')) as Tree);
+      const tree = isFile ? parseTree(await readFile(join(this.#init.dir, name), 'utf8')) : undefined;
+      if (tree) this.#trees.set(uid, tree);
     }
     await this.look();
   }
@@ -107,7 +107,7 @@ export class WorkspaceTrees {
   async prepare(spec: TreeSpec, signal: AbortSignal): Promise<TreeState> {
     const { uid, workspace } = spec;
     await this.remove(uid, signal);
-    await this.makeEmpty(uid, signal);
+    await this.makeEmpty(uid);
     const own = join(this.#init.dir, uid);
     const [tree, source] = [treePath(this.#init.dir, uid), join(own, 'source')];
     await mkdir(source, { recursive: true, mode: 0o700 });
@@ -118,7 +118,8 @@ export class WorkspaceTrees {
       this.#trees.set(uid, { workspace, ...sealed });
       await writeFileAtomically(`${own}.json`, JSON.stringify({ workspace, ...sealed }));
     } catch (error) {
-      await this.remove(uid, signal);
+      // Also when it was given up: half a tree covers half.
+      await this.remove(uid);
       throw error;
     }
     await this.look();
@@ -129,8 +130,9 @@ export class WorkspaceTrees {
    * The empty directory that a tree is mounted on: Incus refuses devices without one. What is started past the controller
    * finds nothing else there, and nobody inside can write to it.
    */
-  async makeEmpty(uid: string, signal: AbortSignal): Promise<void> {
-    await this.#prepareDirectory(signal);
+  async makeEmpty(uid: string): Promise<void> {
+    await mkdir(this.#init.dir, { recursive: true, mode: 0o711 });
+    await chmod(this.#init.dir, 0o711);
     this.#known.add(uid);
     const tree = treePath(this.#init.dir, uid);
     if ((await mkdir(tree, { recursive: true, mode: 0o711 })) === undefined) return;
@@ -144,8 +146,8 @@ export class WorkspaceTrees {
     if (place.kind !== 'directory') throw notADirectory(workspace);
     await bind({ source: place, target: tree, isPrivate: true, signal });
     await bind({ source: tree, target: source, readonly: true, isPrivate: true, signal });
-    await using top = await openPath(tree);
-    await using plain = await openPath(source);
+    await using top = await openOwn(tree);
+    await using plain = await openOwn(source);
     if (top.identity !== place.identity) throw notADirectory(workspace);
     const usual = protectedPaths.map((path) => ({ path, missing: missingOf(path) }));
     const wishes = treeOf([...usual, ...(await gitWishes(plain, protectedPaths))]);
@@ -167,13 +169,14 @@ export class WorkspaceTrees {
   }
 
   /** Take the tree of an instance away, and what was made for it where nobody made use of it. Absence is success. */
-  async remove(uid: string, signal: AbortSignal): Promise<void> {
-    const tree = this.#trees.get(uid);
-    if (!tree) return;
+  async remove(uid: string, signal?: AbortSignal): Promise<void> {
+    // What a crash left has mounts and nothing that tells of them.
+    if (!this.#known.has(uid)) return;
     const own = join(this.#init.dir, uid);
     await detach(join(own, 'source'), signal);
     await detach(treePath(this.#init.dir, uid), signal);
-    await unmake(tree.workspace, tree.made);
+    const tree = this.#trees.get(uid);
+    if (tree) await unmake(tree.workspace, tree.made);
     await rm(`${own}.json`, { force: true });
     this.#trees.delete(uid);
   }
@@ -181,21 +184,12 @@ export class WorkspaceTrees {
   /** Compare every tree with what was mounted. @returns the instances about which that changed */
   async look(): Promise<string[]> {
     if (this.#trees.size === 0) return [];
+    const dir = await realpath(this.#init.dir);
     const table = parseMountTable(await readFile('/proc/self/mountinfo', 'utf8'));
     const before = this.#seen;
-    const now = new Map([...this.#trees].map(([uid, tree]) => [uid, this.#see(uid, tree, table)]));
+    const now = new Map([...this.#trees].map(([uid, tree]) => [uid, see(tree, { top: treePath(dir, uid), table })]));
     this.#seen = now;
     return [...now].filter(([uid, seen]) => !isDeepStrictEqual(seen, before.get(uid) ?? unseen)).map(([uid]) => uid);
-  }
-
-  #see(uid: string, { layers }: Tree, table: ReadonlyMap<string, Mounted>): Seen {
-    const top = treePath(this.#init.dir, uid);
-    if (!table.has(top)) return { isMounted: false, replaced: [] };
-    const isThere = ({ path, readonly }: Layer) => {
-      const mounted = table.get(`${top}/${path}`);
-      return mounted !== undefined && (mounted.readonly || !readonly);
-    };
-    return { isMounted: true, replaced: layers.filter((layer) => !isThere(layer)).map(({ path }) => path) };
   }
 
   /** Look again and again until the signal aborts. */
@@ -207,16 +201,23 @@ export class WorkspaceTrees {
       for (const uid of await this.look()) onChange(uid);
     }
   }
+}
 
-  /** What is mounted below shows in no other namespace, and so cannot be left over there. */
-  async #prepareDirectory(signal: AbortSignal): Promise<void> {
-    const { dir } = this.#init;
-    if (this.#isPrepared) return;
-    await mkdir(dir, { recursive: true, mode: 0o711 });
-    await chmod(dir, 0o711);
-    const table = parseMountTable(await readFile('/proc/self/mountinfo', 'utf8'));
-    if (!table.has(dir)) await bind({ source: dir, target: dir, isPrivate: true, signal });
-    this.#isPrepared = true;
+function see({ layers }: Tree, { top, table }: { top: string; table: ReadonlyMap<string, Mounted> }): Seen {
+  if (!table.has(top)) return { isMounted: false, replaced: [] };
+  const isThere = ({ path, readonly }: Layer) => {
+    const mounted = table.get(`${top}/${path}`);
+    return mounted !== undefined && (mounted.readonly || !readonly);
+  };
+  return { isMounted: true, replaced: layers.filter((layer) => !isThere(layer)).map(({ path }) => path) };
+}
+
+/** What cannot be read any more tells nothing: the tree is made anew with the next start. */
+function parseTree(text: string): Tree | undefined {
+  try {
+    return JSON.parse(text) as Tree;
+  } catch {
+    return undefined;
   }
 }
 

@@ -37,10 +37,11 @@ async function prepare(workspace: string, times: number, paths: readonly string[
 describe('a tree of mounts', () => {
   it('shows nothing foreign while its workspace is changed under it', async () => {
     const workspace = await workspaceNamed('raced');
-    // Directories become links to /etc and come back, as fast as it goes.
+    // Directories become links to /etc and come back, as fast as it goes, and from where nothing is mounted on them.
     const swap = (name: string) =>
-      `while :; do ln -sfnT /etc .l${name}; mv -fT .l${name} ${name} 2>/dev/null; rm -f ${name}; mkdir ${name} 2>/dev/null; done`;
-    const racers = ['.vscode', '.husky', '.git'].map((name) => lab.spawn(['sh', '-c', swap(name)], { cwd: workspace }));
+      `while :; do rm -rf ${name}; ln -s /etc ${name}; rm -f ${name}; mkdir ${name}; done 2>/dev/null`;
+    const apart = ['unshare', '-m', '--propagation', 'private', 'sh', '-c'];
+    const racers = ['.vscode', '.husky', '.git'].map((name) => lab.spawn([...apart, swap(name)], { cwd: workspace }));
     try {
       const { foreign, leftovers } = await prepare(workspace, 40, ['.git/config', '.git/hooks', '.husky', '.vscode']);
       expect({ foreign, leftovers }).toEqual({ foreign: [], leftovers: [] });
