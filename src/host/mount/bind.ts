@@ -31,9 +31,9 @@ export async function bind({ source, target, readonly, isPrivate, signal }: Bind
   await run('mount', words, { fds: held.map(({ fd }) => fd), signal });
 }
 
-/** Take a tree of mounts away for this host; whoever has a copy of it keeps that. Absence is success. */
-export async function detach(path: string, signal?: AbortSignal): Promise<void> {
-  await run('umount', ['--no-canonicalize', '--lazy', '--', path], { fds: [], signal, mayBeAbsent: true });
+/** Take trees of mounts away for this host; whoever has a copy of them keeps that. Absence is success. */
+export async function detach(paths: readonly string[], signal?: AbortSignal): Promise<void> {
+  await run('umount', ['--no-canonicalize', '--lazy', '--', ...paths], { fds: [], signal, mayBeAbsent: true });
 }
 
 interface RunInit {
@@ -53,7 +53,7 @@ async function run(program: string, args: readonly string[], { fds, signal, mayB
   signal?.throwIfAborted();
   if (result.exitCode === 0) return;
   const said = (result.stderr ?? '').trim();
-  if (mayBeAbsent && /not mounted|no mount point|not found|No such file/.test(said)) return;
+  if (mayBeAbsent && said.split('\n').every((line) => /not mounted|no mount point|not found/.test(line))) return;
   throw new Problem({
     code: 'mount.failed',
     message: `${program} failed: ${said.split('\n')[0] || result.shortMessage || 'for no reason that it says'}`,

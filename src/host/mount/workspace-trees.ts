@@ -154,7 +154,7 @@ export class WorkspaceTrees {
     try {
       return await seal(wishes, { tree: top, source: plain, path: '' }, signal);
     } finally {
-      await detach(source, signal);
+      await detach([source], signal);
     }
   }
 
@@ -173,8 +173,7 @@ export class WorkspaceTrees {
     // What a crash left has mounts and nothing that tells of them.
     if (!this.#known.has(uid)) return;
     const own = join(this.#init.dir, uid);
-    await detach(join(own, 'source'), signal);
-    await detach(treePath(this.#init.dir, uid), signal);
+    await detach([join(own, 'source'), treePath(this.#init.dir, uid)], signal);
     const tree = this.#trees.get(uid);
     if (tree) await unmake(tree.workspace, tree.made);
     await rm(`${own}.json`, { force: true });
