@@ -1,10 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const lab = {
-  fileParallelism: false,
-  testTimeout: 180_000,
-  hookTimeout: 180_000,
-};
+const timeouts = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 export default defineConfig({
   test: {
@@ -20,8 +16,21 @@ export default defineConfig({
           exclude: ['test/**/*.lab.test.ts', 'test/**/*.chaos.test.ts'],
         },
       },
-      { extends: true, test: { name: 'lab', include: ['test/**/*.lab.test.ts'], ...lab } },
-      { extends: true, test: { name: 'chaos', include: ['test/**/*.chaos.test.ts'], ...lab, testTimeout: 3_600_000 } },
+      {
+        extends: true,
+        // Each lab is a host of its own, and mostly waits for its own Incus.
+        test: { name: 'lab', include: ['test/**/*.lab.test.ts'], maxWorkers: 2, ...timeouts },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: ['test/**/*.chaos.test.ts'],
+          fileParallelism: false,
+          ...timeouts,
+          testTimeout: 3_600_000,
+        },
+      },
     ],
   },
 });

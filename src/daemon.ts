@@ -159,12 +159,14 @@ function followAll(engine: Engine, { lock, settings }: { lock: ControllerLock; s
   metrics.network.followDenied(() => deniedBySandbox(engine));
 }
 
-/** Refused packets by the name of the sandbox; none of what exists no longer. */
+/**
+ * Refused packets by the name of the sandbox; none of what exists no longer. A new sandbox begins at 0, or the first ones would
+ * be no increase to Prometheus.
+ */
 function* deniedBySandbox({ controller, denials }: Engine): Iterable<{ name: string; packets: number }> {
   const packets = denials.packets();
   for (const { name, world } of controller.sandboxes.all()) {
-    const count = packets.get(world.instance?.stamp.uid ?? '');
-    if (count !== undefined) yield { name, packets: count };
+    if (world.instance) yield { name, packets: packets.get(world.instance.stamp.uid) ?? 0 };
   }
 }
 
@@ -284,6 +286,8 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     adopt: (options) => acting(() => api.adopt(options)),
     openSession: (options) => acting(() => api.openSession(options)),
     endSession: (options) => api.endSession(options),
+    shutDown: (options) => acting(() => api.shutDown(options)),
+    persist: (options) => acting(() => api.persist(options)),
     // Nobody goes on with it once this process has ended.
     awaitSandbox: (options) => api.awaitSandbox(options.goal === 'away' ? { ...options, goal: 'gone' } : options),
     orphans: () => api.orphans(),

@@ -7,8 +7,10 @@ import { version } from './cli/version.ts';
 import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { Controller } from './controller/controller.ts';
+import { chooseFirewall, removeOtherFirewalls } from './controller/choose-firewall.ts';
 import { DenialWatch } from './controller/denial-watch.ts';
 import { findBridge } from './controller/find-bridge.ts';
+import { healRoutes } from './controller/heal-routes.ts';
 import { NetworkAnswers } from './controller/network-answers.ts';
 import { openOrphans } from './controller/orphans/open-orphans.ts';
 import { readEvents } from './controller/read-events.ts';
@@ -24,7 +26,6 @@ import { incusSocket } from './host/incus/socket.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { cannotShiftBecause } from './host/mount/lima.ts';
 import { WorkspaceTrees } from './host/mount/workspace-trees.ts';
-import { openFirewall } from './host/nft/firewall.ts';
 import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
@@ -142,7 +143,8 @@ function openSessions(
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */
 async function endByItself(sessions: SessionControl, sources: SourceSet, manifest: Manifest): Promise<boolean> {
-  if (!sources.isSession(manifest.source) || !isSessionName(manifest.name)) return false;
+  const isOver = isSessionName(manifest.name) || manifest.sandbox.endsWithin !== undefined;
+  if (!sources.isSession(manifest.source) || !isOver) return false;
   await sessions.bury(manifest);
   return true;
 }
@@ -167,6 +169,7 @@ async function openController(
 ): Promise<{ controller: Controller; names: NameService }> {
   const { settings, log, signal } = init;
   const { project, storagePool } = settings.incus;
+  if (init.mode === 'running') await healRoutes(settings.controller.bridge, { incus, log, signal });
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
   // The firewall and the recorder speak of a controller that is made from them.
@@ -175,7 +178,10 @@ async function openController(
     later.names?.doubt();
     later.controller?.host.hintNetwork();
   };
-  const firewall = stack.use(await openFirewall({ clock, signal, onDrift, timed: () => later.names?.timed() ?? [] }));
+  const kind = settings.controller.firewall;
+  const timed = () => later.names?.timed() ?? [];
+  const firewallInit = { clock, signal, onDrift, timed, bridge, incus };
+  const firewall = stack.use(await chooseFirewall(kind, firewallInit));
   const names = new NameService({
     clock,
     signal,
@@ -205,6 +211,7 @@ async function openController(
       overrides: overrides.of,
       setOverride: (name, override) => overrides.set(name, override),
       listeners: recorder,
+      removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
     },
     { firewall, names, trees },

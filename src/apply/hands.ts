@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { NameService } from '../host/dns/name-service.ts';
-import type { Firewall } from '../host/nft/firewall.ts';
+import type { Firewall } from '../host/firewall/firewall.ts';
 import type { WorkspaceTrees } from '../host/mount/workspace-trees.ts';
 import type { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';

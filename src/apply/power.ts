@@ -9,10 +9,8 @@ import { finish, findTarget, type Target } from './target.ts';
 const gracefulStopS = 10;
 
 /** Start, stop, freeze or thaw. Being so already is success. */
-export async function power(
-  task: Task,
-  { to, force, covered, user }: Extract<Action, { kind: 'power' }>,
-): Promise<void> {
+export async function power(task: Task, action: Extract<Action, { kind: 'power' }>): Promise<void> {
+  const { to, covered, user } = action;
   const target = await findTarget(task);
   const { hands, step, signal } = task;
   const uid = step.precondition.uid ?? '';
@@ -23,18 +21,22 @@ export async function power(
     if (user) await fitUser(task, user);
     return;
   }
-  await stop(task, target, force);
+  await stop(task, target, action);
   await hands.trees.remove(uid, signal);
 }
 
-async function stop(task: Task, { instance }: Target, force: boolean): Promise<void> {
+async function stop(
+  task: Task,
+  { instance }: Target,
+  { force, graceS = gracefulStopS }: Extract<Action, { kind: 'power' }>,
+): Promise<void> {
   // What is frozen cannot answer a request to stop.
-  if (force || instance.state !== 'running') return change(task, 'stop', { force: true });
+  if (force || graceS === 0 || instance.state !== 'running') return change(task, 'stop', { force: true });
   try {
-    await change(task, 'stop', { timeoutS: gracefulStopS });
+    await change(task, 'stop', { timeoutS: graceS });
   } catch (error) {
     // It did not stop by itself in time. Losing the connection says nothing about that and is passed on.
-    if (!(error instanceof IncusError) || error.class !== 'invalid') throw error;
+    if (!(error instanceof IncusError) || error.code !== 'incus.stop-timeout') throw error;
     await change(task, 'stop', { force: true });
   }
 }

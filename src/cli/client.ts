@@ -36,6 +36,8 @@ export function openClient(init: ClientInit): ControlApi {
     adopt: call('adopt'),
     openSession: call('openSession'),
     endSession: call('endSession'),
+    shutDown: call('shutDown'),
+    persist: call('persist'),
     awaitSandbox: ({ signal, ...options }) => {
       const until = { ...init, signal: AbortSignal.any([init.signal, signal]) };
       return request(until, 'awaitSandbox', options) as Promise<never>;

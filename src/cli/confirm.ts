@@ -2,19 +2,35 @@ import { createInterface } from 'node:readline/promises';
 import type { Io } from './io.ts';
 import { UsageProblem } from './usage.ts';
 
-/** Ask on stderr. Only `y` is yes; everything else, and nobody to answer, is no. */
-export async function confirm(io: Io, question: string): Promise<boolean> {
-  io.stderr.write(`${question} [y/N] `);
+/** Asks one question after another. */
+export interface Questions extends Disposable {
+  /** Ask on stderr. Only `y` is yes; everything else, and nobody to answer, is no. */
+  ask(question: string): Promise<boolean>;
+}
+
+/** Begin to ask somebody. Once it is disposed of, nothing more can be read of stdin. */
+export function openQuestions(io: Io): Questions {
   const lines = createInterface({ input: io.stdin, terminal: false });
-  try {
-    for await (const line of lines) return /^y$/i.test(line.trim());
-    io.stderr.write('\n');
-    return false;
-  } finally {
-    lines.close();
-    // Nobody is asked a second time, and an open one would keep this process waiting.
-    io.stdin.destroy();
-  }
+  const answers = lines[Symbol.asyncIterator]();
+  return {
+    async ask(question) {
+      io.stderr.write(`${question} [y/N] `);
+      const { value, done } = await answers.next();
+      if (done) io.stderr.write('\n');
+      return !done && /^y$/i.test(value.trim());
+    },
+    [Symbol.dispose]: () => {
+      lines.close();
+      // An open one would keep this process waiting.
+      io.stdin.destroy();
+    },
+  };
+}
+
+/** Ask one question. */
+export async function confirm(io: Io, question: string): Promise<boolean> {
+  using questions = openQuestions(io);
+  return await questions.ask(question);
 }
 
 /**
@@ -31,11 +47,5 @@ export async function confirmed(
     const [, verb] = otherwise.split(' ');
     throw new UsageProblem(`${verb} asks before it removes anything`, `Example: ${otherwise}`);
   }
-  const asking = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await asking.question(`${question} [y/N] `, { signal: io.signal });
-    return answer === 'y' || answer === 'Y';
-  } finally {
-    asking.close();
-  }
+  return confirm(io, question);
 }

@@ -8,6 +8,11 @@ export function durationMs(text: string): number {
   return ms;
 }
 
+/** A duration in milliseconds; a bare number counts seconds. */
+export function secondsMs(text: string): number {
+  return /^\d{1,6}$/.test(text) ? Number(text) * 1_000 : durationMs(text);
+}
+
 /** A whole number, 0 or more. */
 export function count(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new UsageProblem(`"${text}" is no count`, 'Write a whole number, 0 or more');

@@ -1,5 +1,5 @@
 import { formatFlag } from './parse-argv.ts';
-import { count, durationMs, positiveCount } from './parse-value.ts';
+import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { sessionFlags } from './session-flags.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -204,6 +204,37 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./kill.ts')).kill,
   },
   {
+    name: 'shutdown',
+    args: '[name...]',
+    about: 'Let what runs in containers of sessions end, then delete them',
+    detail: 'Asks before it ends several. What a file in a watched directory declares is ended there.',
+    example: 'coi shutdown --all --force',
+    flags: [
+      { flags: '--all', about: 'Those of all sessions' },
+      { flags: '--force', about: 'Do not ask' },
+      {
+        flags: '--timeout <time>',
+        about: 'How long it may take before it is forced: seconds, or 90s, 5m (default 60)',
+        parse: secondsMs,
+      },
+      format,
+    ],
+    load: async () => (await import('./shutdown.ts')).shutdown,
+  },
+  {
+    name: 'persist',
+    args: '[name...]',
+    about: 'Keep containers of sessions when they stop; without names those of the workspace',
+    example: 'coi persist',
+    flags: [
+      { flags: '--all', about: 'Those of all sessions' },
+      { flags: '--force', about: 'Do not ask' },
+      { flags: '-w, --workspace <path>', about: 'Which workspace (default the current directory)' },
+      format,
+    ],
+    load: async () => (await import('./persist.ts')).persist,
+  },
+  {
     name: 'freeze',
     args: '<name...>',
     about: 'Hold sandboxes still until "coi resume"',
@@ -259,17 +290,21 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'clean',
     args: '',
-    about: 'Remove from this host what was left over and belongs to nobody',
+    about: 'Delete stopped containers of sessions, or what was left over and belongs to nobody',
     detail:
-      'Says what it would remove and why, then asks. With --orphans: interfaces, network rules and files\n' +
-      'of sandboxes that do not exist; and what the original coi left behind: direct rules and zone\n' +
-      'bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance has.',
+      'Says what it would remove and why, then asks. Without flags: stopped containers of sessions that are\n' +
+      'not persistent; with --all also those that are, and orphans. With --orphans: interfaces, network\n' +
+      'rules and files of sandboxes that do not exist; and what the original coi left behind: direct rules\n' +
+      'and zone bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance\n' +
+      'has.',
     example: 'coi clean --orphans --dry-run',
     flags: [
+      { flags: '--all', about: 'All of it, persistent containers that are stopped, too' },
       { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },
       { flags: '--shared-rule', about: "The original coi's rule that lets all replies pass, too" },
       { flags: '--dry-run', about: 'Only say what would be removed' },
-      { flags: '--yes', about: 'Do not ask' },
+      { flags: '--force', about: 'Do not ask' },
+      { flags: '--yes', about: 'The same' },
       format,
     ],
     load: async () => (await import('./clean.ts')).clean,
@@ -335,6 +370,15 @@ export const verbs: readonly VerbSpec[] = [
     example: 'sudo coi audit verify',
     flags: [{ flags: '--dir <dir>', about: 'Directory of the log' }, format],
     load: async () => (await import('./audit-verify.ts')).auditVerify,
+  },
+  {
+    name: 'completion',
+    args: '<shell>',
+    about: 'Print what completes command lines: for bash, zsh, fish or powershell',
+    detail: 'For bash, in ~/.bashrc: source <(coi completion bash)',
+    example: 'coi completion bash > coi.bash',
+    flags: [],
+    load: async () => (await import('./completion.ts')).completion,
   },
   {
     name: 'version',

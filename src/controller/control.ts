@@ -17,7 +17,8 @@ import type {
 } from './control-api.ts';
 import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
-import { placeText, reportProblem } from './report.ts';
+import { refusal } from './refusal.ts';
+import { reportProblem } from './report.ts';
 import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
 import type { SessionApi } from './session-api.ts';
@@ -73,6 +74,8 @@ export class Control implements ControlApi {
   readonly openSession: ControlApi['openSession'];
   readonly endSession: ControlApi['endSession'];
   readonly awaitSandbox: ControlApi['awaitSandbox'];
+  readonly shutDown: ControlApi['shutDown'];
+  readonly persist: ControlApi['persist'];
 
   constructor(init: ControlInit) {
     this.#init = init;
@@ -80,6 +83,8 @@ export class Control implements ControlApi {
     this.openSession = (request) => init.sessions.openSession(request);
     this.endSession = (options) => init.sessions.endSession(options);
     this.awaitSandbox = (options) => init.sessions.awaitSandbox(options);
+    this.shutDown = (options) => init.sessions.shutDown(options);
+    this.persist = (options) => init.sessions.persist(options);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {
@@ -274,10 +279,11 @@ export class Control implements ControlApi {
   async #each(names: readonly string[], act: (name: string) => Promise<VerbReport>): Promise<readonly VerbReport[]> {
     const reports: VerbReport[] = [];
     for (const name of names) {
-      const known = knownNames(this.#init.controller).has(name);
-      reports.push(
-        known ? await act(name) : { name, done: false, message: 'No source declares it and nothing of it exists' },
-      );
+      const known = knownNames(this.#init.controller);
+      // People know containers by their own names as well.
+      const meant = known.has(name) ? name : this.#init.controller.desired.declaredAs(name);
+      const none = { done: false, message: 'No source declares it and nothing of it exists' };
+      reports.push({ ...(meant === undefined ? none : await act(meant)), name });
     }
     return reports;
   }
@@ -285,10 +291,4 @@ export class Control implements ControlApi {
 
 function isHold({ kind }: Override): boolean {
   return kind === 'freeze' || kind === 'quarantine';
-}
-
-function refusal(name: string, manifest: Manifest | undefined): VerbReport {
-  if (!manifest) return { name, done: false, message: 'It is no longer declared and is on its way out' };
-  const where = placeText(manifest.position);
-  return { name, done: false, message: `It is declared in ${where}: take it out there, or hold it with coi suspend` };
 }

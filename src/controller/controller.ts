@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { NameService } from '../host/dns/name-service.ts';
-import type { Firewall } from '../host/nft/firewall.ts';
+import type { Firewall } from '../host/firewall/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
 import type { WorkspaceTrees } from '../host/mount/workspace-trees.ts';
@@ -66,6 +66,8 @@ export interface ControllerInit {
   readonly overrides: (sandbox: string) => readonly Override[];
   readonly setOverride: (sandbox: string, override: Override) => Promise<void>;
   readonly listeners: Listeners;
+  /** Takes away what another firewall backend has left; called once, after the first load. */
+  readonly removeOtherFirewalls: () => Promise<void>;
   /** Ends everything when it aborts. */
   readonly lifetime: AbortSignal;
   readonly random?: () => number;
@@ -117,7 +119,7 @@ export class Controller {
     this.sources = new KeyedSources(seen);
     this.firewall = firewall;
     this.policies = this.#policyInputs();
-    this.network = new NetworkReconciler({ ...this.policies, firewall, names, clock });
+    this.network = new NetworkReconciler({ ...init, ...this.policies, firewall, names });
     this.host = new HostKeys({
       ...seen,
       clock,

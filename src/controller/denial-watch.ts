@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { Firewall } from '../host/nft/firewall.ts';
+import type { Firewall } from '../host/firewall/firewall.ts';
 import { DenialLog, type DenialLogInit, type LoggedSandbox } from './denial-log.ts';
 import { DenialRecord, type Denial, type DenialLook } from './denial-record.ts';
 import { RunningTotals } from './running-totals.ts';

@@ -17,6 +17,15 @@ export async function findBridge(
   signal: AbortSignal,
 ): Promise<Bridge> {
   const { type, config } = await getNetwork(networks, name, signal);
+  if (type === 'ovn') {
+    throw new Problem({
+      code: 'bridge.unproven',
+      message: `The Incus network "${name}" is one of OVN, whose packets coi's tables do not see`,
+      hint:
+        'ACLs alone cannot tell who sent a packet, nor hold while they are changed: sandboxes need a bridge. ' +
+        'Make one with deploy/quickstart.',
+    });
+  }
   const ipv4 = config['ipv4.address'];
   if (type !== 'bridge' || !ipv4 || ipv4 === 'none') {
     throw new Problem({

@@ -2,7 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { convergeSettings, bridgeSettings } from '../host/link/settings.ts';
 import { deleteLink, listLinks, orphanCandidates } from '../host/link/links.ts';
 import type { NameService } from '../host/dns/name-service.ts';
-import type { Converged, Firewall } from '../host/nft/firewall.ts';
+import type { Firewall } from '../host/firewall/firewall.ts';
+import type { Converged } from '../host/nft/firewall.ts';
 import { convergeBlockPolicies, observeBlockPolicies } from '../host/xfrm/xfrm.ts';
 import { diffRuleset } from '../network/compare.ts';
 import { renderRuleset } from '../network/ruleset.ts';
@@ -27,6 +28,7 @@ export interface NetworkInit extends PolicyInputs {
   readonly firewall: Firewall;
   readonly names: NameService;
   readonly clock: Clock;
+  readonly removeOtherFirewalls: () => Promise<void>;
 }
 
 /**
@@ -41,6 +43,7 @@ export class NetworkReconciler {
   #isReady = false;
   #wasLoaded = false;
   #isLookedAtOnly = false;
+  #isAlone = false;
 
   constructor(init: NetworkInit) {
     this.#init = init;
@@ -82,6 +85,8 @@ export class NetworkReconciler {
       const wanted = () => allPolicies(this.#init).map((policy) => names.inForce(policy));
       const rules = await firewall.converge(() => renderRuleset({ bridge, policies: wanted() }), { signal });
       await names.restore();
+      if (!this.#isAlone) await this.#init.removeOtherFirewalls();
+      this.#isAlone = true;
       const settings = await convergeSettings(bridgeSettings(bridge), { signal });
       this.#isReady = true;
       const drifted = this.#drifted(rules, missing);

@@ -1,3 +1,4 @@
+import type { VerbReport } from './control-api.ts';
 import type { SandboxReport } from './report.ts';
 
 /** A session that a command asks for. */
@@ -65,6 +66,17 @@ export interface SessionApi {
   openSession(request: SessionRequest): Promise<SessionOpened>;
   /** Its command has ended: an ephemeral session is deleted, a persistent one stopped. Does not wait for that. */
   endSession(options: { readonly name: string; readonly by: string }): Promise<void>;
+  /**
+   * Have sandboxes stopped and then deleted. `graceS`: how many seconds what runs inside has to end by itself. Does not wait
+   * for that. A sandbox that a directory declares is refused with the name of its file.
+   */
+  shutDown(options: {
+    readonly names: readonly string[];
+    readonly by: string;
+    readonly graceS: number;
+  }): Promise<readonly VerbReport[]>;
+  /** Have the containers of sessions stay when they stop. */
+  persist(options: { readonly names: readonly string[]; readonly by: string }): Promise<readonly VerbReport[]>;
   /** Wait for a sandbox. `timeoutMs` in milliseconds. */
   awaitSandbox(options: {
     readonly name: string;

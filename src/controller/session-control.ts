@@ -6,7 +6,9 @@ import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import { slotCount } from '../spec/names.ts';
 import { parseSessionInstance, sessionNames, type SessionNames } from '../spec/session-names.ts';
 import { awaitSandbox } from './await-sandbox.ts';
+import type { VerbReport } from './control-api.ts';
 import type { Controller } from './controller.ts';
+import { refusal } from './refusal.ts';
 import type { SessionApi, SessionOpened, SessionRequest } from './session-api.ts';
 
 /** The manifests of sessions. */
@@ -31,6 +33,15 @@ export interface SessionControlInit {
   readonly manifests: SessionManifests;
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly lifetime: AbortSignal;
+}
+
+/** How a command changes what is declared. */
+interface Change {
+  readonly changed: (sandbox: Sandbox) => Sandbox;
+  /** Why it does not, or false. */
+  readonly isRefused: (sandbox: Sandbox) => string | false;
+  readonly entry: Pick<AuditEntry, 'kind' | 'why' | 'actor'>;
+  readonly message: string;
 }
 
 /** What is to be in which slot. */
@@ -76,6 +87,44 @@ export class SessionControl implements SessionApi {
     await this.#record(name, { kind: 'end', why: 'its command has ended', actor: by });
     if (manifest.sandbox.persistent) await this.#stop(manifest);
     else await this.bury(manifest);
+  }
+
+  shutDown({ names, by, graceS }: Parameters<SessionApi['shutDown']>[0]): ReturnType<SessionApi['shutDown']> {
+    return this.#change(names, {
+      changed: ({ lease: _lease, ...sandbox }) => ({ ...sandbox, endsWithin: graceS }),
+      isRefused: ({ policy }) =>
+        policy.deletion === 'protect' && 'Its policy.deletion is "protect": apply it with another value first',
+      entry: { kind: 'shutdown', why: 'shut down by command', actor: by },
+      message: 'It is being shut down',
+    });
+  }
+
+  persist({ names, by }: Parameters<SessionApi['persist']>[0]): ReturnType<SessionApi['persist']> {
+    return this.#change(names, {
+      changed: (sandbox) => ({ ...sandbox, persistent: true }),
+      isRefused: ({ persistent }) => persistent && 'It is persistent already',
+      entry: { kind: 'persist', why: 'made persistent by command', actor: by },
+      message: 'It stays when it stops',
+    });
+  }
+
+  async #change(names: readonly string[], change: Change): Promise<readonly VerbReport[]> {
+    const reports: VerbReport[] = [];
+    for (const name of names) reports.push(await this.#changeOne(name, change));
+    return reports;
+  }
+
+  async #changeOne(name: string, { changed, isRefused, entry, message }: Change): Promise<VerbReport> {
+    const { controller, manifests } = this.#init;
+    const manifest = controller.desired.manifests().get(name);
+    if (!manifest || !manifests.isSession(manifest.source)) return refusal(name, manifest);
+    const { instance, sandbox, source } = manifest;
+    const why = isRefused(sandbox);
+    if (why) return { name, done: false, message: why };
+    await this.#record(name, entry);
+    await manifests.put(uidOf(source), { name, instance, sandbox: changed(sandbox) }, {});
+    await this.#tell(name, source);
+    return { name, done: true, message };
   }
 
   /** Have a session deleted, and let that be known at once. */

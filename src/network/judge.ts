@@ -130,9 +130,8 @@ const toPrivate: Rule = ({ rules, to }) => {
   return range === undefined ? undefined : { allowed: rules.localNetwork === true, rule: 'private', range };
 };
 
-const toKnownResolver: Rule = ({ rules, to }) => {
-  // An allowlist says itself which of them it means.
-  const range = rules.mode === 'restricted' && isWith(to, [443]) ? within(resolvers, to) : undefined;
+const toKnownResolver: Rule = ({ to }) => {
+  const range = isWith(to, [443]) ? within(resolvers, to) : undefined;
   return range === undefined ? undefined : { allowed: false, rule: 'known-resolver', range };
 };
 

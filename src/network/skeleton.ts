@@ -1,10 +1,12 @@
 import { parseInterfaceAddress, renderAddress, renderPrefix } from './address.ts';
 import type { Family } from './address.ts';
-import { webPorts } from './allow-entry.ts';
+import { answersAsMarked, settleChains, undecidedModes } from './delegated-chains.ts';
 import { elementSets, modeChain } from './elements.ts';
 import { marks, renderMark } from './marks.ts';
+import { rangesOutside } from './outside.ts';
 import type { Bridge } from './policy.ts';
 import { knownResolvers, resolverPort } from './resolvers.ts';
+import { both, toListedPorts, toListedWeb } from './rule-text.ts';
 import { ownBridge, sharedBridge } from './sharing.ts';
 import type { Sharing } from './sharing.ts';
 import { metadataAddresses, privateRanges, specialRanges } from './special-ranges.ts';
@@ -16,6 +18,9 @@ interface Side {
   readonly prefix: string;
 }
 
+/** Who decides what a sandbox may reach. Identity, marks, address translation and host services stay with nft. */
+export type Judge = 'here' | 'elsewhere';
+
 /**
  * Text of the tables without any sandbox's elements, for nft -f: it depends on the bridge alone. Chains of the `inet`
  * table in the order a packet meets them:
@@ -25,9 +30,10 @@ interface Side {
  * through by the same mode chains, which look at the flow's first packet (`ct original`) and so work in both directions.
  * A flow that was let through carries its sandbox's epoch as conntrack mark: another epoch means it is judged again.
  *
+ * @param judge `here`: the mode chains decide; `elsewhere`: another firewall does, see `delegated-chains.ts`
  * @see nft(8); chain names must not be nft keywords
  */
-export function renderSkeleton(bridge: Bridge): string {
+export function renderSkeleton(bridge: Bridge, judge: Judge = 'here'): string {
   const side4 = sideOf(bridge.ipv4);
   const side6 = bridge.ipv6 === undefined ? undefined : sideOf(bridge.ipv6);
   const sharing = bridge.shared ? sharedBridge(bridge.name) : ownBridge(bridge.name);
@@ -37,8 +43,8 @@ ${renderSets('inet')}
 ${Object.entries({ ...timedSets, ...recordSets })
   .map(([name, type]) => `	set ${name} { ${type.replaceAll('; ', ';')}; }`)
   .join('\n')}
-${policyChains(side4, side6)}
-${hookChains(bridge.name, { side4, side6, sharing })}
+${policyChains(side4, side6, judge)}
+${hookChains(bridge.name, { side4, side6, sharing, judge })}
 }
 table bridge coi {
 ${renderSets('bridge')}
@@ -70,20 +76,23 @@ const linkLocal = 'fe80::/10';
 /** Only what ends on this link: an advertisement addressed to elsewhere would be a way out. */
 const onLink = 'fib daddr . iif type { local, multicast }';
 
-/** A rule for either family: `ip` and `4` stand for what IPv6 has under other names. */
-function both(rule: (ip: 'ip' | 'ip6', family: Family) => string): string {
-  return `${rule('ip', 4)}\n\t\t${rule('ip6', 6)}`;
-}
-
-/** Matches where the flow's first packet went, so that it holds for answers, too. */
+/** Matches where the flow's first packet went, so that it holds for answers, too. Ranges are not for refusing: see {@link refuseTo}. */
 function toAny(ip: 'ip' | 'ip6', ranges: readonly string[]): string {
   return `ct original ${ip} daddr { ${ranges.join(', ')} }`;
 }
 
-/** Parts of a concatenation have to have a type, which `ct original proto-dst` has not: ports are matched on their own. */
-const webPortsOnly = Object.entries(Object.groupBy(webPorts, ({ proto }) => proto)).map(
-  ([proto, ports]) => `meta l4proto ${proto} ct original proto-dst { ${ports.map(({ port }) => port).join(', ')} }`,
-);
+/**
+ * Refuses flows to ranges, by matching what lies outside of them: a set of ranges holds nothing for the moment in which the
+ * kernel has made the rules of a transaction current and not yet what their sets hold (nf_tables_commit in
+ * net/netfilter/nf_tables_api.c), and a flow that is not found refused then would be let through for good.
+ */
+function refuseTo(ranges: Readonly<Record<Family, readonly string[]>>, which = ''): string {
+  return both(
+    (ip, family) =>
+      `${which}ct original ${ip} daddr != { ${rangesOutside(family, ranges[family]).join(', ')} } goto refuse`,
+  );
+}
+
 const namePorts = 'meta l4proto { tcp, udp } ct original proto-dst { 53, 853 }';
 
 interface Variant {
@@ -101,7 +110,7 @@ const variants: readonly Variant[] = [
   { mode: 'allowlist', localNetwork: true },
 ];
 
-function policyChains(side4: Side, side6: Side | undefined): string {
+function policyChains(side4: Side, side6: Side | undefined, judge: Judge): string {
   const noSiblings = `ct original ip daddr ${side4.prefix} goto refuse
 		${ifPresent(side6, ({ prefix }) => `ct original ip6 daddr ${prefix} goto refuse`)}`;
   const askForNames = (side: Side, ip: 'ip' | 'ip6', family: Family) =>
@@ -133,7 +142,11 @@ ${both(denyChain)}
 		goto refuse
 	}
 	chain none { goto refuse; }
-	chain open {
+${judge === 'here' ? decidedModes(noSiblings) : undecidedModes(variants.map(modeChain))}`;
+}
+
+function decidedModes(noSiblings: string): string {
+  return `	chain open {
 		${onHost} goto host
 		ct original ip6 daddr ${linkLocal} goto refuse
 		${noSiblings}
@@ -158,64 +171,55 @@ function variantChain(variant: Variant, noSiblings: string): string {
 		${noSiblings}
 		${namePorts} goto refuse
 		${both((ip, family) => `${toAny(ip, metadataAddresses[family])} goto ${metadata}`)}
-		${both((ip, family) => `${toAny(ip, specialRanges[family])} goto refuse`)}
+		${refuseTo(specialRanges)}
 		${variant.mode === 'restricted' ? restrictedRules(variant) : allowlistRules(variant)}
 	}`;
 }
 
 function restrictedRules({ localNetwork }: Variant): string {
-  return `${localNetwork ? '' : both((ip, family) => `${toAny(ip, privateRanges[family])} goto refuse`)}
+  return `${localNetwork ? '' : refuseTo(privateRanges)}
 		${otherResolvers}
 		goto stamp`;
 }
 
 /** What a person named by address comes first, then what must not be reached by name. */
 function allowlistRules({ localNetwork }: Variant): string {
-  const named = (ip: 'ip' | 'ip6') => `ct original ${ip} saddr . ct original ${ip} daddr`;
-  const web = (set: string) =>
-    webPortsOnly
-      .map((ports) => both((ip, family) => `${ports} ${named(ip)} @${set}${family} goto stamp`))
-      .join('\n\t\t');
-  const withPort = (set: string) =>
-    both(
-      (
-        ip,
-        family,
-      ) => `ct direction original ${ip} saddr . ${ip} daddr . meta l4proto . th dport @${set}${family} goto stamp
-		ct direction reply ${ip} daddr . ${ip} saddr . meta l4proto . th sport @${set}${family} goto stamp`,
-    );
-  const near = localNetwork ? 'stamp' : 'refuse';
-  return `${web('host')}
-		${web('net')}
-		${withPort('hostport')}
-		${withPort('netport')}
-		${both((ip, family) => `${toAny(ip, privateRanges[family])} goto ${near}`)}
+  const stamp = 'goto stamp';
+  const near = localNetwork
+    ? both((ip, family) => `${toAny(ip, privateRanges[family])} ${stamp}`)
+    : refuseTo(privateRanges);
+  return `${toListedWeb('host', stamp)}
+		${toListedWeb('net', stamp)}
+		${toListedPorts('hostport', stamp)}
+		${toListedPorts('netport', stamp)}
+		${near}
 		${otherResolvers}
-		${web('web')}
-		${withPort('port')}
+		${toListedWeb('web', stamp)}
+		${toListedPorts('port', stamp)}
 		goto refuse`;
 }
 
 /** Instead of a jump to `pass` where nearly every packet comes along. */
 const setPassed = `meta mark set meta mark | ${renderMark(marks.passed)} accept`;
 
-const otherResolvers = both(
-  (ip, family) =>
-    `${toAny(ip, knownResolvers[family])} meta l4proto { tcp, udp } ct original proto-dst 443 goto refuse`,
-);
+const otherResolvers = refuseTo(knownResolvers, 'meta l4proto { tcp, udp } ct original proto-dst 443 ');
 
 interface Hooks {
   readonly side4: Side;
   readonly side6: Side | undefined;
   readonly sharing: Sharing;
+  readonly judge: Judge;
 }
+
+const answersByMode = `ct direction reply ip daddr vmap @mode4
+		ct direction reply ip6 daddr vmap @mode6`;
 
 function hookChains(bridgeName: string, hooks: Hooks): string {
   const fromBridge = `iifname "${bridgeName}"`;
   const { gateway } = hooks.side4;
   const { unknownSender, backToBridge, notPassed, toSandboxes } = hooks.sharing;
   return `	chain judge {
-		type filter hook prerouting priority mangle; policy accept;
+		type filter hook prerouting priority ${hooks.judge === 'here' ? 'mangle' : 'mangle - 1'}; policy accept;
 		iifname != "${bridgeName}" accept
 		${unknownSender}
 		ip saddr . ct mark @live4 ${setPassed}
@@ -249,10 +253,9 @@ function hookChains(bridgeName: string, hooks: Hooks): string {
 	chain enter {
 		ip daddr . ct mark @live4 accept
 		ip6 daddr . ct mark @live6 accept
-		ct direction reply ip daddr vmap @mode4
-		ct direction reply ip6 daddr vmap @mode6
+		${hooks.judge === 'here' ? answersByMode : answersAsMarked}
 		counter drop
-	}
+	}${hooks.judge === 'here' ? '' : settleChains(bridgeName, onHost)}
 	chain input {
 		type filter hook input priority filter - 10; policy accept;
 		${notPassed}

@@ -4,11 +4,11 @@ import { differences, type Difference } from './difference.ts';
 import { fightBlock } from './fight.ts';
 import { agentDueAt, agentSteps, completeSteps, stampSteps } from './finish.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
-import { powerSteps } from './power.ts';
+import { powerSteps, rulesBlock } from './power.ts';
 import { protectionSteps, uncoverSteps } from './protection.ts';
 import { repairRules } from './rules.ts';
 import { desiredView, type Reservation } from './render-instance.ts';
-import type { Action, Draft } from './step.ts';
+import type { Action, Block, Draft } from './step.ts';
 import { stalled, stepOn, stepWithout } from './steps.ts';
 import { isWreck, removeWreck, teardown } from './teardown.ts';
 import type { OwnedInstance, World } from './world.ts';
@@ -87,14 +87,18 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
     const why = 'it ended, and is neither persistent nor to be restarted';
     return { ...seen, steps: [stepOn(instance, expire, { why }), ...teardown(instance, { why, now: world.now })] };
   }
-  const block = change.block ?? power.block ?? fightBlock(world);
+  const held = change.block ?? power.block ?? unseenBlock(world, aim, instance);
+  const block = held ?? fightBlock(world);
   const before = [...rules, ...change.steps, ...power.steps, ...uncoverSteps(world, instance, power.steps)];
   const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
-  const isHeld = change.block !== undefined || power.block !== undefined || isFought;
   const changing = change.steps.length > 0;
-  if (isHeld) return { ...seen, block, steps: [...before, ...completeSteps(instance, manifest)] };
+  if (held || isFought) return { ...seen, block, steps: [...before, ...completeSteps(instance, manifest)] };
   const last = [...stampSteps({ instance, manifest, desired, changing }), ...agentSteps(world, aim, instance)];
   return { ...seen, block, steps: [...before, ...last] };
+}
+
+function unseenBlock(world: World, { manifest }: Aim, instance: OwnedInstance): Block | undefined {
+  return instance.stamp.hash === manifest.hash ? undefined : rulesBlock(world, instance);
 }
 
 /** Whether it is of no more use: it stopped by itself, is not to be started again, and nobody asked to keep what is inside. */

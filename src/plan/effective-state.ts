@@ -32,6 +32,8 @@ export interface StateInputs {
 
 /** Said of a session whose process has ended. */
 export const abandoned = 'the end of its command';
+/** Said of a sandbox that somebody shut down. */
+export const shutDown = 'its shutdown';
 /** Said of a sandbox that has run as long as it may. */
 export const ranOut = 'limits.runtime.max_duration';
 
@@ -46,6 +48,7 @@ export function effectiveState(manifest: Manifest, inputs: StateInputs): Effecti
     ...inputs.overrides.flatMap((each) => (each.state ? [{ state: each.state, because: becauseOf(each) }] : [])),
     ...vote(scheduled?.state, 'schedule'),
     ...vote(inputs.isAbandoned ? afterCommand(manifest) : undefined, abandoned),
+    ...vote(manifest.sandbox.endsWithin === undefined ? undefined : afterShutdown(inputs), shutDown),
     ...vote(isPast(overAt) ? afterRun(manifest, inputs) : undefined, ranOut),
     ...vote(isPast(expiresAt) ? (inputs.mayBeExtended ? 'frozen' : 'absent') : undefined, 'lifetime'),
   ];
@@ -60,6 +63,11 @@ function vote(state: RunState | undefined, because: string): StateVote[] {
 
 function afterCommand({ sandbox }: Manifest): RunState {
   return sandbox.persistent ? 'stopped' : 'absent';
+}
+
+/** Stopped first, so that what runs inside can end by itself. */
+function afterShutdown({ run }: StateInputs): RunState {
+  return run && !run.isStopped ? 'stopped' : 'absent';
 }
 
 function endOfRun({ sandbox }: Manifest, { run }: StateInputs): number | undefined {

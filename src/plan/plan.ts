@@ -1,5 +1,5 @@
 import { converge } from './converge.ts';
-import { abandoned, effectiveState, ranOut, type EffectiveState } from './effective-state.ts';
+import { abandoned, effectiveState, ranOut, shutDown, type EffectiveState } from './effective-state.ts';
 import type { Aim } from './obstacle.ts';
 import { activeOverrides } from './override.ts';
 import type { Draft, Plan, Step } from './step.ts';
@@ -74,7 +74,7 @@ function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
 
 /** A declared sandbox that is not to exist now: the expiry is remembered first, or it would be created again. */
 function leave(world: World, { manifest, goal, overrides }: Aim): Draft {
-  if (goal.because === abandoned || goal.because === ranOut) return endSession(world, { manifest, goal, overrides });
+  if ([abandoned, ranOut, shutDown].includes(goal.because)) return endSession(world, { manifest, goal, overrides });
   if (!world.instance) return { steps: dropReservation(world) };
   const instance = world.instance;
   const isExpiry = goal.because === 'lifetime' && !overrides.some(({ kind }) => kind === 'expired');

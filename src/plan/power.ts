@@ -1,6 +1,6 @@
 import type { Manifest, RunState } from '../spec/sandbox.ts';
 import type { ChangeDraft } from './change.ts';
-import { ranOut } from './effective-state.ts';
+import { ranOut, shutDown } from './effective-state.ts';
 import { fightBlock } from './fight.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import { protectedWorkspace } from './protection.ts';
@@ -23,7 +23,9 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
   const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
   const force = goal.because === ranOut && manifest.sandbox.limits.runtime?.force === true;
-  const action = { kind: 'power', to, force, ...(to === 'start' && startOf(manifest)) } as const;
+  const graceS = goal.because === shutDown ? manifest.sandbox.endsWithin : undefined;
+  const start = to === 'start' ? startOf(manifest) : {};
+  const action: Action = { kind: 'power', to, force, ...(graceS !== undefined && { graceS }), ...start };
   const power = stepOn(instance, action, { why, security });
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
 }
@@ -71,8 +73,8 @@ function riseBlock(world: World, manifest: Manifest, { instance, to }: { instanc
   return rulesBlock(world, instance);
 }
 
-/** Nothing runs on rules that cannot be seen. */
-function rulesBlock({ networkReady }: World, { rules }: OwnedInstance): Block | undefined {
+/** Nothing runs on rules that cannot be seen, nor is said to be as declared while they may still be those of before. */
+export function rulesBlock({ networkReady }: World, { rules }: OwnedInstance): Block | undefined {
   if (networkReady && rules !== 'unknown') return undefined;
   return waiting('WaitingNetwork', 'It waits for the network rules of this host');
 }

@@ -34,6 +34,8 @@ export type Action =
       readonly kind: 'power';
       readonly to: 'start' | 'stop' | 'freeze' | 'unfreeze';
       readonly force: boolean;
+      /** How many seconds what runs inside gets to stop by itself; as long as usual unless given. */
+      readonly graceS?: number;
       /** With a start: the workspace that is to be covered before. */
       readonly covered?: ProtectedWorkspace;
       /** With a start: the user inside, who is to have this number. */

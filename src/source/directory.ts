@@ -29,6 +29,8 @@ export interface FileSourceInit {
   /** Whether any instance carries the stamp of the source with this id. */
   readonly ownsSomething: (id: string) => boolean;
   readonly clock: Clock;
+  /** Whose files they are, where that does not follow from who wrote them. */
+  readonly ownerUid?: number;
   /** `false`: never write a sentinel. */
   readonly isMarked?: boolean;
 }

@@ -27,6 +27,8 @@ export interface FileCacheInit {
   readonly parse: ParseManifests;
   /** Home directory of a user id. */
   readonly homeOf: (uid: number) => Promise<string>;
+  /** Whose files they are, where that does not follow from who wrote them. */
+  readonly ownerUid?: number;
   readonly clock: Clock;
 }
 
@@ -92,8 +94,8 @@ export class FileCache {
     }
   }
 
-  async #parse(listed: ListedFile, text: string, uid: number): Promise<ParsedManifests> {
-    const { parse, homeOf, source } = this.#init;
+  async #parse(listed: ListedFile, text: string, writer: number): Promise<ParsedManifests> {
+    const { parse, homeOf, source, ownerUid: uid = writer } = this.#init;
     const owner = { uid, home: await homeOf(uid) };
     try {
       return parse({ path: listed.path, text, owner, source });

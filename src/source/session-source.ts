@@ -22,5 +22,5 @@ export function sessionSourceId(uid: number): string {
  */
 export function sessionSource({ stateDir, uid, ...init }: SessionSourceInit): Source {
   const path = sessionDirectory(stateDir, uid);
-  return new FileSource({ ...init, path, kind: 'session', id: sessionSourceId(uid) });
+  return new FileSource({ ...init, path, kind: 'session', ownerUid: uid, id: sessionSourceId(uid) });
 }

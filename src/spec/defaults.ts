@@ -1,4 +1,5 @@
 import type { Policy, RunState } from './sandbox.ts';
+import type { FirewallKind } from '../network/firewall-kind.ts';
 import type { NetworkMode } from '../network/rules.ts';
 
 /** The agents that coi knows by name. */
@@ -25,6 +26,7 @@ export const builtIn = {
     metricsListen: '127.0.0.1:9477',
     workers: 8,
     bridge: 'coibr0',
+    firewall: 'nft' satisfies FirewallKind,
   },
 } as const;
 

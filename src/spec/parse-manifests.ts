@@ -75,6 +75,7 @@ interface SessionKeys {
   readonly instance?: string;
   readonly lease?: z.infer<typeof leaseSchema>;
   readonly session?: z.infer<typeof sessionPartSchema>;
+  readonly ends_within?: number;
 }
 
 interface TableInput {
@@ -93,7 +94,7 @@ function readTable({ name, table, document, found, input }: TableInput): {
   const place = (path: readonly (string | number)[]) => document.locator.nearest(['sandbox', name, ...path]).key;
   const own = found.filter(({ path }) => startsWith(path, ['sandbox', name]));
   const wrong = new Set(own.map(({ path }) => String(path[2] ?? '')));
-  const { instance = `coi-${name}`, lease, session, ...manifest } = withoutKeys(table, wrong);
+  const { instance = `coi-${name}`, lease, session, ends_within: endsWithin, ...manifest } = withoutKeys(table, wrong);
   const profile = manifest.profile === undefined ? undefined : profileNamed(manifest.profile, settings);
   const problems =
     manifest.profile !== undefined && !profile
@@ -104,6 +105,7 @@ function readTable({ name, table, document, found, input }: TableInput): {
     ...resolveSandbox({ layers, home, session: isSessionName(name) }),
     ...leaseOf(lease),
     ...(session && { session }),
+    ...(endsWithin !== undefined && { endsWithin }),
   };
   problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
   if (own.length + problems.length > 0) return { problems };

@@ -16,8 +16,11 @@ function leaseOf({ lease }: Sandbox): object {
   return lease ? { lease: { pid: lease.pid, started_at: lease.startedAt, boot: lease.boot } } : {};
 }
 
-function sessionOf({ session }: Sandbox): object {
-  return session ? { session: { ...session } } : {};
+function sessionOf({ session, endsWithin }: Sandbox): object {
+  return {
+    ...(session && { session: { ...session } }),
+    ...(endsWithin !== undefined && { ends_within: endsWithin }),
+  };
 }
 
 function toolOf({ name, command, binary, permissionMode, effort }: Tool): Pick<SandboxLayer, 'tool'> {

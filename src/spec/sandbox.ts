@@ -121,6 +121,8 @@ export interface Sandbox {
   readonly shift: boolean;
   /** Only in sessions that are for one process and end with it. */
   readonly lease?: Lease;
+  /** Only where somebody shut it down: how many seconds what runs inside has to end by itself, before it is deleted. */
+  readonly endsWithin?: number;
   /** Only in sessions that were opened for somebody. */
   readonly session?: SessionPart;
 }

@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import type { FirewallKind } from '../network/firewall-kind.ts';
 import { checkData } from './check-data.ts';
 import { builtIn } from './defaults.ts';
 import { mergeSettings } from './layers.ts';
@@ -20,6 +21,7 @@ export interface Settings {
     /** How many sandboxes are worked on at the same time. */
     readonly workers: number;
     readonly bridge: string;
+    readonly firewall: FirewallKind;
   };
   /** What the files say as they were written: the layers below every sandbox, and the profiles. */
   readonly layer: SettingsLayer;
@@ -62,15 +64,20 @@ export function resolveSettings(layer: SettingsLayer): Settings {
       group: incus.group ?? builtIn.incus.group,
       storagePool: incus.storage_pool ?? builtIn.incus.storagePool,
     },
-    controller: {
-      sources: controller.sources ?? builtIn.controller.sources,
-      stateDir: controller.state_dir ?? builtIn.controller.stateDir,
-      runDir: controller.run_dir ?? builtIn.controller.runDir,
-      metricsListen: splitAddress(controller.metrics_listen ?? builtIn.controller.metricsListen),
-      workers: controller.workers ?? builtIn.controller.workers,
-      bridge: controller.bridge ?? builtIn.controller.bridge,
-    },
+    controller: resolveController(controller),
     layer,
+  };
+}
+
+function resolveController(section: NonNullable<SettingsLayer['controller']>): Settings['controller'] {
+  return {
+    sources: section.sources ?? builtIn.controller.sources,
+    stateDir: section.state_dir ?? builtIn.controller.stateDir,
+    runDir: section.run_dir ?? builtIn.controller.runDir,
+    metricsListen: splitAddress(section.metrics_listen ?? builtIn.controller.metricsListen),
+    workers: section.workers ?? builtIn.controller.workers,
+    bridge: section.bridge ?? builtIn.controller.bridge,
+    firewall: section.firewall ?? builtIn.controller.firewall,
   };
 }
 

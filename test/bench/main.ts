@@ -11,6 +11,7 @@ import { policyLive } from './policy-live.ts';
 import { progress } from './report.ts';
 import { ruleset1000 } from './ruleset-1000.ts';
 import { runTrue } from './run-true.ts';
+import { save } from './save.ts';
 import { spawn } from './spawn.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
@@ -27,6 +28,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'policy-live': policyLive,
   'ruleset-1000': ruleset1000,
   dns,
+  save,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

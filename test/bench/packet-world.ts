@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { convergeBlockPolicies, removeBlockPolicies } from '../../src/host/xfrm/xfrm.ts';
-import type { Firewall } from '../../src/host/nft/firewall.ts';
+import type { Firewall } from '../../src/host/firewall/firewall.ts';
 import type { NetworkRules } from '../../src/network/rules.ts';
 import { renderRuleset } from '../../src/network/ruleset.ts';
 import { openOn, uids } from '../host/nft/guarded.ts';

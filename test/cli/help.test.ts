@@ -34,18 +34,21 @@ describe('coi --help', () => {
         events        Show what was done, oldest first
         delete        Delete sandboxes that "coi apply -f" or a session made
         kill          Delete containers of sessions at once, with everything inside
+        shutdown      Let what runs in containers of sessions end, then delete them
+        persist       Keep containers of sessions when they stop; without names those of the workspace
         freeze        Hold sandboxes still until "coi resume"
         resume        Let frozen and quarantined sandboxes run again; without names all of them
         suspend       Leave sandboxes as they are: nothing but security steps until "--off"
         adopt         Take over a stopped container that coi did not make
         controller    Be the controller: keep everything as declared, until interrupted
-        clean         Remove from this host what was left over and belongs to nobody
+        clean         Delete stopped containers of sessions, or what was left over and belongs to nobody
         uninstall     Remove every sandbox of this host, the network rules and the block policies
         health        Check this host, and say what puts each problem right
         trust         Let a project's .coi.toml say what it says now, for you
         validate      Check manifest files and show everything that is wrong with them
         schema        Print the JSON Schema of manifest files, for editors
         audit verify  Check that nobody changed the audit log
+        completion    Print what completes command lines: for bash, zsh, fish or powershell
         version       Show the version
         help          Show help on coi or on one of its commands
 

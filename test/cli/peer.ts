@@ -41,6 +41,8 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
       return { ...names, slot, file: '/desired.toml', isReused: false };
     },
     endSession: async () => undefined,
+    shutDown: done('is shut down'),
+    persist: done('stays'),
     awaitSandbox: async () => ({ outcome: 'reached' }),
     denials: async () => denials,
     policy: async () => policy,

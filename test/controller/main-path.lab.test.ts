@@ -10,6 +10,10 @@ let controller: LabController;
 
 beforeAll(async () => {
   lab = await openLab({ name: 'main-path' });
+  // A bridge has a link-local address, and a block policy for it, from its first port on: one that is not a sandbox's.
+  const port = ['lab-port', 'up', 'master', 'coibr0'];
+  await lab.inside.output(['ip', 'link', 'add', ...port, 'type', 'veth', 'peer', 'name', 'lab-end']);
+  await lab.inside.output(['ip', 'link', 'set', 'lab-end', 'up']);
   controller = await startController(lab);
 });
 afterAll(async () => {

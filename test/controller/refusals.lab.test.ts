@@ -57,11 +57,11 @@ describe('a host that cannot run a controller', () => {
     expect(oneError(await refused({ settings }))).toMatch(/no Incus network "nowhere0".*\n.*quickstart.*bridge = /);
   });
 
-  it('has a bridge that Incus keeps rules for', async () => {
-    await lab.incus('network', 'create', 'natbr0', 'ipv4.address=10.91.0.1/24', 'ipv4.nat=true', 'ipv6.address=none');
-    const settings = '[incus]\nstorage_pool = "default"\n[controller]\nbridge = "natbr0"\n';
+  it('has a bridge without an IPv4 address', async () => {
+    await lab.incus('network', 'create', 'sixbr0', 'ipv4.address=none', 'ipv6.address=fd42:91::1/64');
+    const settings = '[incus]\nstorage_pool = "default"\n[controller]\nbridge = "sixbr0"\n';
     expect(oneError(await refused({ settings }))).toMatch(
-      /ipv4\.nat, ipv4\.firewall.*\n.*incus network set natbr0 ipv4\.nat=false/,
+      /"sixbr0" is not a bridge with an IPv4 address.*\n.*quickstart.*bridge = /,
     );
   });
 

@@ -25,6 +25,7 @@ beforeAll(async () => {
   ]);
   metrics.observing.followLeader(() => true);
   metrics.network.followReady(() => true);
+  metrics.network.followDenied(() => [{ name: 'web', packets: 0 }]);
   telemetry = await serveTelemetry({
     host: '127.0.0.1',
     port: 0,

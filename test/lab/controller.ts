@@ -161,7 +161,7 @@ export class LabController implements AsyncDisposable {
       const { host, sources } = await this.status();
       return host.network === 'ready' && sources.length > this.#sources.length && sources.every(isRead);
     };
-    await until('the controller to answer', isUp, { timeoutMs: 20_000, everyMs: 20 });
+    await until('the controller to answer', isUp, { timeoutMs: 60_000, everyMs: 20 });
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {

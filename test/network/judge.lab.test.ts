@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listLocalAddresses } from '../../src/host/link/local-addresses.ts';
-import type { Firewall } from '../../src/host/nft/firewall.ts';
+import type { Firewall } from '../../src/host/firewall/firewall.ts';
 import { parseAddress, parsePrefix, prefixSize, renderAddress, type Prefix } from '../../src/network/address.ts';
 import { renderDestination, type Destination } from '../../src/network/destination.ts';
 import { judge, type Surroundings } from '../../src/network/judge.ts';

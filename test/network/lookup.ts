@@ -17,6 +17,8 @@ export interface Lookup {
   /** How often it is sent; each time is waited for. */
   readonly tries?: number;
   readonly waitMs?: number;
+  /** Tells each address with how long it holds: `192.0.2.1 60`. */
+  readonly timed?: true;
 }
 
 /** What came back: addresses, or a word: `empty`, `absent`, `failed`, `refused`; `silent` when nothing did. */
@@ -35,16 +37,18 @@ export async function lookUp(lookup: Lookup): Promise<LookedUp> {
     const answer = await (tcp ? byStream(lookup, waitMs) : byDatagram(lookup, waitMs));
     if (typeof answer === 'string') {
       if (answer === 'shut') return answer;
-    } else return read(answer);
+    } else return read(answer, lookup);
   }
   return 'silent';
 }
 
-function read({ flags = 0, answers = [] }: DecodedPacket): LookedUp {
+function read({ flags = 0, answers = [] }: DecodedPacket, { timed }: Lookup): LookedUp {
   const word = words.get(flags & 0xf);
   if (word) return word;
   const data = answers.flatMap((answer) =>
-    answer.type === 'A' || answer.type === 'AAAA' ? answer.data : `?${answer.type}`,
+    answer.type === 'A' || answer.type === 'AAAA'
+      ? `${answer.data}${timed ? ` ${answer.ttl ?? 0}` : ''}`
+      : `?${answer.type}`,
   );
   return data.length > 0 ? data.toSorted() : 'empty';
 }

@@ -22,6 +22,7 @@ beforeAll(async () => {
   internet = await place.neighbour('internet');
   guest = await place.guest('guest', 'network.mode = "restricted"');
   const sibling = await place.guest('sibling', 'network.mode = "open"');
+  await place.speaksIPv6(guest);
   await until('the second layer to be whole', async () => (await health()).checks['block_policies']?.status === 'ok');
   const agents = [internet, await place.neighbour('private'), place.host(), sibling];
   for (const agent of agents) await agent.order({ do: 'serve', port });

@@ -3,6 +3,7 @@ import { startController, type ControllerOptions, type LabController } from '../
 import type { ImageName } from '../lab/image-cache.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import type { NeighbourName } from '../lab/neighbour.ts';
+import { until } from '../lab/until.ts';
 import { startAgent, type Agent } from '../host/nft/world.ts';
 import type { RunResult } from '../lab/inside.ts';
 
@@ -70,6 +71,13 @@ export class Place implements AsyncDisposable {
     const agent = this.agent(`/proc/${await this.pid(instance)}/ns/net`);
     const seat = { port: eth0['host_name'] ?? '', mac: eth0['hwaddr'] ?? '' };
     return { name, instance, uid, ipv4, ipv6, ...seat, order: (order) => agent.order(order) };
+  }
+
+  /** Waits until a sandbox uses its IPv6 address: router solicitation and duplicate address detection take seconds. */
+  async speaksIPv6({ instance }: Pick<Guest, 'instance'>): Promise<void> {
+    const usable = ['ip', '-6', '-o', 'address', 'show', 'dev', 'eth0', 'scope', 'global', '-tentative'];
+    const argv = ['nsenter', `--net=/proc/${await this.pid(instance)}/ns/net`, ...usable];
+    await until(`IPv6 in ${instance}`, async () => (await this.lab.inside.output(argv)) !== '', { timeoutMs: 30_000 });
   }
 
   /** Process id of a container's init, on the host. */

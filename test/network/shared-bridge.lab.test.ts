@@ -49,6 +49,7 @@ beforeAll(async () => {
   const near = await place.lab.neighbour('private');
   guest = await place.guest('guest', 'network.mode = "restricted"');
   const others = [await addresses('stranger'), await addresses('other')];
+  await place.speaksIPv6(guest);
   for (const { pid } of others) {
     const { agent, child } = startAgent(`/proc/${pid}/ns/net`);
     strangers.push(agent);

@@ -643,6 +643,14 @@ describe('what stands in the way', () => {
     expect(made).toMatchObject({ steps: [], block: { reason: 'WaitingNetwork', stalled: false } });
   });
 
+  it('a new manifest is not taken for carried out while nobody sees the rules, and an old one stays so', () => {
+    const made = plan(world(limited, { instance: owned(plain, { rules: 'unknown' }) }));
+    expect(names(made)).toEqual(['update']);
+    expect(made.block).toMatchObject({ reason: 'WaitingNetwork', stalled: false });
+    expect(plan(world(plain, { instance: owned(plain, { rules: 'unknown' }) }))).toMatchObject({ steps: [] });
+    expect(plan(world(plain, { instance: owned(plain, { rules: 'unknown' }) })).block).toBeUndefined();
+  });
+
   it('wrong rules are put right before it starts', () => {
     const instance = owned(plain, { power: 'stopped', rules: 'drifted' });
     expect(names(plan(world(plain, { instance })))).toEqual(['rules', 'start']);

@@ -59,8 +59,9 @@ describe('an agent by name from a dropped file', () => {
     await inHome('.claude/projects/-private/x.jsonl', 'private');
     await inHome('.ssh/id', 'private');
     await drop('work', 'tool.name = "claude"', 'prompt = "Make the test pass."', 'restart = "always"');
-    const ready = await desk.controller.condition('work', 'Healthy=True(Running)', { timeoutMs: 60_000 });
-    expect(ready.agent.state).toBe('running');
+    const isUp = ({ agent }: { agent: { state: string } }) => agent.state === 'running';
+    await desk.controller.when('work', isUp, { timeoutMs: 60_000 });
+    await desk.controller.condition('work', 'Healthy=True(Running)');
     const before = await agentPid('work');
     const words = (await inside('work', `tr '\\0' '\\n' </proc/${before}/cmdline`)).trim().split('\n');
     expect(words.slice(2)).toEqual([

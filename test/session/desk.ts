@@ -45,8 +45,12 @@ export class Desk implements AsyncDisposable {
 
   /** Starts a command in the small image that goes on. */
   start(cwd: string, args: readonly string[]): Running {
-    const argv = [process.execPath, main, 'run', '--image', 'busybox', ...args];
-    return this.lab.spawn(argv, { cwd, env: this.controller.env });
+    return this.spawn(cwd, ['run', '--image', 'busybox', ...args]);
+  }
+
+  /** Starts `coi` in a directory. */
+  spawn(cwd: string, args: readonly string[]): Running {
+    return this.lab.spawn([process.execPath, main, ...args], { cwd, env: this.controller.env });
   }
 
   /** Saves the settings of the host, for commands that start from now on. */

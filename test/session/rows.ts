@@ -9,6 +9,10 @@ export interface Proof {
 const run = 'session/run.lab.test.ts';
 const slots = 'session/slots.lab.test.ts';
 const shell = 'session/shell.lab.test.ts';
+const declared = 'session/declared-agents.lab.test.ts';
+const ends = 'session/ends.lab.test.ts';
+const starts = 'session/agent-start.test.ts';
+const script = 'cli/completion.test.ts';
 
 const streams = 'passes streams and the exit code through, and leaves nothing behind';
 const asUser = 'runs as the code user in the workspace, with an environment of its own';
@@ -40,6 +44,12 @@ const paths = 'session/paths.lab.test.ts';
 const protectedPaths = 'controller/protected-paths.lab.test.ts';
 const asAny = 'is protected as in any sandbox, unless hooks are to be writable';
 const told = 'protects what it is told to, or nothing';
+const fromFile =
+  'starts without a terminal on what it is to do, with the credentials of the owner of the file, and is joined';
+const inOrder = 'lets what runs inside end, then deletes the container with its rules';
+const inTime = 'forces what does not end in time, and goes on when nobody waits for it any more';
+const asksFirst = 'asks before it ends several, and knows none, some and all';
+const keeps = 'keeps the containers of a workspace, of names or of all when they stop';
 
 function proven(file: string, ...tests: string[]): Proof {
   return { file, tests };
@@ -48,6 +58,7 @@ function proven(file: string, ...tests: string[]): Proof {
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof>> = {
   'G-01': proven(shell, backAndForth),
+  'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': proven(run, around),
   'G-09': proven(run, around, 'names a workspace by its path as it was given, and mounts what it leads to'),
   'G-10': proven(run, around),
@@ -121,6 +132,18 @@ export const rows: Readonly<Record<string, Proof>> = {
   'K-04': proven(slots, many),
   'M-01': proven(paths, 'has the same owners inside and outside'),
   'M-02': proven(paths, 'is not shifted where the settings say so, or the host is a machine of Lima'),
+  'K-05': proven(ends, inOrder, inTime),
+  'K-07': proven(ends, asksFirst),
+  'K-08': proven(ends, inOrder),
+  'K-09': proven(ends, 'deletes what is stopped, not what runs, and what is persistent only when told all'),
+  'K-13': proven(ends, keeps),
+  'K-14': proven(ends, keeps),
+  'K-15': proven(ends, 'lets what was frozen run again, by name of container or all, and says what is not'),
+  'C-12': proven(starts, 'copies the credentials of an agent that asks, and does not let it go on unasked'),
+  'C-13': proven(starts, 'copies the files that the agent needs, by name, and nothing beside them'),
+  'B-02': proven(declared, fromFile),
+  'B-03': proven(declared, fromFile),
+  'B-04': proven(declared, fromFile),
   'M-03': proven(run, refusals),
   'M-04': proven(run, refusals),
   'M-07': proven(run, 'puts /tmp in memory where a size is set'),

@@ -1,5 +1,5 @@
 import { directFilePath, readDirectFile, removeFromDirectFile } from '../../host/original/direct-file.ts';
-import { isFirewalldRunning } from '../../host/original/busctl.ts';
+import { isFirewalldRunning } from '../../host/firewalld/bus.ts';
 import { listDirectRules, removeDirectRule } from '../../host/original/firewalld-rules.ts';
 import { listZoneBindings, removeZoneBinding } from '../../host/original/zone-bindings.ts';
 import { listLinks } from '../../host/link/links.ts';

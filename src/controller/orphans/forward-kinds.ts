@@ -1,4 +1,4 @@
-import { isFirewalldRunning } from '../../host/original/busctl.ts';
+import { isFirewalldRunning } from '../../host/firewalld/bus.ts';
 import { listDirectRules } from '../../host/original/firewalld-rules.ts';
 import { listForwardChain, removeFromForwardChain } from '../../host/original/forward-chain.ts';
 import type { KernelRule } from '../../network/original/kernel-rules.ts';

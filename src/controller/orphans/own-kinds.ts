@@ -1,8 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deleteLink, listLinks, orphanCandidates } from '../../host/link/links.ts';
+import type { Firewall } from '../../host/firewall/firewall.ts';
 import type { WorkspaceTrees } from '../../host/mount/workspace-trees.ts';
-import type { Firewall } from '../../host/nft/firewall.ts';
 import { listBlockPolicies, removeBlockPolicies } from '../../host/xfrm/xfrm.ts';
 import type { Bridge } from '../../network/policy.ts';
 import { orphanKind, type OrphanKind } from './orphan-kind.ts';

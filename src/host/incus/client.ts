@@ -6,6 +6,7 @@ import { Exec } from './exec.ts';
 import { Files } from './files.ts';
 import { Images } from './images.ts';
 import { Instances, type CallOptions } from './instances.ts';
+import { NetworkAcls } from './network-acls.ts';
 import { Networks } from './networks.ts';
 import { Operations } from './operations.ts';
 import { Profiles } from './profiles.ts';
@@ -26,6 +27,7 @@ export class Incus implements AsyncDisposable {
   readonly exec: Exec;
   readonly files: Files;
   readonly images: Images;
+  readonly acls: NetworkAcls;
   readonly networks: Networks;
   readonly profiles: Profiles;
   readonly storage: Storage;
@@ -46,6 +48,7 @@ export class Incus implements AsyncDisposable {
     this.exec = new Exec(api, this.operations);
     this.files = new Files(api);
     this.images = new Images(api);
+    this.acls = new NetworkAcls(api);
     this.networks = new Networks(api);
     this.profiles = new Profiles(api);
     this.storage = new Storage(api);

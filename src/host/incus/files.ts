@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net';
 import { z } from 'zod';
 import type { Api } from './api.ts';
 import { IncusError } from './errors.ts';
 import type { CallOptions } from './instances.ts';
+import { openSftpConnection } from './sftp-connection.ts';
 import type { Call, Reply } from './transport.ts';
 
 /** Owner and permissions inside the instance. */
@@ -69,6 +71,11 @@ export class Files {
   /** Deletes a file or an empty directory. */
   delete(name: string, path: string, options: CallOptions = {}): Promise<void> {
     return this.#api.done({ ...this.#call('DELETE', 'delete', name, path), ...options });
+  }
+
+  /** A connection for whole trees; see {@link openSftpConnection}. Whoever asks for it ends it. */
+  connect(name: string, options: CallOptions = {}): Promise<Socket> {
+    return openSftpConnection(this.#api.transport, name, options);
   }
 
   #call<M extends Call['method']>(method: M, verb: string, name: string, path: string) {

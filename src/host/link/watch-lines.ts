@@ -11,6 +11,8 @@ export interface LineWatch extends NetworkScope {
   readonly signal: AbortSignal;
   /** Something happened, or may have been missed: reason to look, not a fact to act on. */
   readonly onHint: () => void;
+  /** Which lines count; all of them when absent. */
+  readonly isHint?: (line: string) => boolean;
 }
 
 const restarts = { baseMs: 100, capMs: 10_000, jitter: 0.2 };
@@ -19,7 +21,7 @@ const healthyMs = 30_000;
 /** Keeps a program running until the signal aborts, and hints at each line and at each restart. Resolves at the end. */
 export async function watchLines(
   command: readonly [string, ...string[]],
-  { clock, signal, onHint, ...scope }: LineWatch,
+  { clock, signal, onHint, isHint = () => true, ...scope }: LineWatch,
 ): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
@@ -33,7 +35,10 @@ export async function watchLines(
       cancelSignal: signal,
       forceKillAfterDelay: 1_000,
     });
-    createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onHint);
+    createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on(
+      'line',
+      (line) => isHint(line) && onHint(),
+    );
     await child;
     if (signal.aborted) return;
     failures = clock.monotonic() - startedAt > healthyMs ? 1 : failures + 1;

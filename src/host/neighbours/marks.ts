@@ -1,3 +1,4 @@
+import { ownerOf } from '../../network/firewalld-rules.ts';
 import { marks } from '../../network/marks.ts';
 import { ask, type Asking } from './ask.ts';
 import type { ForeignChain } from './foreign-rules.ts';
@@ -62,6 +63,8 @@ function inIptables({ tables, program }: Iptables, bridge: string): MarkClash[] 
 }
 
 function iptablesClash(words: readonly string[], bridge: string): string | undefined {
+  // With firewalld as backend, coi's own rules ask for its bits.
+  if (ownerOf({ args: words }) !== undefined) return undefined;
   const valueOf = (flag: string) => {
     const at = words.indexOf(flag);
     return at === -1 ? undefined : words[at + 1];

@@ -105,17 +105,28 @@ export function renderLoad({ skeleton, elements, timed }: Contents, observed: Ta
 }
 
 /**
- * A batch that writes all chains and rules anew and leaves the elements as they are: as quick with many sandboxes as
- * with one. Refused when the generation is not the one given, or when a chain or set exists in another form.
+ * A batch that writes the skeleton's rules anew and leaves the rest as it is: as quick with many sandboxes as with one.
+ * Refused when the generation is not the one given, when a chain is gone, or when a chain or set exists in another form.
  */
 export function renderRepair(skeleton: string, current: number): Batch {
   const generation = newGeneration();
-  const fence = [
+  const lines = [
     `delete element inet coi generation { ${current} }`,
     `add element inet coi generation { ${generation} }`,
+    ...emptied(skeleton),
+    ...skeleton.split('\n'),
   ];
-  const lines = [...fence, 'flush table inet coi', 'flush table bridge coi', skeleton];
-  return { text: `${lines.join('\n')}\n`, generation, fenceLines: lines.length + skeleton.split('\n').length };
+  return { text: `${lines.join('\n')}\n`, generation, fenceLines: lines.length };
+}
+
+/** Not the tables as a whole: chains that belong to sandboxes keep their rules. */
+function emptied(skeleton: string): string[] {
+  let table = '';
+  return skeleton.split('\n').flatMap((line) => {
+    table = /^table (\w+ \w+) \{/.exec(line)?.[1] ?? table;
+    const chain = /^\s*chain (\w+) \{/.exec(line)?.[1];
+    return chain === undefined ? [] : [`flush chain ${table} ${chain}`];
+  });
 }
 
 /** A batch that takes both tables away, refused as {@link renderLoad} is. */

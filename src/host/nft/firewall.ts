@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { Problem } from '../../base/problem.ts';
+import { Turns } from '../../base/turns.ts';
 import { diffRuleset } from '../../network/compare.ts';
 import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
@@ -35,7 +36,7 @@ export interface FirewallInit extends NetworkScope {
   readonly timed?: () => readonly TimedElement[];
 }
 
-/** What a {@link Firewall.converge} did; all zero and false when everything was as it should be. */
+/** What a {@link NftFirewall.converge} did; all zero and false when everything was as it should be. */
 export interface Converged {
   readonly reloaded: boolean;
   readonly added: number;
@@ -47,14 +48,18 @@ export interface Converged {
 interface PendingWish {
   readonly skeleton: string | undefined;
   readonly byUid: ReadonlyMap<string, readonly PlacedElement[]>;
-  readonly done: PromiseWithResolvers<ElementChange>;
 }
 
 /** Statements about timed elements: those that are tried first, and those that do whatever is there. */
 interface TimedWish {
   readonly quick: string;
   readonly sure: string;
-  readonly done: PromiseWithResolvers<void>;
+}
+
+/** What was seen, and how many doubts there were before: one more, and it may be so no longer. */
+interface Look {
+  readonly observed: ObservedRuleset;
+  readonly doubts: number;
 }
 
 /** How long notifications of an own write may lag behind the write. */
@@ -63,8 +68,8 @@ const readyMs = 5_000;
 const nothing: Converged = { reloaded: false, added: 0, removed: 0, reasons: [] };
 
 /** Opens the firewall: starts the watch and waits until its notifications arrive. Changes nothing by itself. */
-export async function openFirewall(init: FirewallInit): Promise<Firewall> {
-  const firewall = new Firewall(init);
+export async function openFirewall(init: FirewallInit): Promise<NftFirewall> {
+  const firewall = new NftFirewall(init);
   try {
     await firewall.ready();
   } catch (error) {
@@ -81,17 +86,18 @@ export async function openFirewall(init: FirewallInit): Promise<Firewall> {
  *
  * Methods throw the Problems of `nft.ts`; after `nft.conflict` the next call looks afresh.
  */
-export class Firewall implements AsyncDisposable {
+export class NftFirewall implements AsyncDisposable {
   readonly #init: FirewallInit;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #watch: Promise<void>;
   readonly #firstReady = Promise.withResolvers<void>();
-  readonly #ownWriters = new Set<number>();
+  /** Our own nft processes, and what to call when their writes are in force. */
+  readonly #ownWriters = new Map<number, () => void>();
   readonly #canonical = new Map<string, Promise<SkeletonObjects>>();
-  #queue: Promise<unknown> = Promise.resolve();
-  #wishes: PendingWish[] = [];
-  #timedWishes: TimedWish[] = [];
+  readonly #turns = new Turns();
+  readonly #wish = this.#turns.gather((wishes: readonly PendingWish[]) => this.#grant(wishes));
+  readonly #wishTimed = this.#turns.gather((wishes: readonly TimedWish[]) => this.#grantTimed(wishes));
   #listening = false;
   /** Counts reasons to doubt what is remembered, so that a listing under way knows whether it is still good. */
   #doubts = 0;
@@ -112,7 +118,10 @@ export class Firewall implements AsyncDisposable {
       clock: init.clock,
       signal: this.#signal,
       ...(init.namespace === undefined ? {} : { namespace: init.namespace }),
-      isOwn: (pid) => this.#ownWriters.has(pid),
+      onTransaction: (pid) => {
+        this.#ownWriters.get(pid)?.();
+        return this.#ownWriters.has(pid);
+      },
       onHint: (hint) => this.#doubt(hint),
       onListening: (listening) => {
         this.#listening = listening;
@@ -137,7 +146,7 @@ export class Firewall implements AsyncDisposable {
    * it is this call's turn, so that it can include what was added meanwhile.
    */
   converge(expected: Ruleset | (() => Ruleset), { signal }: { signal?: AbortSignal } = {}): Promise<Converged> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       signal?.throwIfAborted();
       const ruleset = typeof expected === 'function' ? expected() : expected;
       if (this.#cache && this.#settled?.expected === ruleset && this.#settled.cache === this.#cache) return nothing;
@@ -151,14 +160,15 @@ export class Firewall implements AsyncDisposable {
 
   /** Looks, and does what the difference asks for. */
   async #settle(skeleton: string, wanted: LoadedRuleset): Promise<Converged> {
-    const observed = await this.#look();
+    const look = await this.#look();
+    const { observed } = look;
     const { add, remove, reload, reasons } = diffRuleset(wanted, observed);
     const counts = { added: add.length, removed: remove.length };
     if (reload || observed.generation === undefined) {
-      await this.#load(skeleton, wanted, observed);
+      await this.#load(skeleton, wanted, look);
       return { ...counts, reloaded: true, reasons: reload ? reasons : [...reasons, 'the generation is missing'] };
     }
-    if (add.length + remove.length > 0) await this.#change({ add, remove }, observed);
+    if (add.length + remove.length > 0) await this.#change({ add, remove }, look);
     return { ...counts, reloaded: false, reasons };
   }
 
@@ -171,12 +181,12 @@ export class Firewall implements AsyncDisposable {
   async ensure(part: Ruleset): Promise<ElementChange> {
     for (const problem of part.problems.values()) throw problem;
     const byUid = Map.groupBy(listElements(part.elements), ({ uid }) => uid!);
-    return this.#wish(part.skeleton, byUid);
+    return this.#wish({ skeleton: part.skeleton, byUid });
   }
 
   /** Removes every element of these owners. */
   remove(uids: Iterable<string>): Promise<ElementChange> {
-    return this.#wish(undefined, new Map([...uids].map((uid) => [uid, []])));
+    return this.#wish({ skeleton: undefined, byUid: new Map([...uids].map((uid) => [uid, []])) });
   }
 
   /**
@@ -195,9 +205,9 @@ export class Firewall implements AsyncDisposable {
 
   /** What the tables hold: as remembered while nobody else writes, listed anew with `fresh`. */
   observe({ fresh = false }: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
-    return this.#exclusive(() => {
+    return this.#turns.take(async () => {
       if (fresh) this.#forget();
-      return this.#look();
+      return (await this.#look()).observed;
     });
   }
 
@@ -224,7 +234,7 @@ export class Firewall implements AsyncDisposable {
 
   /** Takes both tables away. Sandboxes that still run then have only the kernel's block policies. */
   uninstall(): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#turns.take(async () => {
       this.#forget();
       const observed = await listTables(this.#call());
       if (observed.tables.size === 0) return;
@@ -237,38 +247,12 @@ export class Firewall implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Problem({ code: 'nft.closed', message: 'The firewall was closed' }));
     await this.#watch;
-    // The failures of calls under way belong to their callers.
-    await this.#queue.catch(() => undefined);
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work, work);
-    this.#queue = turn;
-    // The caller gets the failure; the queue only needs to know that the turn is over.
-    turn.catch(() => undefined);
-    return turn;
-  }
-
-  #wish(skeleton: string | undefined, byUid: PendingWish['byUid']): Promise<ElementChange> {
-    const done = Promise.withResolvers<ElementChange>();
-    this.#wishes.push({ skeleton, byUid, done });
-    if (this.#wishes.length === 1) void this.#exclusive(() => this.#grantWishes());
-    return done.promise;
-  }
-
-  async #grantWishes(): Promise<void> {
-    const wishes = this.#wishes;
-    this.#wishes = [];
-    try {
-      const change = await this.#grant(wishes);
-      for (const { done } of wishes) done.resolve(change);
-    } catch (error) {
-      for (const { done } of wishes) done.reject(error);
-    }
+    await this.#turns.idle();
   }
 
   async #grant(wishes: readonly PendingWish[]): Promise<ElementChange> {
-    const observed = await this.#look();
+    const look = await this.#look();
+    const { observed } = look;
     const byUid = new Map(wishes.flatMap((wish) => [...wish.byUid]));
     const change = changeFor({ byUid }, observed.elements);
     const skeleton = wishes.findLast((wish) => wish.skeleton !== undefined)?.skeleton;
@@ -280,43 +264,31 @@ export class Firewall implements AsyncDisposable {
       });
       const isBaseWrong = diffRuleset({ ...wanted, elements: observed.elements }, observed).reload;
       if (isBaseWrong || observed.generation === undefined) {
-        await this.#load(skeleton, wanted, observed);
+        await this.#load(skeleton, wanted, look);
         return change;
       }
     }
-    if (change.add.length + change.remove.length > 0) await this.#change(change, observed);
+    if (change.add.length + change.remove.length > 0) await this.#change(change, look);
     return change;
   }
 
-  /** Those that wait for their turn go out together, in the order in which they came. */
-  #timed(elements: readonly TimedElement[], texts: Pick<TimedWish, 'quick' | 'sure'>): Promise<void> {
-    if (elements.length === 0) return Promise.resolve();
-    const done = Promise.withResolvers<void>();
-    this.#timedWishes.push({ ...texts, done });
-    if (this.#timedWishes.length === 1) void this.#exclusive(() => this.#grantTimed());
-    return done.promise;
+  async #timed(elements: readonly TimedElement[], wish: TimedWish): Promise<void> {
+    if (elements.length > 0) await this.#wishTimed(wish);
   }
 
-  async #grantTimed(): Promise<void> {
-    const wishes = this.#timedWishes;
-    this.#timedWishes = [];
-    const load = (how: 'quick' | 'sure') =>
+  async #grantTimed(wishes: readonly TimedWish[]): Promise<void> {
+    const load = (how: keyof TimedWish) =>
       loadBatch({ text: wishes.map((wish) => wish[how]).join(''), fenceLines: 0 }, this.#call());
-    try {
-      // Refused where something is there that was taken for new, or for the same reason as the second attempt.
-      await load('quick').catch(() => load('sure'));
-      for (const { done } of wishes) done.resolve();
-    } catch (error) {
-      for (const { done } of wishes) done.reject(error);
-    }
+    // Refused where something is there that was taken for new, or for the same reason as the second attempt.
+    await load('quick').catch(() => load('sure'));
   }
 
-  async #look(): Promise<ObservedRuleset> {
-    if (this.#cache) return this.#cache;
+  async #look(): Promise<Look> {
     const doubts = this.#doubts;
+    if (this.#cache) return { observed: this.#cache, doubts };
     const observed = await listTables(this.#call());
     this.#remember(observed, doubts);
-    return observed;
+    return { observed, doubts };
   }
 
   /**
@@ -343,38 +315,39 @@ export class Firewall implements AsyncDisposable {
     return true;
   }
 
-  async #load(skeleton: string, wanted: LoadedRuleset, observed: ObservedRuleset): Promise<void> {
+  async #load(skeleton: string, wanted: LoadedRuleset, { observed, doubts }: Look): Promise<void> {
     const batch = renderLoad(this.#contents(skeleton, wanted), observed);
     // Handles of new tables are unknown and not needed: the generation identifies them from now on.
     const tables = new Map([
       ['inet', 0],
       ['bridge', 0],
     ]);
-    await this.#loads.during(() => this.#write(batch, { ...wanted, tables, generation: batch.generation }));
+    const result = { ...wanted, tables, generation: batch.generation };
+    await this.#loads.during(() => this.#write(batch, { observed: result, doubts }));
   }
 
   #contents(skeleton: string, { elements }: LoadedRuleset): Contents {
     return { skeleton, elements: listElements(elements), timed: this.#init.timed?.() ?? [] };
   }
 
-  async #change(change: ElementChange, observed: ObservedRuleset): Promise<void> {
+  async #change(change: ElementChange, { observed, doubts }: Look): Promise<void> {
     if (observed.generation === undefined) {
       throw new Problem({ code: 'nft.conflict', message: 'The tables of coi are not loaded', retry: 'conflict' });
     }
     const batch = renderChange(change, observed.generation);
     const elements = withChange(observed.elements, change);
-    await this.#write(batch, { ...observed, elements, generation: batch.generation });
+    await this.#write(batch, { observed: { ...observed, elements, generation: batch.generation }, doubts });
   }
 
-  async #write(batch: Batch, result: ObservedRuleset): Promise<void> {
-    const doubts = this.#doubts;
+  /** What comes of a write is only as certain as the look that it is built on. */
+  async #write(batch: Batch, { observed, doubts }: Look): Promise<void> {
     try {
       await loadBatch(batch, this.#call());
     } catch (error) {
       this.#forget();
       throw error;
     }
-    this.#remember(result, doubts);
+    this.#remember(observed, doubts);
   }
 
   #remember(observed: ObservedRuleset, doubtsBefore: number): void {
@@ -399,8 +372,8 @@ export class Firewall implements AsyncDisposable {
     return {
       signal: this.#signal,
       ...(namespace === undefined ? {} : { namespace }),
-      onStart: (pid) => {
-        this.#ownWriters.add(pid);
+      onStart: (pid, inForce) => {
+        this.#ownWriters.set(pid, inForce);
         clock.after(ownWriteMs, () => this.#ownWriters.delete(pid));
       },
     };

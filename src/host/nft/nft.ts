@@ -8,26 +8,39 @@ import type { Member, ObservedRuleset } from './listing.ts';
 /** What a call to nft takes besides its subject. */
 export interface NftCall extends NetworkScope {
   readonly signal?: AbortSignal | undefined;
-  /** Called with nft's process id, by which its notifications can be told from others'. */
-  readonly onStart?: (pid: number) => void;
+  /**
+   * Called with nft's process id, by which its notifications can be told from others', and with what is to be called
+   * when they say that its batch is in force.
+   */
+  readonly onStart?: (pid: number, inForce: () => void) => void;
 }
 
 /**
- * Loads a batch, as a whole or not at all.
+ * Loads a batch, as a whole or not at all. Where something is deleted, nft lives on for several milliseconds after that,
+ * until nobody in the kernel looks at it any more: whoever hears notifications need not wait for its end.
  *
  * @throws Problem `nft.conflict` (retry: conflict) when the rules are not what the batch was made for,
  *   `nft.permission`, `nft.unsupported` when the kernel refuses, `nft.refused` when nft itself does
  */
 export async function loadBatch({ text, fenceLines }: Omit<Batch, 'generation'>, call: NftCall): Promise<void> {
-  const finished = await runInNetwork({ ...call, command: ['nft', '-f', '-'], input: text });
-  if (finished.code !== 0) throw problemOf(finished, fenceLines);
+  const told = Promise.withResolvers<undefined>();
+  const { onStart, ...scope } = call;
+  const ended = runInNetwork({
+    ...scope,
+    command: ['nft', '-f', '-'],
+    input: text,
+    onStart: (pid) => onStart?.(pid, () => told.resolve(undefined)),
+  });
+  // What is in force stays so, however nft ends.
+  const finished = await Promise.race([told.promise, ended]);
+  if (finished && finished.code !== 0) throw problemOf(finished, fenceLines);
 }
 
 /** Lists both tables of ours; a table that does not exist is left out. */
 export async function listTables(call: NftCall): Promise<ObservedRuleset> {
   const texts = await Promise.all(
     ['inet', 'bridge'].map(async (family) => {
-      const finished = await runInNetwork({ ...call, command: ['nft', '-j', 'list', 'table', family, 'coi'] });
+      const finished = await list(['table', family, 'coi'], call);
       if (finished.code === 0) return [finished.stdout];
       if (isAbsent(finished)) return [];
       throw problemOf(finished, 0);
@@ -38,10 +51,15 @@ export async function listTables(call: NftCall): Promise<ObservedRuleset> {
 
 /** Reads the elements of one of our sets; none when there is no such set. */
 export async function listMembers(name: string, call: NftCall): Promise<Member[]> {
-  const finished = await runInNetwork({ ...call, command: ['nft', '-j', 'list', 'set', 'inet', 'coi', name] });
+  const finished = await list(['set', 'inet', 'coi', name], call);
   if (finished.code === 0) return parseMembers(finished.stdout);
   if (isAbsent(finished)) return [];
   throw problemOf(finished, 0);
+}
+
+function list(what: readonly string[], { signal, namespace }: NftCall): Promise<Finished> {
+  const scope = namespace === undefined ? {} : { namespace };
+  return runInNetwork({ ...scope, signal, command: ['nft', '-j', 'list', ...what] });
 }
 
 /** Loads standard input into the empty ruleset of a network namespace that ends with the shell, and prints it. */

@@ -20,8 +20,8 @@ export type FirewallHint =
 export interface TableWatch extends NetworkScope {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Whether a process id is that of an nft of our own. */
-  readonly isOwn: (pid: number) => boolean;
+  /** A transaction of this process is in force. Tells whether it is an nft of our own. */
+  readonly onTransaction: (pid: number) => boolean;
   readonly onHint: (hint: FirewallHint) => void;
   /** Called with true when notifications arrive for certain, with false before the hint that they no longer do. */
   readonly onListening: (listening: boolean) => void;
@@ -91,7 +91,7 @@ function readTransactions(stdout: NodeJS.ReadableStream, watch: TableWatch): voi
     if (line.includes('lost some netlink events')) watch.onHint({ kind: 'gap', what: 'the kernel dropped events' });
     const end = transactionEnd.exec(line);
     if (!end) return;
-    if (seen && !watch.isOwn(Number(end[1]))) {
+    if (!watch.onTransaction(Number(end[1])) && seen) {
       watch.onHint({ kind: 'changed', process: `${end[2]} (${end[1]})`, ...seen });
     }
     seen = undefined;

@@ -1,4 +1,4 @@
-import { callFirewalld } from './busctl.ts';
+import { callIfThere } from '../firewalld/bus.ts';
 
 /** Zones that the original coi put the host's ends of containers into. */
 const zones = ['public', 'trusted'] as const;
@@ -14,11 +14,11 @@ export interface ZoneBinding {
 export async function listZoneBindings(signal: AbortSignal): Promise<ZoneBinding[]> {
   const bindings: ZoneBinding[] = [];
   for (const zone of zones) {
-    const now = await callFirewalld({ interface: 'zone', method: 'getInterfaces', args: ['s', zone], signal });
+    const now = await callIfThere({ interface: 'zone', method: 'getInterfaces', signature: 's', args: [zone], signal });
     bindings.push(...namesIn(now).map((link) => ({ zone, link, isPermanent: false })));
     const object = await configOf(zone, signal);
     if (object === undefined) continue;
-    const always = await callFirewalld({ object, interface: 'config.zone', method: 'getInterfaces', signal });
+    const always = await callIfThere({ object, interface: 'config.zone', method: 'getInterfaces', signal });
     bindings.push(...namesIn(always).map((link) => ({ zone, link, isPermanent: true })));
   }
   return bindings;
@@ -26,18 +26,25 @@ export async function listZoneBindings(signal: AbortSignal): Promise<ZoneBinding
 
 export async function removeZoneBinding({ zone, link, isPermanent }: ZoneBinding, signal: AbortSignal): Promise<void> {
   if (!isPermanent) {
-    await callFirewalld({ interface: 'zone', method: 'removeInterface', args: ['ss', zone, link], signal });
+    await callIfThere({ interface: 'zone', method: 'removeInterface', signature: 'ss', args: [zone, link], signal });
     return;
   }
   const object = await configOf(zone, signal);
   if (object === undefined) return;
-  await callFirewalld({ object, interface: 'config.zone', method: 'removeInterface', args: ['s', link], signal });
+  await callIfThere({
+    object,
+    interface: 'config.zone',
+    method: 'removeInterface',
+    signature: 's',
+    args: [link],
+    signal,
+  });
 }
 
 /** The object that keeps a zone's permanent settings. */
 async function configOf(zone: string, signal: AbortSignal): Promise<string | undefined> {
-  const call = { object: '/config', interface: 'config', method: 'getZoneByName', args: ['s', zone], signal };
-  const [path] = (await callFirewalld(call)) ?? [];
+  const call = { object: '/config', interface: 'config', method: 'getZoneByName', signature: 's' } as const;
+  const [path] = (await callIfThere({ ...call, args: [zone], signal })) ?? [];
   return typeof path === 'string' ? path : undefined;
 }
 

@@ -54,6 +54,9 @@ const sessionSandbox = sandboxSchema.extend({
     allowed: 'a name that Incus takes for an instance',
   }),
   lease: field(leaseSchema, { description: 'The process that it is for: when that ends, so does the session.' }),
+  ends_within: field(z.int().min(0).max(86_400), {
+    description: 'It was shut down: how many seconds what runs inside has to end by itself, before it is deleted.',
+  }),
   session: field(sessionPartSchema, { description: 'What somebody opened it for.' }),
 });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { firewallKinds } from '../../network/firewall-kind.ts';
 import { builtIn, highestUid } from '../defaults.ts';
 import { field } from './field.ts';
 import { absolutePath, incusName, interfaceName, userName } from './formats.ts';
@@ -85,5 +86,12 @@ export const controllerSection = z.strictObject({
     description: 'Bridge that all sandboxes sit on.',
     default: builtIn.controller.bridge,
     allowed: 'the name of a network interface, at most 15 characters',
+  }),
+  firewall: field(z.enum(firewallKinds), {
+    description:
+      'What holds sandboxes to their network policies. `nft`: tables of coi’s own. `firewalld`: direct rules, for hosts ' +
+      'whose packets are to pass no verdict but firewalld’s. `incus-acl`: a network ACL of Incus in addition to the ' +
+      'tables. Whichever it is, identity, address translation and host services are nft’s. Takes effect at the next start.',
+    default: builtIn.controller.firewall,
   }),
 });

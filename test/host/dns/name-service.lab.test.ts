@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { systemClock } from '../../../src/base/clock.ts';
 import type { Problem } from '../../../src/base/problem.ts';
 import { NameService } from '../../../src/host/dns/name-service.ts';
-import { openFirewall, type Firewall } from '../../../src/host/nft/firewall.ts';
+import type { Firewall } from '../../../src/host/firewall/firewall.ts';
+import { openFirewall } from '../../../src/host/nft/firewall.ts';
 import type { NetworkPolicy } from '../../../src/network/policy.ts';
 import { renderRuleset } from '../../../src/network/ruleset.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bridgeSettings, convergeSettings } from '../../../src/host/link/settings.ts';
-import type { Firewall } from '../../../src/host/nft/firewall.ts';
+import type { NftFirewall } from '../../../src/host/nft/firewall.ts';
 import { convergeBlockPolicies } from '../../../src/host/xfrm/xfrm.ts';
 import { openOn, rulesFor, uids } from './guarded.ts';
 import { bridge, inside, World } from './world.ts';
 import type { TestSandbox } from './world.ts';
 
 let world: World;
-let firewall: Firewall;
+let firewall: NftFirewall;
 let sandbox: TestSandbox;
 let server: ChildProcess;
 let state: string;

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { lookUp, type Lookup } from '../../network/lookup.ts';
 
 export type Order =
-  | { do: 'serve'; port: number }
+  | { do: 'serve'; port: number; hosts?: readonly string[] }
   | { do: 'connect'; host: string; port: number; from?: string; keep?: boolean }
   | { do: 'ask'; host: string; port: number; from?: string; fromPort?: number; broadcast?: boolean }
   | { do: 'talk'; connection: number }
@@ -31,7 +31,7 @@ process.on('disconnect', () => process.exit(0));
 async function run(order: Order): Promise<unknown> {
   switch (order.do) {
     case 'serve':
-      return serve(order.port);
+      return serve(order.port, order.hosts);
     case 'connect':
       return open(order);
     case 'ask':
@@ -51,27 +51,37 @@ async function run(order: Order): Promise<unknown> {
   }
 }
 
-async function serve(port: number): Promise<void> {
+/** On all addresses, or on each of some, so that datagrams are answered from the address that was asked. */
+async function serve(port: number, hosts: readonly string[] = []): Promise<void> {
   const clients = new Set<Socket>();
   served.set(port, clients);
+  for (const host of hosts.length > 0 ? hosts : ['::']) await serveTcp({ port, host }, clients);
+  const sockets = hosts.map((address) => ({ type: address.includes(':') ? 'udp6' : 'udp4', address }) as const);
+  for (const socket of sockets.length > 0 ? sockets : ([{ type: 'udp4' }, { type: 'udp6' }] as const)) {
+    await serveUdp(port, socket);
+  }
+}
+
+async function serveTcp(at: { port: number; host: string }, clients: Set<Socket>): Promise<void> {
   const tcp = createServer((socket) => {
     clients.add(socket);
     socket.on('close', () => clients.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => {
-      received.set(port, (received.get(port) ?? 0) + 1);
+      received.set(at.port, (received.get(at.port) ?? 0) + 1);
       socket.write(chunk);
     });
   });
-  await new Promise<void>((resolve, reject) => tcp.on('error', reject).listen({ port, host: '::' }, resolve));
-  for (const type of ['udp4', 'udp6'] as const) {
-    const udp = createSocket({ type, ipv6Only: type === 'udp6' });
-    udp.on('message', (message, from) => {
-      received.set(port, (received.get(port) ?? 0) + 1);
-      if (message.length > 1) udp.send(message, from.port, from.address, () => undefined);
-    });
-    await new Promise<void>((resolve) => udp.bind(port, resolve));
-  }
+  await new Promise<void>((resolve, reject) => tcp.on('error', reject).listen(at, resolve));
+}
+
+async function serveUdp(port: number, { type, address }: { type: 'udp4' | 'udp6'; address?: string }): Promise<void> {
+  const udp = createSocket({ type, ipv6Only: type === 'udp6' });
+  udp.on('message', (message, from) => {
+    received.set(port, (received.get(port) ?? 0) + 1);
+    if (message.length > 1) udp.send(message, from.port, from.address, () => undefined);
+  });
+  await new Promise<void>((resolve) => udp.bind(port, address, resolve));
 }
 
 function open({ host, port, from, keep }: Extract<Order, { do: 'connect' }>): Promise<unknown> {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Problem } from '../../../src/base/problem.ts';
 import { rulesetStates } from '../../../src/network/compare.ts';
-import type { Firewall } from '../../../src/host/nft/firewall.ts';
+import type { NftFirewall } from '../../../src/host/nft/firewall.ts';
 import { runInNetwork } from '../../../src/host/link/in-network.ts';
 import { loadBatch, problemOf } from '../../../src/host/nft/nft.ts';
 import type { FirewallHint } from '../../../src/host/nft/watch.ts';
@@ -12,7 +12,7 @@ import { openOn, rulesFor, uids } from './guarded.ts';
 import { bridge, inside, NamedNamespace } from './world.ts';
 
 let namespace: NamedNamespace;
-let firewall: Firewall;
+let firewall: NftFirewall;
 let hints: FirewallHint[];
 
 const [one, two, three] = uids.map((uid) => ({ uid, endpoint: chooseEndpoint({ uid, bridge, taken: new Set() }) })) as [
@@ -235,13 +235,29 @@ describe('two writers', () => {
   });
 });
 
+it('does not take what it wrote for all that is there, when somebody else wrote after it had looked', async () => {
+  const rules = (round: number) => rulesFor(round % 2 === 0 ? 'open' : 'restricted', one);
+  await firewall.converge(rules(0));
+  for (let round = 1; round <= 20; round += 1) {
+    // Whoever is in doubt looks first, which takes a while.
+    await nft('add', 'element', 'inet', 'coi', 'dns4', '{ 10.90.9.9 }');
+    await allHints();
+    const flushed = delay(round).then(() => nft('flush', 'chain', 'inet', 'coi', 'judge'));
+    await firewall.ensure(rules(round)).catch((error: Problem) => {
+      if (error.code !== 'nft.conflict') throw error;
+    });
+    await flushed;
+    await allHints();
+    await firewall.converge(rules(round));
+    expect(await nft('list', 'chain', 'inet', 'coi', 'judge')).toContain('goto refuse');
+  }
+});
+
 describe('watch', () => {
-  it('tells of a deleted chain within a fraction of the time people notice', async () => {
+  it('tells of a deleted chain', async () => {
     await firewall.converge(rulesFor('restricted', one));
-    const started = performance.now();
     await nft('delete', 'chain', 'inet', 'coi', 'forward');
     expect(await nextHint(0)).toMatchObject({ kind: 'changed', scope: 'rules' });
-    expect(performance.now() - started).toBeLessThan(250);
   });
 
   it('says nothing of other tables', async () => {

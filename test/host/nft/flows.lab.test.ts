@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Firewall } from '../../../src/host/nft/firewall.ts';
+import type { NftFirewall } from '../../../src/host/nft/firewall.ts';
 import { bridgeSettings, convergeSettings } from '../../../src/host/link/settings.ts';
 import { convergeBlockPolicies, removeBlockPolicies } from '../../../src/host/xfrm/xfrm.ts';
 import { linkLocalAddress } from '../../../src/network/endpoint.ts';
@@ -10,7 +10,7 @@ import type { Agent, TestSandbox } from './world.ts';
 
 const port = 8080;
 let world: World;
-let firewall: Firewall;
+let firewall: NftFirewall;
 let sandbox: TestSandbox;
 let host: Agent;
 let outside: Agent;

@@ -1,6 +1,6 @@
 import { systemClock } from '../../../src/base/clock.ts';
 import { openFirewall } from '../../../src/host/nft/firewall.ts';
-import type { Firewall } from '../../../src/host/nft/firewall.ts';
+import type { NftFirewall } from '../../../src/host/nft/firewall.ts';
 import type { FirewallHint } from '../../../src/host/nft/watch.ts';
 import type { NetworkPolicy } from '../../../src/network/policy.ts';
 import { renderRuleset } from '../../../src/network/ruleset.ts';
@@ -16,7 +16,7 @@ export const uids = ['01JABCDEFGHJKMNPQRSTVWXYZ0', '01JABCDEFGHJKMNPQRSTVWXYZ1',
 export function openOn(
   { host }: Pick<World, 'host'>,
   onDrift: (hint: FirewallHint) => void = () => undefined,
-): Promise<Firewall> {
+): Promise<NftFirewall> {
   return openFirewall({ clock: systemClock, signal: new AbortController().signal, namespace: host, onDrift });
 }
 

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Firewall } from '../../../src/host/nft/firewall.ts';
+import type { NftFirewall } from '../../../src/host/nft/firewall.ts';
 import { openOn, rulesFor, uids } from './guarded.ts';
 import { addresses, inside, World } from './world.ts';
 import type { Agent, TestSandbox } from './world.ts';
 
 const port = 8080;
 let world: World;
-let firewall: Firewall;
+let firewall: NftFirewall;
 let sandbox: TestSandbox;
 let sibling: TestSandbox;
 let host: Agent;

@@ -1,0 +1,10 @@
+import type { Manifest } from '../spec/sandbox.ts';
+import type { VerbReport } from './control-api.ts';
+import { placeText } from './report.ts';
+
+/** Why a command cannot change what is not in its own source. */
+export function refusal(name: string, manifest: Manifest | undefined): VerbReport {
+  if (!manifest) return { name, done: false, message: 'It is no longer declared and is on its way out' };
+  const where = placeText(manifest.position);
+  return { name, done: false, message: `It is declared in ${where}: take it out there, or hold it with coi suspend` };
+}
