@@ -10,11 +10,15 @@ import { privatePrefixes, specialPrefixes } from './special-ranges.ts';
 export function isWithinRules(rules: NetworkRules, base: NetworkRules): boolean {
   if (rules.mode === 'none' || base.mode === 'open') return true;
   if (rules.mode === 'open' || base.mode === 'none') return false;
-  if ((rules.localNetwork && !base.localNetwork) || (rules.metadata && !base.metadata)) return false;
+  if (opensMore(rules, base)) return false;
   if (rules.mode === 'restricted') return base.mode === 'restricted';
   const entries = Object.keys(rules.allowed ?? {});
   if (base.mode === 'allowlist') return entries.every((entry) => Object.hasOwn(base.allowed ?? {}, entry));
   return base.localNetwork === true || entries.every(isPublic);
+}
+
+function opensMore(rules: NetworkRules, base: NetworkRules): boolean {
+  return (rules.localNetwork === true && !base.localNetwork) || (rules.metadata === true && !base.metadata);
 }
 
 /** An address or prefix in an allowlist opens private ranges as well; a name never does. */

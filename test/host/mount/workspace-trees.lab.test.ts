@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLab, type Lab } from '../../lab/lab.ts';
 import { protectedPathFault } from '../../../src/spec/protected-paths.ts';
 
+/** What shells, mount(8) and the list of mounts make something of. */
+const signs = Array.from('a -$`"\'\\;|&<>*?[](){}!#~=%@:,…ü\u{1F600}');
+
 const script = join(import.meta.dirname, 'prepare-again.ts');
 
 let lab: Lab;
@@ -53,7 +56,7 @@ describe('a tree of mounts', () => {
   it('covers paths of any name, and none but those', async () => {
     const workspace = await workspaceNamed('named');
     const part = fc
-      .string({ unit: fc.constantFrom(...'a -$`"\'\\;|&<>*?[](){}!#~=%@:,…ü\u{1F600}'), minLength: 1, maxLength: 12 })
+      .string({ unit: fc.constantFrom(...signs), minLength: 1, maxLength: 12 })
       .filter((name) => protectedPathFault(name) === undefined);
     const paths = [...new Set(fc.sample(part, { numRuns: 40, seed: 1 }))];
     const { foreign, covered, leftovers } = await prepare(workspace, 1, ['--', '-rf', '$(touch x)', ...paths]);
