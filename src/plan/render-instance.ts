@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path/posix';
+import { posix } from 'node:path';
 import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
 import { hasAgent, type Limits, type Manifest, type Sandbox } from '../spec/sandbox.ts';
@@ -76,12 +76,12 @@ function diskDevice(place: { source: string; path: string }, shift: boolean): Re
 
 /** The directory in which workspaces with protected paths are mounted. */
 export function workspacesDir({ controller }: { readonly controller: { readonly stateDir: string } }): string {
-  return join(controller.stateDir, 'workspaces');
+  return posix.join(controller.stateDir, 'workspaces');
 }
 
 /** Where the workspace of an instance is mounted on the host with its protected paths covered. */
 export function treePath(workspaces: string, uid: string): string {
-  return join(workspaces, uid, 'tree');
+  return posix.join(workspaces, uid, 'tree');
 }
 
 /** Mounts below the tree come along only where they are asked for. See Incus documentation, "Disk devices". */
