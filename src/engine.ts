@@ -192,7 +192,11 @@ async function openController(
     onProblem: (problem) => log.warn({ problem }, 'Looking names up'),
   });
   later.names = names;
-  const trees = new WorkspaceTrees({ dir: workspacesDir(settings), clock });
+  const trees = new WorkspaceTrees({
+    dir: workspacesDir(settings),
+    clock,
+    incusd: async (each) => (await incus.server({ signal: each })).pid,
+  });
   await trees.load();
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });

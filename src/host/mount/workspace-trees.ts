@@ -9,6 +9,7 @@ import { bind, detach } from './bind.ts';
 import { gitWishes } from './git-places.ts';
 import { parseMountTable, type Mounted } from './mount-table.ts';
 import { openOwn, openPath } from './handle.ts';
+import { requireSameMounts } from './same-mounts.ts';
 import { seal, type Fault, type Layer, type Sealed } from './seal.ts';
 import { unmake } from './unmake.ts';
 import { treeOf, type Missing } from './wishes.ts';
@@ -51,6 +52,8 @@ export interface WorkspaceTreesInit {
   /** A directory that only root can write. */
   readonly dir: string;
   readonly clock: Clock;
+  /** Process id of incusd, which is to find the trees. */
+  readonly incusd?: (signal: AbortSignal) => Promise<number>;
 }
 
 /**
@@ -64,6 +67,7 @@ export class WorkspaceTrees {
   readonly #init: WorkspaceTreesInit;
   readonly #trees = new Map<string, Tree>();
   readonly #known = new Set<string>();
+  #isSeen = false;
   #seen: ReadonlyMap<string, Seen> = new Map();
 
   constructor(init: WorkspaceTreesInit) {
@@ -106,6 +110,7 @@ export class WorkspaceTrees {
    */
   async prepare(spec: TreeSpec, signal: AbortSignal): Promise<TreeState> {
     const { uid, workspace } = spec;
+    await this.#requireSeen(signal);
     await this.remove(uid, signal);
     await this.makeEmpty(uid);
     const own = join(this.#init.dir, uid);
@@ -138,6 +143,14 @@ export class WorkspaceTrees {
     if ((await mkdir(tree, { recursive: true, mode: 0o711 })) === undefined) return;
     await chmod(tree, 0o555);
     await chown(tree, nobodyInside, nobodyInside);
+  }
+
+  /** Once is enough: nobody changes that while both run. */
+  async #requireSeen(signal: AbortSignal): Promise<void> {
+    const { incusd } = this.#init;
+    if (this.#isSeen || !incusd) return;
+    await requireSameMounts(await incusd(signal));
+    this.#isSeen = true;
   }
 
   async #cover(spec: TreeSpec, { tree, source }: { tree: string; source: string }, signal: AbortSignal) {

@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireSameMounts } from '../../../src/host/mount/same-mounts.ts';
 import { openLab, type Lab } from '../../lab/lab.ts';
 import { protectedPathFault } from '../../../src/spec/protected-paths.ts';
 
@@ -75,6 +76,13 @@ describe('a tree of mounts', () => {
     expect(covered).toEqual(['.vscode']);
     // The workspace itself is a mount here; below it there is none.
     expect([...new Set(foreign)].filter((each) => each !== `something at ${workspace}`)).toEqual([]);
+  });
+
+  it('is not made where incusd would not find it', async () => {
+    const apart = lab.spawn(['sleep', '60']);
+    await expect(requireSameMounts(apart.pid)).rejects.toThrow('incusd does not see what is mounted here');
+    await expect(requireSameMounts(process.pid)).resolves.toBeUndefined();
+    await apart.stop('SIGKILL');
   });
 
   it('is not made for what leads elsewhere', async () => {
