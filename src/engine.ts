@@ -32,6 +32,7 @@ import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
 import { workspacesDir, type Placement } from './plan/render-instance.ts';
 import { openAgentRecipes, type AgentRecipesInit } from './session/agent-recipes.ts';
+import { openSessionKeeper } from './session/session-keeper.ts';
 import { OverrideStore } from './source/overrides.ts';
 import { isSessionName } from './spec/names.ts';
 import type { Manifest } from './spec/sandbox.ts';
@@ -209,7 +210,8 @@ async function openController(
       placement: await placementOf(init, bridge.name),
       reservations: new Reservations(),
       agents: new Agents(clock),
-      recipes: openAgentRecipes({ environmentOf }),
+      recipes: openAgentRecipes({ environmentOf, clock, signal }),
+      sessions: openSessionKeeper({ incus, clock }),
       journal: recorder,
       workers: settings.controller.workers,
       overrides: overrides.of,

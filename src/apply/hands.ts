@@ -11,6 +11,7 @@ import type { Step } from '../plan/step.ts';
 import type { AgentRecipes } from './agent-recipe.ts';
 import type { Agents } from './agents.ts';
 import type { Reservations } from './reservations.ts';
+import type { SessionKeeper } from './session-keeper.ts';
 
 /** Everything that steps act with. */
 export interface Hands {
@@ -21,6 +22,7 @@ export interface Hands {
   readonly reservations: Reservations;
   readonly agents: Agents;
   readonly recipes: AgentRecipes;
+  readonly sessions: SessionKeeper;
   /** Those that wait inside for agents, by the uid of their instance. */
   readonly processes: ProcessWatch;
   readonly trees: WorkspaceTrees;

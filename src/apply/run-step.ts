@@ -6,6 +6,7 @@ import { create, reserve } from './create.ts';
 import type { Hands, Task } from './hands.ts';
 import { power, tombstone } from './power.ts';
 import { loadPolicy } from './rules.ts';
+import { save } from './save.ts';
 import { findTarget, finish } from './target.ts';
 import { removeUnmadeVolume } from './unmade-volume.ts';
 import { stamp, unprotect, update } from './update.ts';
@@ -32,6 +33,7 @@ const runners: Runners = {
   update,
   unprotect,
   agent: startAgent,
+  save,
   rules: ({ hands }, { uid, endpoint, network }) => loadPolicy(hands, { uid, endpoint, rules: network }),
   tombstone: (task) => tombstone(task, tombstoneName(task.step.precondition.uid ?? '')),
   delete: deleteInstance,

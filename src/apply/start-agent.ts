@@ -1,4 +1,6 @@
 import { findChild, processAt, type HostProcess } from '../host/process/container-process.ts';
+import { sessionStampOf } from '../plan/session-stamp.ts';
+import { renderStamp } from '../plan/stamp.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
 import type { Action } from '../plan/step.ts';
 import type { AgentAsk, AgentStart } from './agent-recipe.ts';
@@ -25,6 +27,7 @@ export async function startAgent(task: Task, action: AgentAction): Promise<void>
   const { hands, sandbox, signal } = task;
   const agent = await agentInside(task, action);
   const { manifest, restart } = action;
+  await bringBack(task, action, agent);
   const start = await hands.recipes.startOf({ manifest, uid: agent.uid, readInside: readInside(task, agent) });
   const running = restart ? undefined : await findWaiter(agent, signal);
   const exitCode = running
@@ -40,6 +43,19 @@ export async function startAgent(task: Task, action: AgentAction): Promise<void>
   const onGone = () => void noteEnd(task, agent);
   if (waiter) hands.processes.add(agent.uid, waiter, onGone);
   else onGone();
+}
+
+/** Put what was saved of a session into an instance that is new to it, once; what runs already has it. */
+async function bringBack({ hands, step, signal }: Task, { manifest }: AgentAction, agent: AgentInside): Promise<void> {
+  const session = sessionStampOf(manifest, agent.uid);
+  const { owner } = hands.instances.get(step.instance) ?? {};
+  const stamp = owner?.kind === 'owned' ? owner.stamp : undefined;
+  // What was saved from it before is in it still, and newer.
+  if (!session || stamp?.saved !== undefined || stamp?.restored === session.id) return;
+  const kept = { instance: step.instance, container: manifest.instance, session };
+  if (!manifest.sandbox.session?.resumes) return hands.sessions.note(kept, signal);
+  await hands.sessions.restore(kept, { uid: agent.user, gid: agent.user }, signal);
+  await hands.incus.instances.patch(step.instance, { config: renderStamp({ restored: session.id }) }, { signal });
 }
 
 async function agentInside({ hands, step, signal }: Task, { manifest }: AgentAction): Promise<AgentInside> {

@@ -3,6 +3,7 @@ import type { ProblemReport } from '../controller/report.ts';
 import { findStopped } from './clean-containers.ts';
 import { findOrphans } from './clean-orphans.ts';
 import type { CleanEnd, CleanPart } from './clean-part.ts';
+import { findSaved } from './clean-sessions.ts';
 import { openQuestions } from './confirm.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
@@ -13,6 +14,7 @@ import type { Verb } from './verb.ts';
 /** Flags of `coi clean`. */
 interface CleanOptions {
   readonly all?: boolean;
+  readonly sessions?: boolean;
   readonly orphans?: boolean;
   readonly sharedRule?: boolean;
   readonly dryRun?: boolean;
@@ -49,10 +51,11 @@ export const clean: Verb = async ({ io, options }) => {
 
 type Find = (api: ControlApi, io: Io) => Promise<CleanPart>;
 
-/** Without flags what is stopped; `--orphans` alone looks for nothing else. */
-function partsOf({ all = false, orphans = false, sharedRule = false }: CleanOptions): Find[] {
+/** Without flags what is stopped; `--orphans` and `--sessions` alone look for nothing else. */
+function partsOf({ all = false, orphans = false, sessions = false, sharedRule = false }: CleanOptions): Find[] {
   return [
-    ...(all || !orphans ? [(api: ControlApi, io: Io) => findStopped(api, io, all)] : []),
+    ...(all || !(orphans || sessions) ? [(api: ControlApi, io: Io) => findStopped(api, io, all)] : []),
+    ...(all || sessions ? [(_: ControlApi, io: Io) => findSaved(io)] : []),
     ...(all || orphans ? [(api: ControlApi, io: Io) => findOrphans(api, io, sharedRule)] : []),
   ];
 }

@@ -34,9 +34,9 @@ export function renderVerbHelp({ name, args, about, detail, flags, example }: Ve
 function flagLines(flags: readonly FlagSpec[]): string[] {
   return columns(
     flags.map(({ flags: form, about }) => [
-      (form.startsWith('--') ? `    ${form}` : form).replaceAll(/[<[](=?[\w-]+)[>\]]/g, (_, word: string) =>
-        word.toUpperCase(),
-      ),
+      (form.startsWith('--') ? `    ${form}` : form)
+        .replace(' [=', '[=')
+        .replaceAll(/[<[](=?[\w-]+)[>\]]/g, (_, word: string) => word.toUpperCase()),
       about,
     ]),
   );

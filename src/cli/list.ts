@@ -1,5 +1,7 @@
 import type { SandboxReport } from '../controller/report.ts';
+import type { SavedSession } from '../session/save/store.ts';
 import { connect } from './connect.ts';
+import type { Io } from './io.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
 import type { Verb } from './verb.ts';
@@ -12,10 +14,20 @@ export const list: Verb = async ({ io, options }) => {
     .filter(({ state, instance }) => state !== 'absent' && !isLeaving(instance))
     .map(containerOf)
     .toSorted(byName);
-  if (options['format'] === 'json') io.stdout.write(jsonText({ active_containers: containers }));
-  else io.stdout.write(renderList(printableReport(containers), options['all'] === true));
+  const saved = options['all'] === true ? await savedHere(io) : undefined;
+  if (options['format'] === 'json') {
+    const sessions = saved?.map(({ id, savedAt, workspace }) => ({ ID: id, SavedAt: savedAt, Workspace: workspace }));
+    io.stdout.write(jsonText({ active_containers: containers, ...(sessions?.length && { saved_sessions: sessions }) }));
+  } else io.stdout.write(renderList(printableReport(containers), saved && printableReport(saved)));
   return 0;
 };
+
+/** Loaded where it is asked for: most calls are not. */
+async function savedHere(io: Io): Promise<readonly SavedSession[]> {
+  const { savedSessions } = await import('./resume-session.ts');
+  const { usualTool } = await import('./usual-tool.ts');
+  return (await savedSessions(io, await usualTool(io))).list();
+}
 
 /** Containers that wait for their deletion have another name, see plan/stamp.ts. */
 function isLeaving(instance: string): boolean {
@@ -67,10 +79,16 @@ function byName(a: { readonly name: string }, b: { readonly name: string }): num
   return a.name < b.name ? -1 : 1;
 }
 
-function renderList(containers: readonly Container[], all: boolean): string {
+function renderList(containers: readonly Container[], sessions: readonly SavedSession[] | undefined): string {
   const active = containers.length === 0 ? ['  (none)'] : containers.flatMap(linesOf);
-  const saved = all ? ['', 'Saved Sessions:', '  (none)'] : [];
+  const saved = sessions
+    ? ['', 'Saved Sessions:', ...(sessions.length === 0 ? ['  (none)'] : sessions.flatMap(savedLines))]
+    : [];
   return `${['Active Containers:', ...active, ...saved].join('\n')}\n`;
+}
+
+function savedLines({ id, savedAt, workspace }: SavedSession): string[] {
+  return [`  ${id}`, `    Saved: ${savedAt}`, ...(workspace ? [`    Workspace: ${workspace}`] : [])];
 }
 
 function linesOf({ name, persistent, status, ipv4, created_at, image, workspace }: Container): string[] {

@@ -1,6 +1,6 @@
 import type { CommanderError, Option } from 'commander';
 import { formOf, normaliseArgv, type Normalised } from './normalise-argv.ts';
-import { sessionFlags } from './session-flags.ts';
+import { resumeFlags, sessionFlags } from './session-flags.ts';
 import { seeHelp, unknownCommand, unknownFlag, UsageProblem } from './usage.ts';
 import type { Call, FlagSpec, VerbSpec } from './verb.ts';
 
@@ -27,7 +27,7 @@ export function formatFlag(...choices: string[]): FlagSpec {
  * @throws {Problem} `cli.usage` that names the word which makes no sense
  */
 export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpec[]): Promise<Invocation> {
-  const known = { globals: [...rootFlags, formatFlag('text', 'json'), ...sessionFlags], verbs };
+  const known = { globals: [...rootFlags, formatFlag('text', 'json'), ...resumeFlags, ...sessionFlags], verbs };
   const { verb: name, args } = orUsual(normaliseArgv(argv, known), () => normaliseArgv([usualVerb, ...argv], known));
   if (name === undefined) return rootInvocation(args);
   const flagArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;

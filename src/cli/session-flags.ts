@@ -3,6 +3,12 @@ import { count } from './parse-value.ts';
 import { UsageProblem } from './usage.ts';
 import type { FlagSpec } from './verb.ts';
 
+/** Flags of commands that can go on with a saved session; also in front of the command. */
+export const resumeFlags: readonly FlagSpec[] = [
+  { flags: '--resume [=id]', about: 'Go on with a saved session: this one, or the last one here' },
+  { flags: '--continue [=id]', about: 'The same' },
+];
+
 /** Flags of every command that makes or finds a session; also in front of the command. */
 export const sessionFlags: readonly FlagSpec[] = [
   { flags: '-w, --workspace <path>', about: 'Directory to mount at /workspace (default the current one)' },

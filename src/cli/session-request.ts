@@ -37,7 +37,22 @@ export interface CommandPart {
   readonly agent?: boolean;
   /** For the agent. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What an earlier session that is to go on says about it, and the slot that it had. */
+  readonly resumed?: ResumedPart;
 }
+
+/** Where a session is to be. */
+export interface SessionSite {
+  readonly prefix: string;
+  readonly hash: string;
+  readonly options: SessionOptions;
+}
+
+/** Fits what is asked for to an earlier session. */
+export type ResumedPart = (
+  sandbox: Sandbox,
+  site: SessionSite,
+) => Promise<{ readonly sandbox: Sandbox; readonly slot?: number | undefined }>;
 
 /**
  * What a command line asks for, from all layers: built-in, /etc, the user's file, the project's, `COI_CONFIG`, environment,
@@ -49,10 +64,40 @@ export interface CommandPart {
 export async function askForSession(
   io: Io,
   options: SessionOptions,
-  { adjust, agent = false, environment: own }: CommandPart,
+  { adjust, agent = false, environment: own, resumed }: CommandPart,
 ): Promise<AskedSession> {
   const path = resolvePath(io.cwd, options.workspace ?? '.');
   const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
+  const { settings, sandbox: asked } = await resolveAsked(io, path, { options, adjust, agent });
+  const hash = workspaceHash(path);
+  const { sandbox, slot: meant } = (await resumed?.(asked, { prefix, hash, options })) ?? { sandbox: asked };
+  const names = sessionNames({ prefix, hash, slot: 1 });
+  const impossible = checkAsked(names.name, sandbox);
+  if (impossible.length > 0) throw new ProblemList(impossible);
+  const manifest = renderManifest({ ...names, sandbox });
+  const wanted = options.slot || meant;
+  const request = {
+    ...whoCalls(io),
+    prefix,
+    hash,
+    manifest,
+    ...(wanted && { slot: wanted }),
+    ...(own && { environment: own }),
+    ...(agent && { goesOn: true }),
+  };
+  return { sandbox, settings, request };
+}
+
+interface ToResolve extends Required<Pick<CommandPart, 'adjust' | 'agent'>> {
+  readonly options: SessionOptions;
+}
+
+/** All layers, one above the other. */
+async function resolveAsked(
+  io: Io,
+  path: string,
+  { options, adjust, agent }: ToResolve,
+): Promise<Pick<AskedSession, 'settings' | 'sandbox'>> {
   const workspace = await requireWorkspace(path);
   const { settings, project } = await readSessionSettings(io, path);
   const environment = environmentLayer(io.env);
@@ -61,33 +106,17 @@ export async function askForSession(
   if (problems.length > 0) throw new ProblemList(problems);
   const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
   const home = io.env['HOME'] || homedir();
-  const who = whoCalls(io);
+  const { uid: owner } = whoCalls(io);
   const resolve = ({ layer }: Settings, chosen = profile): Sandbox => {
     const above = { environment: environment.layer, ...(chosen && { profile: chosen }), flags: flags.layer };
-    return adjust(
-      resolveSandbox({
-        layers: commandLineLayers({ settings: layer, ...above }),
-        home,
-        session: true,
-        agent,
-        owner: who.uid,
-      }),
-    );
+    const layers = commandLineLayers({ settings: layer, ...above });
+    return adjust(resolveSandbox({ layers, home, session: true, agent, owner }));
   };
-  if (project) {
-    await judge(io, project, (other) => resolve(other, ownProfile(other, options.profile)));
-  }
-  const asked = resolve(settings);
+  if (project) await judge(io, project, (other) => resolve(other, ownProfile(other, options.profile)));
+  const sandbox = resolve(settings);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
-  const sandbox = asked.network.mode === 'allowlist' ? resolve(await withHostLayer(settings, io)) : asked;
-  const hash = workspaceHash(path);
-  const names = sessionNames({ prefix, hash, slot: 1 });
-  const impossible = checkAsked(names.name, sandbox);
-  if (impossible.length > 0) throw new ProblemList(impossible);
-  const taken = { ...(own && { environment: own }), ...(agent && { goesOn: true }) };
-  const manifest = renderManifest({ ...names, sandbox });
-  const slot = options.slot ? { slot: options.slot } : {};
-  return { sandbox, settings, request: { ...who, prefix, hash, ...slot, ...taken, manifest } };
+  if (sandbox.network.mode !== 'allowlist') return { settings, sandbox };
+  return { settings, sandbox: resolve(await withHostLayer(settings, io)) };
 }
 
 /** Refuse what the project gives itself and nobody trusts. */

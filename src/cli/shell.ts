@@ -22,6 +22,9 @@ export interface ShellOptions extends SessionOptions {
   readonly background?: boolean;
   readonly tmux?: boolean;
   readonly container?: string;
+  /** Id of a saved session; `auto` without one. */
+  readonly resume?: string;
+  readonly continue?: string;
 }
 
 /**
@@ -65,7 +68,9 @@ async function askFor(io: Io, options: ShellOptions, mode: ShellMode): Promise<A
   const part: SessionPart = { id: randomUUID(), ...(mode === 'direct' && { direct: true }) };
   const environment = { ...(io.env['TERM'] && { TERM: io.env['TERM'] }), ...own };
   const adjust = (sandbox: Sandbox) => forShell(sandbox, { part, isDummy, isDebug: options.debug === true });
-  return askForSession(io, options, { adjust, agent: true, environment });
+  const id = options.continue ?? options.resume;
+  const resumed = id === undefined ? {} : { resumed: (await import('./resume-session.ts')).resuming(io, id) };
+  return askForSession(io, options, { adjust, agent: true, environment, ...resumed });
 }
 
 interface Adjustment {

@@ -2,6 +2,7 @@ import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import { openIncus, type Incus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
+import { earlierConversation } from '../session/earlier-conversation.ts';
 import { agentStart } from '../session/agent-recipes.ts';
 import { homeOf } from '../source/homes.ts';
 import { showInside } from './inside-terminal.ts';
@@ -71,7 +72,15 @@ async function showDirect(io: Io, incus: Incus, { asked, opened }: ShellStart): 
     return exitCode === 0 ? stdout : undefined;
   };
   const environment = request.environment ?? {};
-  const { argv, env, files, lack } = await agentStart({ sandbox, owner, environment, uid: instance, readInside });
+  const earlier = (id: string) => earlierConversation({ manifest: { sandbox, owner }, id, clock, signal: io.signal });
+  const { argv, env, files, lack } = await agentStart({
+    sandbox,
+    owner,
+    environment,
+    uid: instance,
+    readInside,
+    earlier,
+  });
   if (lack) io.stderr.write(`coi: warning: ${lack.message}\n`);
   const words = ['sh', '-c', prepare, 'coi', files ? 'files' : 'none'];
   const prepared = await incus.exec.run(instance, words, { ...place, env, ...(files && { stdin: files }) });

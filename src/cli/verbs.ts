@@ -1,6 +1,7 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
-import { sessionFlags } from './session-flags.ts';
+import { resumeFlags, sessionFlags } from './session-flags.ts';
+import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
 const format = formatFlag('text', 'json');
@@ -88,6 +89,7 @@ export const verbs: readonly VerbSpec[] = [
       { flags: '--debug', about: 'Start bash in place of the agent' },
       { flags: '--no-tmux', about: 'Start it right in this terminal: it ends with it' },
       { flags: '--container <name>', about: 'Show what runs in this container; start none' },
+      ...resumeFlags,
       ...sessionFlags,
     ],
     load: async () => (await import('./shell.ts')).shell,
@@ -104,6 +106,14 @@ export const verbs: readonly VerbSpec[] = [
       { flags: '-w, --workspace <path>', about: 'Whose slot (default the current directory)' },
     ],
     load: async () => (await import('./attach.ts')).attach,
+  },
+  {
+    name: 'info',
+    args: '[id]',
+    about: 'Say what is known of a saved session; of the last one without an id',
+    example: 'coi info --tool opencode',
+    flags: [{ flags: '--tool <name>', about: 'Of which agent (default the one of the settings)' }, format],
+    load: async () => (await import('./info.ts')).info,
   },
   {
     name: 'run',
@@ -200,7 +210,12 @@ export const verbs: readonly VerbSpec[] = [
     about: 'Delete containers of sessions at once, with everything inside',
     detail: 'Asks before it kills several. What a file in a watched directory declares is deleted there.',
     example: 'coi kill coi-1a2b3c4d-1',
-    flags: [{ flags: '--all', about: 'Those of all sessions' }, { flags: '--force', about: 'Do not ask' }, format],
+    flags: [
+      { flags: '--all', about: 'Those of all sessions' },
+      { flags: '--force', about: 'Do not ask' },
+      { flags: '--no-save', about: 'Do not save what agents left' },
+      format,
+    ],
     load: async () => (await import('./kill.ts')).kill,
   },
   {
@@ -293,13 +308,14 @@ export const verbs: readonly VerbSpec[] = [
     about: 'Delete stopped containers of sessions, or what was left over and belongs to nobody',
     detail:
       'Says what it would remove and why, then asks. Without flags: stopped containers of sessions that are\n' +
-      'not persistent; with --all also those that are, and orphans. With --orphans: interfaces, network\n' +
+      'not persistent; with --all also those that are, saved sessions, and orphans: interfaces, network\n' +
       'rules and files of sandboxes that do not exist; and what the original coi left behind: direct rules\n' +
       'and zone bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance\n' +
       'has.',
     example: 'coi clean --orphans --dry-run',
     flags: [
       { flags: '--all', about: 'All of it, persistent containers that are stopped, too' },
+      { flags: '--sessions', about: 'Saved sessions of the agent that the settings name' },
       { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },
       { flags: '--shared-rule', about: "The original coi's rule that lets all replies pass, too" },
       { flags: '--dry-run', about: 'Only say what would be removed' },
@@ -330,22 +346,7 @@ export const verbs: readonly VerbSpec[] = [
     failureCode: () => 2,
     load: async () => (await import('./health.ts')).health,
   },
-  {
-    name: 'trust',
-    args: '[directory...]',
-    about: "Let a project's .coi.toml say what it says now, for you",
-    detail:
-      'By itself a project may take less than you allow, never more. Trust is for exactly these bytes of\n' +
-      'the file in this place: a changed file is not trusted. Without a directory: the current one.',
-    example: 'coi trust ~/code/shop',
-    flags: [
-      { flags: '--list', about: 'Show what you trust, and what of it has changed since' },
-      { flags: '--remove', about: 'Trust it no longer' },
-      { flags: '-w, --workspace <path>', about: 'Directory of the project (default the current one)' },
-      format,
-    ],
-    load: async () => (await import('./trust.ts')).trust,
-  },
+  trustVerb,
   {
     name: 'validate',
     args: '[path...]',

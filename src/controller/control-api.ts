@@ -136,7 +136,12 @@ export interface ControlApi extends SessionApi {
   /** Look at everything now; resolves when every source has been read and every sandbox looked at once. */
   reconcile(): Promise<void>;
   /** Write tombstones. A sandbox that a directory declares is refused with the name of its file. */
-  delete(options: { readonly names: readonly string[]; readonly by: string }): Promise<readonly VerbReport[]>;
+  delete(options: {
+    readonly names: readonly string[];
+    readonly by: string;
+    /** What agents left is not saved. */
+    readonly noSave?: boolean;
+  }): Promise<readonly VerbReport[]>;
   /** Hold sandboxes frozen until `resume`. */
   freeze(options: {
     readonly names: readonly string[];

@@ -152,7 +152,7 @@ export class Control implements ControlApi {
     await this.#init.controller.untilLookedAt(this.#init.lifetime);
   }
 
-  async delete({ names, by }: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
+  async delete({ names, by, noSave = false }: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
     return this.#each(names, async (name) => {
       const { controller, session, lifetime } = this.#init;
       const manifest = controller.desired.manifests().get(name);
@@ -161,12 +161,21 @@ export class Control implements ControlApi {
       if (manifest?.sandbox.policy.deletion === 'protect') {
         return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
       }
+      if (noSave) await this.#countAsSaved(name);
       await session.writeTombstone(name, source);
       await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
       await controller.sources.read(source, lifetime);
       controller.hintSandbox(name);
       return { name, done: true, message: 'It is being deleted' };
     });
+  }
+
+  /** What is noted on the instance itself holds whoever goes on with its deletion. */
+  async #countAsSaved(name: string): Promise<void> {
+    const { adoptConfig, lifetime } = this.#init;
+    const world = this.#init.controller.sandboxes.get(name)?.world;
+    const instance = world?.instance ?? world?.tombstone;
+    if (instance?.stamp.session) await adoptConfig(instance.name, renderStamp({ saved: Date.now() }), lifetime);
   }
 
   freeze({ names, by, reason }: Parameters<ControlApi['freeze']>[0]): Promise<readonly VerbReport[]> {

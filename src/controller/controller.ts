@@ -2,6 +2,7 @@ import type { AgentRecipes } from '../apply/agent-recipe.ts';
 import type { Agents } from '../apply/agents.ts';
 import type { Hands } from '../apply/hands.ts';
 import type { Reservations } from '../apply/reservations.ts';
+import type { SessionKeeper } from '../apply/session-keeper.ts';
 import { reconcileBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
@@ -61,6 +62,7 @@ export interface ControllerInit {
   readonly reservations: Reservations;
   readonly agents: Agents;
   readonly recipes: AgentRecipes;
+  readonly sessions: SessionKeeper;
   readonly journal: Journal;
   readonly workers: number;
   readonly overrides: (sandbox: string) => readonly Override[];
@@ -176,7 +178,7 @@ export class Controller {
   }
 
   #hands(own: Pick<Hands, 'firewall' | 'names' | 'trees' | 'processes' | 'lookAgain'>): Hands {
-    const { incus, reservations, agents, recipes, bridge, clock, lifetime } = this.#init;
+    const { incus, reservations, agents, recipes, sessions, bridge, clock, lifetime } = this.#init;
     return {
       ...own,
       incus,
@@ -184,6 +186,7 @@ export class Controller {
       reservations,
       agents,
       recipes,
+      sessions,
       bridge,
       clock,
       lifetime,

@@ -181,16 +181,21 @@ export class SessionControl implements SessionApi {
     throw noSlot(request);
   }
 
-  /** Take up a persistent session of the user's own that is in the slot; undefined when there is none to be taken up. */
+  /** Take up a session of the user's own that is in the slot; undefined when there is none to be taken up. */
   async #goOn(request: SessionRequest, { sandbox, slot }: Slot): Promise<SessionOpened | undefined> {
     const { uid, environment = {}, goesOn = false } = request;
     const names = sessionNames({ ...request, slot });
+    const own = this.#ownIn(names, uid);
     const isWanted = slot === request.slot;
-    const power = this.#powerOf(names, uid);
-    if (power === 'running' && isWanted && goesOn) return { ...names, ...this.#joined(names), slot };
-    if (power !== 'stopped' || !sandbox.persistent || !(isWanted || goesOn)) return undefined;
-    const file = await this.#init.manifests.put(uid, { ...names, sandbox }, environment);
-    return { ...names, slot, file, isReused: true };
+    if (!own || !(isWanted || goesOn)) return undefined;
+    const { power, manifest } = own;
+    const taken = { ...names, slot, isReused: true };
+    if (power === 'running') {
+      const isJoined = isWanted && goesOn && isJoinable(manifest.sandbox, sandbox);
+      return isJoined ? { ...taken, file: manifest.position.file, isJoined } : undefined;
+    }
+    if (power !== 'stopped' || !isKept(manifest.sandbox, sandbox)) return undefined;
+    return { ...taken, file: await this.#init.manifests.put(uid, { ...names, sandbox }, environment) };
   }
 
   /** What is left of the user's own last session in a slot takes a moment to go: the next one has the slot then, too. */
@@ -211,17 +216,12 @@ export class SessionControl implements SessionApi {
     }
   }
 
-  /** What a persistent session of this user is doing; undefined when it is none. */
-  #powerOf({ name }: SessionNames, uid: number): string | undefined {
+  /** What this user has in a slot, and what that is doing. */
+  #ownIn({ name }: SessionNames, uid: number): { manifest: Manifest; power: string | undefined } | undefined {
     const { controller, manifests } = this.#init;
     const manifest = controller.desired.manifests().get(name);
-    if (manifest?.source !== manifests.sourceOf(uid) || !manifest.sandbox.persistent) return undefined;
-    return controller.sandboxes.get(name)?.world.instance?.power;
-  }
-
-  #joined({ name }: SessionNames): Pick<SessionOpened, 'file' | 'isReused' | 'isJoined'> {
-    const file = this.#init.controller.desired.manifests().get(name)?.position.file ?? '';
-    return { file, isReused: true, isJoined: true };
+    if (manifest?.source !== manifests.sourceOf(uid)) return undefined;
+    return { manifest, power: controller.sandboxes.get(name)?.world.instance?.power };
   }
 
   async #isTaken({ name, instance }: SessionNames): Promise<boolean> {
@@ -244,6 +244,16 @@ export class SessionControl implements SessionApi {
   #record(name: string, entry: Pick<AuditEntry, 'kind' | 'why' | 'actor'>): Promise<void> {
     return this.#init.audit({ reconcileId: ulid(), key: `sandbox/${name}`, phase: 'succeeded', ...entry });
   }
+}
+
+/** Whether a stopped container is one to go on in. */
+function isKept(stopped: Sandbox, wanted: Sandbox): boolean {
+  return stopped.persistent && wanted.persistent;
+}
+
+/** Whether somebody who wants one session means another that runs: one that is kept, or the very same. */
+function isJoinable(runs: Sandbox, wanted: Sandbox): boolean {
+  return runs.persistent || (runs.session !== undefined && runs.session.id === wanted.session?.id);
 }
 
 /** User id in the id of a session source. */

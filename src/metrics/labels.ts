@@ -23,6 +23,7 @@ export const stepKinds = [
   'delete',
   'release',
   'agent',
+  'save',
   'expire',
   'quarantine',
   'uncover',

@@ -8,7 +8,8 @@ import { powerSteps, rulesBlock } from './power.ts';
 import { protectionSteps, uncoverSteps } from './protection.ts';
 import { repairRules } from './rules.ts';
 import { desiredView, type Reservation } from './render-instance.ts';
-import type { Action, Block, Draft } from './step.ts';
+import { isUnsaved } from './session-stamp.ts';
+import type { Action, Block, Draft, Step } from './step.ts';
 import { stalled, stepOn, stepWithout } from './steps.ts';
 import { isWreck, removeWreck, teardown } from './teardown.ts';
 import type { OwnedInstance, World } from './world.ts';
@@ -89,7 +90,8 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   }
   const held = change.block ?? power.block ?? unseenBlock(world, aim, instance);
   const block = held ?? fightBlock(world);
-  const before = [...rules, ...change.steps, ...power.steps, ...uncoverSteps(world, instance, power.steps)];
+  const still = [...saveSteps(instance, power.steps), ...uncoverSteps(world, instance, power.steps)];
+  const before = [...rules, ...change.steps, ...power.steps, ...still];
   const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
   const changing = change.steps.length > 0;
   if (held || isFought) return { ...seen, block, steps: [...before, ...completeSteps(instance, manifest)] };
@@ -99,6 +101,12 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
 
 function unseenBlock(world: World, { manifest }: Aim, instance: OwnedInstance): Block | undefined {
   return instance.stamp.hash === manifest.hash ? undefined : rulesBlock(world, instance);
+}
+
+/** What stands still and is kept is saved, too: nobody knows what becomes of it. One that is started next has its state still. */
+function saveSteps(instance: OwnedInstance, power: readonly Step[]): Step[] {
+  if (instance.power !== 'stopped' || power.length > 0 || !isUnsaved(instance)) return [];
+  return [stepOn(instance, { kind: 'save' }, { why: 'it stopped, and its session is not saved yet' })];
 }
 
 /** Whether it is of no more use: it stopped by itself, is not to be started again, and nobody asked to keep what is inside. */

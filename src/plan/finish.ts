@@ -1,5 +1,6 @@
 import { hasAgent, type Manifest } from '../spec/sandbox.ts';
 import type { Aim } from './obstacle.ts';
+import { sessionStampOf } from './session-stamp.ts';
 import type { Stamp } from './stamp.ts';
 import type { Step } from './step.ts';
 import { remembersHalts } from './power.ts';
@@ -26,7 +27,9 @@ export function stampSteps({ instance, manifest, desired, changing }: Carried): 
   const generation = isUpdate ? stamp.generation + 1 : stamp.generation;
   const halted = isHalted(instance, manifest);
   const { hash, source } = manifest;
-  const next: Partial<Stamp> = { source, hash, generation, applied: desired, intent: undefined, halted };
+  const session = sessionStampOf(manifest, stamp.uid);
+  const kept = session || stamp.session ? { session } : {};
+  const next: Partial<Stamp> = { source, hash, generation, applied: desired, intent: undefined, halted, ...kept };
   const why = isFirst ? completeText : isMoved ? 'another source declares it now' : 'it is as declared now';
   return [stepOn(instance, { kind: 'stamp', stamp: next }, { why })];
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { networkModes } from '../network/rules.ts';
+import { sessionStampSchema, type SessionStamp } from './session-stamp.ts';
 import type { View } from './view.ts';
 
 /** Prefix of every config key in which coi keeps what it must remember about an instance. */
@@ -29,6 +30,12 @@ export interface Stamp {
   readonly intent: Intent | undefined;
   /** Set before coi itself stops or freezes, where a later look must tell that from somebody else's doing. */
   readonly halted: boolean;
+  /** What there is to save of it; absent where there is nothing. */
+  readonly session?: SessionStamp | undefined;
+  /** When its session was last saved, milliseconds since 1970. */
+  readonly saved?: number | undefined;
+  /** Id of the session that was put into it. */
+  readonly restored?: string | undefined;
 }
 
 /** Instance name under which a sandbox waits for its deletion. Nobody else creates such a name, so nothing races for it. */
@@ -57,7 +64,8 @@ export function parseStamp(config: Readonly<Record<string, string>>): Stamp | un
   if (!/^[0-9A-Z]{26}$/.test(text('uid')) || !text('name') || !text('instance') || !text('source')) return undefined;
   const applied = parseJson(text('applied'), viewSchema);
   const intent = parseJson(text('intent'), intentSchema);
-  if (applied === 'broken' || intent === 'broken') return undefined;
+  const session = parseJson(text('session'), sessionStampSchema);
+  if (applied === 'broken' || intent === 'broken' || session === 'broken') return undefined;
   return {
     uid: text('uid'),
     name: text('name'),
@@ -68,6 +76,16 @@ export function parseStamp(config: Readonly<Record<string, string>>): Stamp | un
     applied,
     intent,
     halted: text('halted') === 'true',
+    ...(session && { session }),
+    ...keptOf(text),
+  };
+}
+
+/** What was done about its session. */
+function keptOf(text: (name: keyof Stamp) => string): Pick<Stamp, 'saved' | 'restored'> {
+  return {
+    ...(text('saved') && { saved: Number(text('saved')) || 0 }),
+    ...(text('restored') && { restored: text('restored') }),
   };
 }
 

@@ -46,6 +46,7 @@ export type Action =
   | { readonly kind: 'uncover' }
   | { readonly kind: 'update'; readonly operations: readonly Operation[]; readonly stamp: Partial<Stamp> }
   | { readonly kind: 'stamp'; readonly stamp: Partial<Stamp> }
+  | { readonly kind: 'save' }
   | { readonly kind: 'tombstone' }
   | { readonly kind: 'unprotect' }
   | { readonly kind: 'delete' }

@@ -1,4 +1,5 @@
 import { tombstoneName } from './stamp.ts';
+import { isUnsaved } from './session-stamp.ts';
 import type { Step } from './step.ts';
 import { stepOn } from './steps.ts';
 import type { OwnedInstance } from './world.ts';
@@ -16,6 +17,8 @@ export function teardown(instance: OwnedInstance, { why, now }: { why: string; n
   if (instance.stamp.intent?.kind !== 'delete') add({ kind: 'stamp', stamp: { intent: { kind: 'delete', at: now } } });
   if (instance.power !== 'stopped') add({ kind: 'power', to: 'stop', force: true });
   if (!named) add({ kind: 'tombstone' });
+  // Under its last name: Incus ends at once what served its files only if it still has the name that it was asked for by.
+  if (isUnsaved(instance)) add({ kind: 'save' });
   return [...steps, ...remove(instance, why)];
 }
 

@@ -10,8 +10,11 @@ export interface NamedAgent {
 }
 
 /** The agent that a sandbox names; undefined where it runs a command of its own, or nothing. */
-export function namedAgent(sandbox: Sandbox, sessionId: string): NamedAgent | undefined {
-  const { tool, prompt, session } = sandbox;
+export function namedAgent(
+  sandbox: Sandbox,
+  { sessionId, resume }: Pick<LaunchOptions, 'sessionId' | 'resume'>,
+): NamedAgent | undefined {
+  const { tool, prompt } = sandbox;
   if (tool.name === undefined) return undefined;
   const { binary, permissionMode = 'bypass', effort } = tool;
   return {
@@ -23,7 +26,7 @@ export function namedAgent(sandbox: Sandbox, sessionId: string): NamedAgent | un
       ...(binary !== undefined && { binary }),
       ...(effort && { effort }),
       ...(prompt !== undefined && { prompt }),
-      ...(session?.resumes && { resume: true }),
+      ...(resume !== undefined && { resume }),
     },
   };
 }

@@ -1,25 +1,30 @@
 import type { AgentAsk, AgentRecipes, AgentStart } from '../apply/agent-recipe.ts';
+import type { Clock } from '../base/clock.ts';
 import { readHomeFile, type HomeFile } from '../host/home/read-home-file.ts';
 import type { AgentLack } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
+import { earlierConversation } from './earlier-conversation.ts';
 import { agentCommand, namedAgent, type NamedAgent } from './agent-command.ts';
 import { guestEnvironment } from './guest-environment.ts';
 import { mergeSettings } from './merge-settings.ts';
 import { packFiles, type HomeEntry } from './pack-files.ts';
-import { sessionIdOf } from './session-id.ts';
-import type { AgentTool } from './tools/tool.ts';
+import { sessionIdOf } from '../plan/session-id.ts';
+import type { AgentTool, LaunchOptions } from './tools/tool.ts';
 
 /** Where the environment that somebody asked for is kept. */
 export interface AgentRecipesInit {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
   readonly environmentOf: (manifest: Manifest) => Promise<Readonly<Record<string, string>>>;
 }
 
 /** The recipes of a controller. */
-export function openAgentRecipes({ environmentOf }: AgentRecipesInit): AgentRecipes {
+export function openAgentRecipes({ environmentOf, clock, signal }: AgentRecipesInit): AgentRecipes {
   return {
     async startOf({ manifest, ...ask }) {
       const { sandbox, owner } = manifest;
-      return agentStart({ ...ask, sandbox, owner, environment: await environmentOf(manifest) });
+      const earlier = (id: string) => earlierConversation({ manifest, id, clock, signal });
+      return agentStart({ ...ask, sandbox, owner, environment: await environmentOf(manifest), earlier });
     },
   };
 }
@@ -30,6 +35,8 @@ export interface AgentStartInit extends Pick<AgentAsk, 'uid' | 'readInside'>, Pi
   readonly owner: Manifest['owner'] | undefined;
   /** What somebody asked to have in the environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Which earlier conversation a session goes on with, see {@link LaunchOptions.resume}; undefined for none. */
+  readonly earlier: (sessionId: string) => Promise<LaunchOptions['resume']>;
 }
 
 /**
@@ -40,7 +47,9 @@ export interface AgentStartInit extends Pick<AgentAsk, 'uid' | 'readInside'>, Pi
  */
 export async function agentStart(init: AgentStartInit): Promise<AgentStart> {
   const { sandbox, uid, environment } = init;
-  const agent = namedAgent(sandbox, sandbox.session?.id ?? sessionIdOf(uid));
+  const sessionId = sandbox.session?.id ?? sessionIdOf(uid);
+  const resume = sandbox.session?.resumes ? await init.earlier(sessionId) : undefined;
+  const agent = namedAgent(sandbox, { sessionId, ...(resume !== undefined && { resume }) });
   const { argv, env } = agentCommand(sandbox, agent);
   const home = `/home/${sandbox.codeUser.name}`;
   return {

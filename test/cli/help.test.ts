@@ -25,6 +25,7 @@ describe('coi --help', () => {
         list          List the containers
         shell         Start an agent in a container of its own, in this terminal; also plain "coi"
         attach        Show the agent of a container in this terminal
+        info          Say what is known of a saved session; of the last one without an id
         run           Run a command in a container of its own that goes when it ends
         status        Show sandboxes, sources and host, or everything about one sandbox
         why           Say what holds a sandbox, since when, and what to do about it

@@ -65,7 +65,11 @@ describe('commands in documents', () => {
     // What follows is for a command inside.
     const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
     const flags = own.filter((word) => word.startsWith('-') && word !== '--help').map((word) => word.split('=')[0]!);
-    const known = forms.flatMap(({ long, short }) => [`--${long}`, `-${short}`]);
+    const known = forms.flatMap(({ long, short, negated }) => [
+      `--${negated ? 'no-' : ''}${long}`,
+      `--${long}`,
+      `-${short}`,
+    ]);
     expect(flags.filter((flag) => !known.includes(flag))).toEqual([]);
   });
 

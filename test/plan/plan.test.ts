@@ -358,6 +358,23 @@ describe('changes of the manifest', () => {
     expect(names(plan(world(as, { instance: stopped }))).slice(0, 2)).toEqual(['stamp', 'start']);
   });
 
+  it('saves a session once it stands still: before it is deleted, under its last name, and while it is kept', () => {
+    const session = { id: 'i', tool: 'claude', owner: 0, workspace: '', persistent: true, user: 'code' };
+    const as = manifest({ restart: 'never', persistent: true });
+    const unsaved = { stamped: { session, saved: now - 2_000 }, startedAt: now - 1_000 };
+    const kill = (changes: Parameters<typeof owned>[1]) =>
+      names(plan({ ...world(as, { instance: owned(as, changes) }), desired: deleted }));
+    expect(kill(unsaved)).toEqual(['stamp', 'stop', 'tombstone', 'save', 'unprotect', 'delete']);
+    const saved = { ...unsaved, stamped: { session, saved: now } };
+    expect(kill(saved)).toEqual(wholeTeardown);
+    expect(kill({ ...unsaved, startedAt: undefined })).toEqual(wholeTeardown);
+    expect(kill({ startedAt: now - 1_000 })).toEqual(wholeTeardown);
+    const kept = owned(as, { ...unsaved, power: 'stopped' });
+    expect(names(plan(world(as, { instance: kept })))).toEqual(expect.arrayContaining(['save']));
+    const running = owned(as, unsaved);
+    expect(names(plan(world(as, { instance: running })))).not.toContain('save');
+  });
+
   it('of the agent are noted before a stopped one starts, and no restart', () => {
     const other = manifest({ ...plain.sandbox, tool: { command: ['other'] } });
     const stopped = owned(plain, { power: 'stopped' });

@@ -236,6 +236,10 @@ const runners: Runners = {
     const reservations = lacking(next.memory.reservations, name);
     return { state: { ...next, memory: { ...next.memory, reservations } } };
   },
+  save: (state, _action, { target }) => {
+    if (target!.power !== 'stopped') return { state, refused: 'what runs may still change' };
+    return { state: edit(state, target!, { config: merged(target!.config, renderStamp({ saved: now })) }) };
+  },
   tombstone: (state, _action, { target }) => {
     if (target!.power !== 'stopped') return { state, refused: 'renaming a running instance is refused' };
     const name = tombstoneName(stampOf(target!)!.uid);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentStart } from '../../src/session/agent-recipes.ts';
 import { packFiles } from '../../src/session/pack-files.ts';
-import { sessionIdOf } from '../../src/session/session-id.ts';
+import { sessionIdOf } from '../../src/plan/session-id.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
 import type { SandboxLayer } from '../../src/spec/schema/sandbox.ts';
 
@@ -34,7 +34,14 @@ interface Given {
 async function start(layer: SandboxLayer, { environment = {}, before = {} }: Given = {}) {
   const sandbox = resolveSandbox({ layers: [layer], home, session: false });
   const readInside = async (path: string) => (before[path] === undefined ? undefined : Buffer.from(before[path]));
-  return agentStart({ sandbox, owner: { uid, home }, environment, uid: 'UID', readInside });
+  return agentStart({
+    sandbox,
+    owner: { uid, home },
+    environment,
+    uid: 'UID',
+    readInside,
+    earlier: async () => undefined,
+  });
 }
 
 /** Unpacks as the container does. */

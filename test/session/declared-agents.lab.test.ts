@@ -1,25 +1,16 @@
-import { chmod, chown, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../lab/until.ts';
-import { openDesk, type Desk } from './desk.ts';
+import { devId, homeIn, openDesk, type Desk } from './desk.ts';
 import { Window } from './typing.ts';
-
-/** A user of the host who has a home, and no rights. */
-const dev = 4321;
 
 let desk: Desk;
 let home: string;
 
 beforeAll(async () => {
   desk = await openDesk('declared-agents', ['system']);
-  home = join(desk.lab.dir, 'home');
-  await mkdir(home);
-  await chown(home, dev, dev);
-  // Only in the lab's own view of the file system.
-  const users = join(desk.lab.dir, 'passwd');
-  await writeFile(users, `${await readFile('/etc/passwd', 'utf8')}dev:x:${dev}:${dev}::${home}:/bin/sh\n`);
-  await desk.lab.inside.output(['mount', '--bind', users, '/etc/passwd']);
+  home = homeIn(desk.lab, 'dev');
 });
 afterAll(() => desk?.[Symbol.asyncDispose]());
 
@@ -27,7 +18,7 @@ async function inHome(path: string, text: string): Promise<void> {
   const file = join(home, path);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text);
-  await desk.lab.inside.output(['chown', '-hR', `${dev}:${dev}`, home]);
+  await desk.lab.inside.output(['chown', '-hR', `${devId}:${devId}`, home]);
 }
 
 /** Drops a manifest of that user's, all at once. */
@@ -35,7 +26,7 @@ async function drop(name: string, ...keys: readonly string[]): Promise<void> {
   const file = join(desk.controller.dir(), `${name}.toml`);
   const text = ['apiVersion = "coi/v1"', `[sandbox.${name}]`, 'image = "system"', 'tool.binary = "dummy"', ...keys, ''];
   await writeFile(`${file}~`, text.join('\n'));
-  await chown(`${file}~`, dev, dev);
+  await chown(`${file}~`, devId, devId);
   await chmod(`${file}~`, 0o644);
   await rename(`${file}~`, file);
 }
@@ -127,11 +118,11 @@ describe('an agent of a session', () => {
   it('has the credentials of whoever opened it, also behind sudo', async () => {
     await inHome('.claude/.credentials.json', '{"token":"mine"}');
     const here = await desk.workspace('project');
-    const env = { SUDO_UID: String(dev), SUDO_USER: 'dev', COI_USE_DUMMY: '1' };
+    const env = { SUDO_UID: String(devId), SUDO_USER: 'dev', COI_USE_DUMMY: '1' };
     const started = await desk.coi(here, ['shell', '--background', '--image', 'system'], { env });
     expect(started).toMatchObject({ exitCode: 0 });
     const name = desk.instance(here).slice(4);
     expect(await json(name, '.claude/.credentials.json')).toEqual({ token: 'mine' });
-    expect((await desk.controller.sandbox(name))?.source).toBe(`session/${dev}`);
+    expect((await desk.controller.sandbox(name))?.source).toBe(`session/${devId}`);
   });
 });

@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workspaceHash } from '../../src/spec/session-names.ts';
 import { startController, type LabController } from '../lab/controller.ts';
@@ -74,9 +74,29 @@ export class Desk implements AsyncDisposable {
 export async function openDesk(name: string, images: readonly ImageName[] = ['busybox']): Promise<Desk> {
   const lab = await openLab({ name, images });
   try {
+    await giveHome(lab);
     return new Desk(lab, await startController(lab));
   } catch (error) {
     await lab[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A home for the lab's own root, and one for a user without rights: what is saved must not end up on the host. */
+async function giveHome(lab: Lab): Promise<void> {
+  const users = (await readFile('/etc/passwd', 'utf8')).replace(/^root:.*$/m, `root:x:0:0:root:${homeIn(lab)}:/bin/sh`);
+  const dev = homeIn(lab, 'dev');
+  await writeFile(join(lab.dir, 'passwd'), `${users}dev:x:${devId}:${devId}::${dev}:/bin/sh\n`);
+  for (const path of [homeIn(lab), dev]) await mkdir(path, { recursive: true });
+  await chown(dev, devId, devId);
+  // Only in the lab's own view of the file system.
+  await lab.inside.output(['mount', '--bind', join(lab.dir, 'passwd'), '/etc/passwd']);
+}
+
+/** A user of the host who has a home, and no rights. */
+export const devId = 4321;
+
+/** The home of a user in a lab. */
+export function homeIn(lab: Lab, user: 'root' | 'dev' = 'root'): string {
+  return join(lab.dir, `home-${user}`);
 }

@@ -52,7 +52,7 @@ describe('coi shutdown', () => {
       'printf "[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStop=/bin/sh -c \\"sleep 3\\"\\n[Install]\\nWantedBy=multi-user.target\\n" >/etc/systemd/system/late.service; systemctl enable --now late',
     );
     const began = performance.now();
-    expect(await desk.coi(here, ['shutdown', name])).toEqual({ stdout: `${name}: Shut down`, stderr: '', exitCode: 0 });
+    expect(await desk.coi(here, ['shutdown', name])).toMatchObject({ stdout: `${name}: Shut down`, exitCode: 0 });
     expect(performance.now() - began).toBeGreaterThan(3_000);
     expect(await worldOf(desk.lab)).toEqual(before);
   });
@@ -146,14 +146,17 @@ describe('coi clean', () => {
     await until('one to stop', async () => (await powers())[first] === 'Stopped', { timeoutMs: 60_000 });
     expect(await desk.coi(here, ['clean', '--force'])).toEqual({ stdout: 'Nothing to clean', stderr: '', exitCode: 0 });
     const dry = await desk.coi(here, ['clean', '--all', '--dry-run']);
-    expect(dry).toMatchObject({ exitCode: 0, stdout: `Stopped containers:\n  ${first}` });
+    expect(dry).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining(`Stopped containers:\n  ${first}\nSaved sessions`),
+    });
     const no = await desk.coi(here, ['clean', '--all'], { input: 'no\n' });
     expect(no).toMatchObject({
       exitCode: 0,
       stderr: expect.stringMatching(/Delete 1 stopped container\? \[y\/N\] Cancelled/),
     });
     expect(Object.keys(await powers())).toHaveLength(2);
-    expect((await desk.coi(here, ['clean', '--all'], { input: 'y\n' })).stdout).toMatch(/Removed 1$/);
+    expect((await desk.coi(here, ['clean', '--all', '--force'])).stdout).toMatch(/Removed \d+$/);
     expect(await powers()).toEqual({ [second]: 'Running' });
   });
 });

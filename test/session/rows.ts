@@ -13,6 +13,7 @@ const declared = 'session/declared-agents.lab.test.ts';
 const ends = 'session/ends.lab.test.ts';
 const starts = 'session/agent-start.test.ts';
 const script = 'cli/completion.test.ts';
+const resume = 'session/resume.lab.test.ts';
 
 const streams = 'passes streams and the exit code through, and leaves nothing behind';
 const asUser = 'runs as the code user in the workspace, with an environment of its own';
@@ -51,6 +52,12 @@ const inTime = 'forces what does not end in time, and goes on when nobody waits 
 const asksFirst = 'asks before it ends several, and knows none, some and all';
 const keeps = 'keeps the containers of a workspace, of names or of all when they stop';
 
+const goesOn = 'is saved when its container is powered off, as its owner, and goes on in a new one';
+const everyEnd = 'is saved on shutdown, on kill and when its command line is gone; not with --no-save';
+const ofWorkspace = 'belongs to its workspace, also by its id, and knows when there is none';
+const sameContainer = 'keeps its mode and its container: a persistent one goes on where it stopped';
+const cleaned = 'goes with coi clean --sessions, and only then';
+
 function proven(file: string, ...tests: string[]): Proof {
   return { file, tests };
 }
@@ -60,6 +67,7 @@ export const rows: Readonly<Record<string, Proof>> = {
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': proven(run, around),
+  'G-08': proven(resume, goesOn),
   'G-09': proven(run, around, 'names a workspace by its path as it was given, and mounts what it leads to'),
   'G-10': proven(run, around),
   'G-11': proven(shell, poweroff),
@@ -82,17 +90,32 @@ export const rows: Readonly<Record<string, Proof>> = {
   'S-08': proven(shell, afterAgent),
   'S-09': proven(shell, afterAgent),
   'S-10': proven(shell, backAndForth),
+  'S-11': proven(resume, goesOn),
   'S-12': proven(shell, poweroff),
   'S-13': proven(shell, poweroff),
   'S-14': proven(shell, signals, nothingLeft),
+  'S-15': proven(shell, poweroff),
   'S-16': proven(shell, asTyped),
   'S-17': proven(shell, asTyped),
   'S-18': proven(shell, asTyped),
+  'S-19': proven(resume, goesOn),
   'S-20': proven(slots, race, order),
   'S-21': proven(slots, order),
   'S-23': proven(slots, race),
   'S-24': proven(slots, 'are free again when what stopped in them by itself is gone'),
   'S-25': proven(shell, nothingLeft),
+  'R-01': proven(resume, goesOn),
+  'R-02': proven(resume, goesOn, ofWorkspace),
+  'R-03': proven(resume, ofWorkspace),
+  'R-04': proven(resume, sameContainer),
+  'R-05': proven(resume, sameContainer),
+  'R-06': proven(resume, goesOn),
+  'R-07': proven(resume, goesOn),
+  'R-08': proven(resume, goesOn),
+  'R-11': proven(resume, goesOn, everyEnd, 'of a dropped file is saved when the file is gone'),
+  'L-03': proven(resume, goesOn, cleaned),
+  'L-04': proven(resume, goesOn),
+  'L-06': proven(resume, goesOn),
   'A-01': proven(shell, unseen),
   'A-02': proven(shell, unseen),
   'A-03': proven(shell, afterAgent),
@@ -133,9 +156,11 @@ export const rows: Readonly<Record<string, Proof>> = {
   'M-01': proven(paths, 'has the same owners inside and outside'),
   'M-02': proven(paths, 'is not shifted where the settings say so, or the host is a machine of Lima'),
   'K-05': proven(ends, inOrder, inTime),
+  'K-06': proven(resume, everyEnd),
   'K-07': proven(ends, asksFirst),
   'K-08': proven(ends, inOrder),
   'K-09': proven(ends, 'deletes what is stopped, not what runs, and what is persistent only when told all'),
+  'K-10': proven(resume, cleaned),
   'K-13': proven(ends, keeps),
   'K-14': proven(ends, keeps),
   'K-15': proven(ends, 'lets what was frozen run again, by name of container or all, and says what is not'),

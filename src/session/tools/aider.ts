@@ -17,5 +17,6 @@ export const aider: AgentTool = {
   ],
   environment: () => ({}),
   settings: () => [],
+  continuesByItself: true,
   newestSession: () => undefined,
 };

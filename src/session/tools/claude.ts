@@ -28,6 +28,7 @@ export const claude: AgentTool = {
           { path: '.claude.json', keys },
         ];
   },
+  continuesByItself: false,
   newestSession: (files, workspace) => newestMatch(files, conversationsIn(workspace)),
 };
 

@@ -17,6 +17,7 @@ export const codex: AgentTool = {
   ],
   environment: () => ({}),
   settings: () => [],
+  continuesByItself: false,
   newestSession: (files) =>
     newestMatch(files, /^\.codex\/sessions\/\d+\/\d+\/\d+\/rollout-[\dT-]+?-(?<id>[0-9a-f-]{36})\.jsonl$/),
 };

@@ -15,5 +15,6 @@ export const gemini: AgentTool = {
   ],
   environment: () => ({}),
   settings: () => [],
+  continuesByItself: true,
   newestSession: () => undefined,
 };

@@ -26,5 +26,6 @@ export const opencode: AgentTool = {
       keys: { permission: { '*': permissionMode === 'bypass' ? 'allow' : 'ask' } },
     },
   ],
+  continuesByItself: true,
   newestSession: (files) => newestMatch(files, /(?:^|\/)opencode\/storage\/session\/[^/]+\/(?<id>ses_\w+)\.json$/),
 };

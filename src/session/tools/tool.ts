@@ -55,6 +55,8 @@ export interface AgentTool {
   /** Variables beside those of every agent. */
   readonly environment: (options: LaunchOptions) => Readonly<Record<string, string>>;
   readonly settings: (options: LaunchOptions) => readonly SettingsOverlay[];
+  /** Whether it finds its earlier conversation where nothing that was saved names one: in the workspace, as a rule. */
+  readonly continuesByItself: boolean;
   /** The agent's own id of its newest conversation, told from the files that it left; undefined when it has none. */
   readonly newestSession: (files: readonly StateFile[], workspace: string) => string | undefined;
 }

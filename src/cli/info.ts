@@ -1,0 +1,63 @@
+import { Problem } from '../base/problem.ts';
+import type { SavedSession } from '../session/save/store.ts';
+import type { SavedSessions } from '../session/save/saved-sessions.ts';
+import { exitCodes } from './failure.ts';
+import { jsonText, printable } from './printable.ts';
+import { savedSessions } from './resume-session.ts';
+import { usualTool } from './usual-tool.ts';
+import type { Verb } from './verb.ts';
+
+/** `coi info`: what is known of a saved session; of the one saved last without an id. */
+export const info: Verb = async ({ io, args, options }) => {
+  const { tool: named, format } = options as { readonly tool?: string; readonly format?: string };
+  const tool = named ?? (await usualTool(io));
+  const saved = await savedSessions(io, tool);
+  const session = await sessionMeant(saved, tool, args[0]);
+  const files = await saved.files(session.id);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const { id, container, persistent, workspace, savedAt, hasData, leftOut } = session;
+  const facts = {
+    id,
+    tool,
+    container,
+    persistent,
+    workspace,
+    saved_at: savedAt,
+    has_data: hasData,
+    bytes,
+    left_out: leftOut,
+  };
+  const resume = `coi shell --resume=${id}`;
+  const path = saved.pathOf(id);
+  if (format === 'json') io.stdout.write(jsonText({ ...facts, path, resume }));
+  else {
+    const lines = [
+      `Session ID: ${id}`,
+      `Tool: ${tool}`,
+      `Container: ${container}${persistent ? ' (persistent)' : ''}`,
+      `Workspace: ${workspace}`,
+      `Saved: ${savedAt}`,
+      `Data: ${hasData ? `present, ${sizeText(bytes)} in ${files.length} files` : 'missing'}`,
+      ...(leftOut > 0 ? [`Left out: ${leftOut}`] : []),
+      `Path: ${path}`,
+      `Resume: ${resume}`,
+    ];
+    io.stdout.write(`${lines.map(printable).join('\n')}\n`);
+  }
+  return exitCodes.done;
+};
+
+async function sessionMeant(saved: SavedSessions, tool: string, id: string | undefined): Promise<SavedSession> {
+  const session = id === undefined ? (await saved.list())[0] : await saved.find(id);
+  if (session) return session;
+  const which =
+    id === undefined ? `No session of ${tool} is saved` : `There is no saved session "${id.slice(0, 80)}" of ${tool}`;
+  throw new Problem({ code: 'session.unknown', message: which, hint: 'See them with: coi list --all' });
+}
+
+function sizeText(bytes: number): string {
+  if (bytes < 1_024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB'];
+  const step = Math.min(Math.floor(Math.log2(bytes) / 10), units.length);
+  return `${(bytes / 2 ** (10 * step)).toFixed(1)} ${units[step - 1]}`;
+}
