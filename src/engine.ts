@@ -24,10 +24,13 @@ import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
 import { incusSocket } from './host/incus/socket.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
+import { cannotShiftBecause } from './host/mount/lima.ts';
+import { WorkspaceTrees } from './host/mount/workspace-trees.ts';
 import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
+import { workspacesDir, type Placement } from './plan/render-instance.ts';
 import { openAgentRecipes, type AgentRecipesInit } from './session/agent-recipes.ts';
 import { openSessionKeeper } from './session/session-keeper.ts';
 import { OverrideStore } from './source/overrides.ts';
@@ -190,6 +193,12 @@ async function openController(
     onProblem: (problem) => log.warn({ problem }, 'Looking names up'),
   });
   later.names = names;
+  const trees = new WorkspaceTrees({
+    dir: workspacesDir(settings),
+    clock,
+    incusd: async (each) => (await incus.server({ signal: each })).pid,
+  });
+  await trees.load();
   const recordOf = (name: string) => later.controller?.sandboxes.get(name);
   const recorder = new Recorder({ audit, metrics, log, recordOf });
   later.controller = new Controller(
@@ -198,7 +207,7 @@ async function openController(
       incus,
       project,
       bridge,
-      placement: { network: bridge.name, storagePool },
+      placement: await placementOf(init, bridge.name),
       reservations: new Reservations(),
       agents: new Agents(clock),
       recipes: openAgentRecipes({ environmentOf, clock, signal }),
@@ -211,9 +220,16 @@ async function openController(
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
     },
-    { firewall, names },
+    { firewall, names, trees },
   );
   return { controller: later.controller, names };
+}
+
+async function placementOf({ settings, log }: EngineInit, network: string): Promise<Placement> {
+  const because = await cannotShiftBecause();
+  if (because) log.info({ because }, 'Ids of files are not shifted');
+  const { storagePool } = settings.incus;
+  return { network, storagePool, workspaces: workspacesDir(settings), ...(because && { cannotShift: true }) };
 }
 
 function openDenialWatch(
@@ -259,6 +275,7 @@ async function run(
     watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     denials.run(signal),
+    controller.hands.trees.watch((uid) => controller.hintInstance(uid), signal),
   ];
   await controller.run();
   await Promise.all(watches);

@@ -10,7 +10,9 @@ import { knownNames } from './controller/known-names.ts';
 import { Onlooker } from './controller/onlooker.ts';
 import { readEvents } from './controller/read-events.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
+import { cannotShiftBecause } from './host/mount/lima.ts';
 import { openIncus } from './host/incus/client.ts';
+import { workspacesDir } from './plan/render-instance.ts';
 import { homeOf } from './source/homes.ts';
 import { OverrideStore } from './source/overrides.ts';
 import { sessionSourceId } from './source/session-source.ts';
@@ -84,7 +86,9 @@ async function openOnlooker(
   const { storagePool } = settings.incus;
   const bridge = await findBridge(incus, settings.controller.bridge, signal);
   await requireStoragePool(incus, storagePool, signal);
-  const placement = { network: bridge.name, storagePool };
+  const cannotShift = (await cannotShiftBecause()) !== undefined;
+  const workspaces = workspacesDir(settings);
+  const placement = { network: bridge.name, storagePool, workspaces, ...(cannotShift && { cannotShift }) };
   const overrides = new OverrideStore({ stateDir: settings.controller.stateDir, clock });
   return new Onlooker({ settings, reader, clock, uid, incus, bridge, placement, overrides });
 }

@@ -1,5 +1,7 @@
+import { protectedWorkspace } from '../plan/protection.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
+import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
 import { loadPolicy } from './rules.ts';
 import { finish } from './target.ts';
@@ -54,7 +56,12 @@ export async function create(
   } as const;
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.unmarkCreated(reservation.uid);
+  const covered = protectedWorkspace(manifest.sandbox);
+  // It starts on what is mounted now: later would be too late.
+  if (covered && start) await hands.trees.prepare({ uid: reservation.uid, ...covered }, signal);
+  else if (covered) await hands.trees.makeEmpty(reservation.uid);
   const body = createBody(manifest, view, { stamp, start });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);
+  if (start) await fitUser(task, manifest.sandbox.codeUser);
 }

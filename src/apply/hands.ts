@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { NameService } from '../host/dns/name-service.ts';
 import type { Firewall } from '../host/firewall/firewall.ts';
+import type { WorkspaceTrees } from '../host/mount/workspace-trees.ts';
 import type { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
 import type { InstanceCache } from '../observe/instances.ts';
@@ -24,6 +25,7 @@ export interface Hands {
   readonly sessions: SessionKeeper;
   /** Those that wait inside for agents, by the uid of their instance. */
   readonly processes: ProcessWatch;
+  readonly trees: WorkspaceTrees;
   readonly bridge: Bridge;
   readonly clock: Clock;
   /** Remember something that outranks a manifest. */

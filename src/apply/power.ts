@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import type { Action } from '../plan/step.ts';
+import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
 import { finish, findTarget, type Target } from './target.ts';
 
@@ -9,11 +10,19 @@ const gracefulStopS = 10;
 
 /** Start, stop, freeze or thaw. Being so already is success. */
 export async function power(task: Task, action: Extract<Action, { kind: 'power' }>): Promise<void> {
-  const { to } = action;
+  const { to, covered, user } = action;
   const target = await findTarget(task);
-  if (to === 'start') await task.hands.names.prepareAgain(task.step.precondition.uid ?? '', task.signal);
-  if (to === 'stop') await stop(task, target, action);
-  else await change(task, to, {});
+  const { hands, step, signal } = task;
+  const uid = step.precondition.uid ?? '';
+  if (to === 'start') await hands.names.prepareAgain(uid, signal);
+  if (covered) await hands.trees.prepare({ uid, ...covered }, signal);
+  if (to !== 'stop') {
+    await change(task, to, {});
+    if (user) await fitUser(task, user);
+    return;
+  }
+  await stop(task, target, action);
+  await hands.trees.remove(uid, signal);
 }
 
 async function stop(

@@ -47,6 +47,15 @@ const runners: Runners = {
       at: hands.clock.now(),
       hash,
     }),
+  uncover: ({ hands, step, signal }) => hands.trees.remove(step.precondition.uid ?? '', signal),
+  quarantine: ({ hands, sandbox }, { reason }) =>
+    hands.setOverride(sandbox, {
+      kind: 'quarantine',
+      state: 'frozen',
+      reason,
+      by: 'controller',
+      at: hands.clock.now(),
+    }),
 };
 
 async function deleteInstance(task: Task): Promise<void> {
@@ -76,6 +85,7 @@ async function deleteWithVolume(task: Task): Promise<void> {
 }
 
 async function letGo(hands: Hands, uid: string): Promise<void> {
+  await hands.trees.forget(uid, hands.lifetime);
   // First of all: whoever gets its address next must not find what it could reach.
   await hands.names.forget(uid);
   hands.reservations.release(uid);

@@ -1,7 +1,7 @@
 import { findChild, processAt, type HostProcess } from '../host/process/container-process.ts';
-import { workspacePath } from '../plan/render-instance.ts';
 import { sessionStampOf } from '../plan/session-stamp.ts';
 import { renderStamp } from '../plan/stamp.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import type { Action } from '../plan/step.ts';
 import type { AgentAsk, AgentStart } from './agent-recipe.ts';
 import { launch, wait } from './agent-scripts.ts';
@@ -30,7 +30,9 @@ export async function startAgent(task: Task, action: AgentAction): Promise<void>
   await bringBack(task, action, agent);
   const start = await hands.recipes.startOf({ manifest, uid: agent.uid, readInside: readInside(task, agent) });
   const running = restart ? undefined : await findWaiter(agent, signal);
-  const exitCode = running ? 0 : await launchWaiter(task, { start, restart }, agent);
+  const exitCode = running
+    ? 0
+    : await launchWaiter(task, { start, restart, workspace: workspaceInside(manifest.sandbox) }, agent);
   hands.agents.started(agent.uid, start.lack);
   if (exitCode !== 0) {
     hands.agents.ended(agent.uid, exitCode);
@@ -67,11 +69,11 @@ async function agentInside({ hands, step, signal }: Task, { manifest }: AgentAct
 /** Leaves a process inside that waits for the agent. Other exit codes than 0 say that it could not be left there. */
 async function launchWaiter(
   { hands, signal }: Task,
-  { start, restart }: { readonly start: AgentStart; readonly restart: boolean },
+  { start, restart, workspace }: { readonly start: AgentStart; readonly restart: boolean; readonly workspace: string },
   { instance, session, home, user }: AgentInside,
 ): Promise<number> {
   const { argv, env, files } = start;
-  const how = [files ? 'files' : 'none', home, workspacePath, restart ? 'again' : 'once'];
+  const how = [files ? 'files' : 'none', home, workspace, restart ? 'again' : 'once'];
   const place = { uid: user, gid: user, cwd: '/', env, ...(files && { stdin: files }), signal, timeoutMs: launchMs };
   const words = [marker, session, wait, ...how, ...argv];
   return (await hands.incus.exec.run(instance, ['sh', '-c', launch, ...words], place)).exitCode;

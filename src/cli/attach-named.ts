@@ -3,7 +3,7 @@ import { Problem } from '../base/problem.ts';
 import type { SandboxReport } from '../controller/report.ts';
 import { openIncus, type Incus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
-import { workspacePath } from '../plan/render-instance.ts';
+import { workspacePath } from '../spec/workspace-path.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { connect } from './connect.ts';
 import { findContainer } from './end-containers.ts';
@@ -29,7 +29,7 @@ export async function attachNamed(io: Io, name: string, { bash = false }: Attach
   const { incus: settings } = await readSettings(io);
   await using incus = openIncus({ socketPath: incusSocket(io.env), project: settings.project, clock });
   const { instance } = found;
-  const place = { instance, codeUser: userOf(found) };
+  const place = { instance, codeUser: userOf(found), workspace: found.workspace_inside ?? workspacePath };
   if (!bash && !(await hasTmux(incus, place))) {
     io.stderr.write(`No tmux session runs in ${instance}. For a shell in it: coi attach ${instance} --bash\n`);
     return exitCodes.done;
@@ -48,9 +48,10 @@ function userOf({ code_uid: uid = builtIn.incus.codeUid, code_user: name = built
   return { uid, name };
 }
 
-async function showShell(io: Io, incus: Incus, { instance, codeUser: { uid, name } }: TmuxPlace): Promise<ShownEnd> {
+async function showShell(io: Io, incus: Incus, { instance, codeUser, workspace }: TmuxPlace): Promise<ShownEnd> {
+  const { uid, name } = codeUser;
   const argv = ['sh', '-c', shellInside];
-  return endOfProgram(await showInside(io, incus, { instance, argv, uid, home: `/home/${name}`, cwd: workspacePath }));
+  return endOfProgram(await showInside(io, incus, { instance, argv, uid, home: `/home/${name}`, cwd: workspace }));
 }
 
 /** Images have one of the two. */

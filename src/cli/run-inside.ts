@@ -6,7 +6,7 @@ import type { Attached } from '../host/incus/exec-attach.ts';
 import { ExecOutput } from '../host/incus/exec-output.ts';
 import type { Sink } from '../host/incus/exec-streams.ts';
 import { incusSocket } from '../host/incus/socket.ts';
-import { workspacePath } from '../plan/render-instance.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import { guestCommand } from '../session/guest-command.ts';
 import { guestEnvironment } from '../session/guest-environment.ts';
 import { Interrupted, type Io } from './io.ts';
@@ -48,7 +48,7 @@ export async function runInside(call: Call, asked: AskedSession, opened: Session
     incus.exec.attach({
       name: opened.instance,
       argv: guestCommand(args),
-      cwd: workspacePath,
+      cwd: workspaceInside(asked.sandbox),
       uid,
       gid: uid,
       env: guestEnvironment({ home: `/home/${name}`, terminal: io.env['TERM'], own }),

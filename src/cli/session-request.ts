@@ -17,8 +17,10 @@ import { checkPrefix, sessionNames, workspaceHash } from '../spec/session-names.
 import type { Settings } from '../spec/settings.ts';
 import { mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
+import { requireTrust } from './project-trust.ts';
 import type { SessionOptions } from './session-flags.ts';
-import { readSessionSettings, withHostLayer } from './settings.ts';
+import { readSessionSettings, withHostLayer, type ProjectPart } from './settings.ts';
+import { isTrusted } from './trust-store.ts';
 import { whoCalls } from './who.ts';
 
 /** A session as the command line asks for it. */
@@ -97,22 +99,36 @@ async function resolveAsked(
   { options, adjust, agent }: ToResolve,
 ): Promise<Pick<AskedSession, 'settings' | 'sandbox'>> {
   const workspace = await requireWorkspace(path);
-  const settings = await readSessionSettings(io, path);
+  const { settings, project } = await readSessionSettings(io, path);
   const environment = environmentLayer(io.env);
   const flags = flagLayer({ ...options, workspace, mount: await mountsOf(io, options) });
   const problems = [...environment.problems, ...flags.problems];
   if (problems.length > 0) throw new ProblemList(problems);
   const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
   const home = io.env['HOME'] || homedir();
-  const resolve = ({ layer }: Settings): Sandbox => {
-    const above = { environment: environment.layer, ...(profile && { profile }), flags: flags.layer };
+  const { uid: owner } = whoCalls(io);
+  const resolve = ({ layer }: Settings, chosen = profile): Sandbox => {
+    const above = { environment: environment.layer, ...(chosen && { profile: chosen }), flags: flags.layer };
     const layers = commandLineLayers({ settings: layer, ...above });
-    return adjust(resolveSandbox({ layers, home, session: true, agent }));
+    return adjust(resolveSandbox({ layers, home, session: true, agent, owner }));
   };
+  if (project) await judge(io, project, (other) => resolve(other, ownProfile(other, options.profile)));
   const sandbox = resolve(settings);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
   if (sandbox.network.mode !== 'allowlist') return { settings, sandbox };
   return { settings, sandbox: resolve(await withHostLayer(settings, io)) };
+}
+
+/** Refuse what the project gives itself and nobody trusts. */
+async function judge(io: Io, project: ProjectPart, resolve: (settings: Settings) => Sandbox): Promise<void> {
+  const { file, layer, settingsWith } = project;
+  if (await isTrusted(io, file)) return;
+  requireTrust({ file, project: layer, resolve: (part) => resolve(settingsWith(part)) });
+}
+
+/** A profile that only the project knows is none without it. */
+function ownProfile({ layer: { profiles = {} } }: Settings, name: string | undefined): ProfileLayer | undefined {
+  return name !== undefined && Object.hasOwn(profiles, name) ? profiles[name] : undefined;
 }
 
 /** The workspace without links, which is what may be mounted. */

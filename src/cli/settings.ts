@@ -1,10 +1,11 @@
 import { stringify } from 'smol-toml';
 import { ProblemList, renderProblem } from '../base/problem.ts';
 import { hostLayer, mergeSettings } from '../spec/layers.ts';
+import type { SettingsLayer } from '../spec/schema/files.ts';
 import { parseSettings, type Settings } from '../spec/settings.ts';
 import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
-import { readProjectFile } from './project-file.ts';
+import { readProjectFile, type ProjectFile } from './project-file.ts';
 import { printableLines } from './printable.ts';
 import { readSettingsFiles, type SettingsFile } from './settings-files.ts';
 
@@ -36,14 +37,36 @@ export async function readHostSettings(io: Io): Promise<Settings> {
   return settingsFrom(io, await readSettingsFiles(io, true), {});
 }
 
+/** Settings for a session, and what of them is the project's. */
+export interface SessionSettings {
+  readonly settings: Settings;
+  /** Unless there is none: nobody has judged it yet. */
+  readonly project?: ProjectPart;
+}
+
+/** What a project says by itself. */
+export interface ProjectPart {
+  readonly file: ProjectFile;
+  readonly layer: SettingsLayer;
+  /** All settings, with something else in the place of the project's file. */
+  readonly settingsWith: (project: SettingsLayer) => Settings;
+}
+
 /**
  * Settings for a session in a workspace: also what the project says by itself.
  *
  * @throws {ProblemList} when any of them cannot be used
  */
-export async function readSessionSettings(io: Io, workspace: string): Promise<Settings> {
-  const project = await readProjectFile(workspace);
-  return settingsFrom(io, await readSettingsFiles(io, undefined, project), {});
+export async function readSessionSettings(io: Io, workspace: string): Promise<SessionSettings> {
+  const file = await readProjectFile(workspace);
+  const files = await readSettingsFiles(io, undefined, file ? [file] : []);
+  const settings = settingsFrom(io, files, {});
+  if (!file) return { settings };
+  const layerOf = (part: readonly SettingsFile[]) => parseSettings(part).settings.layer;
+  const at = files.indexOf(file);
+  const [below, above] = [layerOf(files.slice(0, at)), layerOf(files.slice(at + 1))];
+  const settingsWith = (project: SettingsLayer) => ({ ...settings, layer: mergeSettings([below, project, above]) });
+  return { settings, project: { file, layer: layerOf([file]), settingsWith } };
 }
 
 /**

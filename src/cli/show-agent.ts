@@ -2,7 +2,6 @@ import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import { openIncus, type Incus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
-import { workspacePath } from '../plan/render-instance.ts';
 import { earlierConversation } from '../session/earlier-conversation.ts';
 import { agentStart } from '../session/agent-recipes.ts';
 import { homeOf } from '../source/homes.ts';
@@ -10,6 +9,7 @@ import { showInside } from './inside-terminal.ts';
 import type { Io } from './io.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import type { ShellStart } from './shell-summary.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import { hasTmux, showTmux, untilTmux, type TmuxPlace } from './show-tmux.ts';
 
 /** How showing ended. */
@@ -21,12 +21,11 @@ export interface ShownEnd {
 
 /** Show the agent of a session in this terminal. */
 export async function showAgent(io: Io, shown: ShellStart): Promise<ShownEnd> {
-  const { asked, opened, mode } = shown;
+  const { asked, mode } = shown;
   const project = asked.settings.incus.project;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
-  const { codeUser } = asked.sandbox;
   if (mode === 'direct') return endOfProgram(await showDirect(io, incus, shown));
-  return await showSession(io, incus, { instance: opened.instance, codeUser });
+  return await showSession(io, incus, placeOf(shown));
 }
 
 /** What ends a program from outside: what it runs in may be on its way down. */
@@ -38,10 +37,14 @@ export function endOfProgram(exitCode: number): ShownEnd {
 }
 
 /** Wait until an agent that nobody looks at is there. */
-export async function awaitAgent(io: Io, { asked, opened }: ShellStart): Promise<void> {
-  const project = asked.settings.incus.project;
+export async function awaitAgent(io: Io, shown: ShellStart): Promise<void> {
+  const project = shown.asked.settings.incus.project;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
-  await untilTmux(incus, { instance: opened.instance, codeUser: asked.sandbox.codeUser }, io.signal);
+  await untilTmux(incus, placeOf(shown), io.signal);
+}
+
+function placeOf({ asked: { sandbox }, opened: { instance } }: ShellStart): TmuxPlace {
+  return { instance, codeUser: sandbox.codeUser, workspace: workspaceInside(sandbox) };
 }
 
 /** Show the tmux session of an agent, and tell whether it goes on afterwards. */
@@ -91,7 +94,13 @@ async function showDirect(io: Io, incus: Incus, { asked, opened }: ShellStart): 
   const prepared = await incus.exec.run(instance, words, { ...place, env, ...(files && { stdin: files }) });
   if (prepared.exitCode !== 0) throw unprepared(prepared.stderr.toString('utf8'));
   const file = prepared.stdout.toString('utf8').trim();
-  const program = { instance, argv: ['sh', '-c', become, 'sh', file, ...argv], uid, home, cwd: workspacePath };
+  const program = {
+    instance,
+    argv: ['sh', '-c', become, 'sh', file, ...argv],
+    uid,
+    home,
+    cwd: workspaceInside(sandbox),
+  };
   return showInside(io, incus, program);
 }
 

@@ -1,6 +1,5 @@
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
-import { workspacePath } from '../plan/render-instance.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
 import { showInside } from './inside-terminal.ts';
 import type { Io } from './io.ts';
@@ -15,6 +14,8 @@ const bootMs = 90_000;
 export interface TmuxPlace {
   readonly instance: string;
   readonly codeUser: Sandbox['codeUser'];
+  /** Where the workspace appears inside. */
+  readonly workspace: string;
 }
 
 /**
@@ -34,10 +35,10 @@ function onceThere({ instance, codeUser }: TmuxPlace, argv: readonly string[]): 
 
 /** What runs inside goes on when this ends. @returns the exit code of tmux */
 export function showTmux(io: Io, incus: Incus, place: TmuxPlace): Promise<number> {
-  const { instance, codeUser } = place;
+  const { instance, codeUser, workspace } = place;
   const argv = onceThere(place, ['tmux', 'attach-session', '-t', `=${tmuxSession(instance)}`]);
   const { uid, name } = codeUser;
-  return showInside(io, incus, { instance, argv, uid, home: `/home/${name}`, cwd: workspacePath });
+  return showInside(io, incus, { instance, argv, uid, home: `/home/${name}`, cwd: workspace });
 }
 
 /** Wait until the agent's tmux session is there. @throws {Problem} `session.no-agent` when it never will be */

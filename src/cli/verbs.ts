@@ -1,6 +1,7 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags } from './session-flags.ts';
+import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
 const format = formatFlag('text', 'json');
@@ -345,6 +346,7 @@ export const verbs: readonly VerbSpec[] = [
     failureCode: () => 2,
     load: async () => (await import('./health.ts')).health,
   },
+  trustVerb,
   {
     name: 'validate',
     args: '[path...]',

@@ -13,6 +13,7 @@ export const conditionTypes = [
   'Suspended',
   'Pruning',
   'Quarantined',
+  'Protected',
 ] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 
@@ -50,6 +51,7 @@ export function deriveConditions(look: Look): Draft[] {
     ...drifted(look),
     ...held(look),
     ...pruning(look),
+    ...unprotected(look),
   ];
 }
 
@@ -144,6 +146,15 @@ function held({ world }: Look): Draft[] {
     return texts.length === 0 ? [] : [{ type, status: 'True', reason, message: texts.join('; ') }];
   };
   return [...say('suspend', 'Suspended', 'User'), ...say('quarantine', 'Quarantined', 'Security')];
+}
+
+/** Only while something is not protected that should be. */
+function unprotected({ world: { protection } }: Look): Draft[] {
+  const faults = protection?.faults ?? [];
+  if (faults.length === 0) return [];
+  const shown = faults.slice(0, 10).map(({ path, why }) => `${path}: ${why}`);
+  const message = `Not protected: ${shown.join('; ')}${faults.length > 10 ? `; and ${faults.length - 10} more` : ''}`;
+  return [{ type: 'Protected', status: 'False', reason: 'PathUnusable', message }];
 }
 
 function pruning({ world, plan }: Look): Draft[] {

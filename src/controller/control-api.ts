@@ -89,6 +89,7 @@ export interface OrphanReport {
     | 'state-file'
     | 'tables'
     | 'block-policies'
+    | 'workspace-tree'
     | 'forward-rule'
     | 'firewalld-rule'
     | 'firewalld-file-rule'

@@ -11,7 +11,9 @@ import type { NameService } from '../host/dns/name-service.ts';
 import type { Firewall } from '../host/firewall/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
+import type { WorkspaceTrees } from '../host/mount/workspace-trees.ts';
 import { ImageAliases } from '../observe/images.ts';
+import { InsideMounts } from '../observe/inside-mounts.ts';
 import { InstanceCache } from '../observe/instances.ts';
 import { runningOperation } from '../observe/running-operation.ts';
 import type { Override } from '../plan/override.ts';
@@ -77,6 +79,7 @@ export interface ControllerInit {
 export interface Doors {
   readonly firewall: Firewall;
   readonly names: NameService;
+  readonly trees: WorkspaceTrees;
 }
 
 /** The loop: hints put keys on a queue, workers look after one key at a time until nothing is left to do. */
@@ -102,7 +105,7 @@ export class Controller {
   #expired: (manifest: Manifest) => Promise<boolean> = async () => false;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
-  constructor(init: ControllerInit, { firewall, names }: Doors) {
+  constructor(init: ControllerInit, { firewall, names, trees }: Doors) {
     this.#init = init;
     const { clock, incus, journal, reservations, agents, bridge, placement } = init;
     this.queue = new WorkQueue({ clock, backoff: reconcileBackoff, ...(init.random && { random: init.random }) });
@@ -135,6 +138,7 @@ export class Controller {
       images: this.#images,
       fights: this.fights,
       placement,
+      covers: { trees, inside: insideMounts(incus) },
       clock,
       elements: () => firewall.loaded()?.elements,
       networkReady: () => this.network.isGiven(),
@@ -143,7 +147,7 @@ export class Controller {
       isAbandoned: new Leases({ processes, lookAgain }).isOver,
       busy: (name, signal) => runningOperation(incus, name, signal),
     });
-    this.hands = this.#hands({ firewall, names, processes, lookAgain });
+    this.hands = this.#hands({ firewall, names, trees, processes, lookAgain });
     const reconciler = new SandboxReconciler({
       worlds: this.worlds,
       sandboxes: this.sandboxes,
@@ -173,7 +177,7 @@ export class Controller {
     };
   }
 
-  #hands(own: Pick<Hands, 'firewall' | 'names' | 'processes' | 'lookAgain'>): Hands {
+  #hands(own: Pick<Hands, 'firewall' | 'names' | 'trees' | 'processes' | 'lookAgain'>): Hands {
     const { incus, reservations, agents, recipes, sessions, bridge, clock, lifetime } = this.#init;
     return {
       ...own,
@@ -220,6 +224,14 @@ export class Controller {
     const onDone = listeners.onDone.bind(listeners);
     await runWorkers({ queue: this.queue, count, handle, journal, onDone, clock: this.#init.clock }, lifetime);
     await resync;
+  }
+
+  /** What covers the workspace of an instance is not as it was. */
+  hintInstance(uid: string): void {
+    const owner = [...this.instances.all()].find(
+      ({ owner: each }) => each.kind === 'owned' && each.stamp.uid === uid,
+    )?.owner;
+    if (owner?.kind === 'owned') this.hintSandbox(owner.stamp.name, 'security');
   }
 
   /** An override was set or lifted. */
@@ -273,4 +285,8 @@ export class Controller {
       if (manifest.sandbox.dependsOn.includes(name)) this.hintSandbox(manifest.name, 'spec');
     }
   }
+}
+
+function insideMounts({ instances }: Incus): InsideMounts {
+  return new InsideMounts(async (name, signal) => (await instances.state(name, { signal })).pid);
 }

@@ -25,7 +25,8 @@ export class ManagedViews {
   /** A declared sandbox's instance as it is now; what a plan's patch applies to. Undefined where there is none. */
   live({ desired, instance }: World): View | undefined {
     if (desired.kind !== 'declared' || !instance?.endpoint) return undefined;
-    const view = desiredView(desired.manifest.sandbox, instance.endpoint, this.#init.placement);
+    const { endpoint, stamp } = instance;
+    const view = desiredView(desired.manifest.sandbox, { uid: stamp.uid, endpoint }, this.#init.placement);
     return normaliseView(liveView(instance, view, instance.stamp.applied));
   }
 
@@ -34,7 +35,7 @@ export class ManagedViews {
     const { instances, reservations, bridge, placement } = this.#init;
     const taken = instances.addresses();
     const { uid, endpoint } = reservations.reserve(name, { bridge, taken, network: sandbox.network });
-    const desired = desiredView(sandbox, endpoint, placement);
+    const desired = desiredView(sandbox, { uid, endpoint }, placement);
     reservations.release(uid);
     return { uid, applied: { ...desired, config: {}, devices: { eth0: desired.devices['eth0'] ?? {} } } };
   }

@@ -1,4 +1,5 @@
 import { renderPosition, type Problem } from '../base/problem.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import type { NetworkPolicy } from '../network/policy.ts';
 import type { Step } from '../plan/step.ts';
 import type { Override } from '../plan/override.ts';
@@ -52,6 +53,8 @@ export interface SandboxReport {
   readonly line?: number;
   readonly image?: string;
   readonly workspace?: string;
+  /** Where it appears inside. */
+  readonly workspace_inside?: string;
   readonly persistent?: boolean;
   /** User inside that owns the workspace and runs the agent. */
   readonly code_uid?: number;
@@ -136,7 +139,7 @@ function declaredPart({ world }: SandboxRecord): Partial<SandboxReport> {
     code_uid: sandbox.codeUser.uid,
     code_user: sandbox.codeUser.name,
     network: sandbox.network.mode,
-    ...(sandbox.workspace && { workspace: sandbox.workspace }),
+    ...(sandbox.workspace && { workspace: sandbox.workspace, workspace_inside: workspaceInside(sandbox) }),
   };
 }
 

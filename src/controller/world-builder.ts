@@ -7,7 +7,10 @@ import type { Bridge, NetworkPolicy } from '../network/policy.ts';
 import type { ImageAliases } from '../observe/images.ts';
 import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf, hasLostPower, powerOf } from '../observe/owned.ts';
+import type { WorkspaceTrees } from '../host/mount/workspace-trees.ts';
+import type { InsideMounts } from '../observe/inside-mounts.ts';
 import { inspectDirectories, type WorkspaceFault } from '../observe/workspace.ts';
+import type { Protection } from '../plan/protection.ts';
 import type { Placement } from '../plan/render-instance.ts';
 import { scheduledState, type ScheduleCache } from '../plan/schedule.ts';
 import { tombstoneName } from '../plan/stamp.ts';
@@ -24,6 +27,8 @@ export interface WorldSources extends PolicyInputs {
   readonly images: ImageAliases;
   readonly fights: Fights;
   readonly placement: Placement;
+  /** Trees of mounts, and what shows of them inside; absent for who may not see them. */
+  readonly covers?: Covers;
   readonly clock: Clock;
   /** What the tables hold, as last known; undefined when that is not known. */
   readonly elements: () => Elements | undefined;
@@ -36,14 +41,21 @@ export interface WorldSources extends PolicyInputs {
   readonly busy: (instance: string, signal: AbortSignal) => Promise<string | undefined>;
 }
 
+/** What covers protected paths. */
+export interface Covers {
+  readonly trees: Pick<WorkspaceTrees, 'state' | 'layers' | 'look'>;
+  readonly inside: InsideMounts;
+}
+
 /** What only a fresh look tells; a sweep over many sandboxes does without. */
 interface Details {
   readonly workspace: WorkspaceFault | undefined;
   readonly imageExists: boolean | undefined;
   readonly busy: string | undefined;
+  readonly isUncovered: boolean;
 }
 
-const noDetails: Details = { workspace: undefined, imageExists: undefined, busy: undefined };
+const noDetails: Details = { workspace: undefined, imageExists: undefined, busy: undefined, isUncovered: false };
 
 /** Puts everything that planning looks at together, for one sandbox at one moment. */
 export class WorldBuilder {
@@ -64,7 +76,8 @@ export class WorldBuilder {
     const { instances, desired } = this.#from;
     const wish = desired(sandbox);
     if (wish.kind === 'declared' && instances.isDoubted(wish.manifest.instance)) return true;
-    return instances.ofSandbox(sandbox).some(({ instance }) => instances.isDoubted(instance.name));
+    const owned = instances.ofSandbox(sandbox);
+    return owned.some((seen) => instances.isDoubted(seen.instance.name) || this.#isUnknownInside(seen));
   }
 
   /** After asking Incus and the host about this sandbox: enough to act on. A candidate stands in for what is declared. */
@@ -84,7 +97,8 @@ export class WorldBuilder {
     const owned = this.#from.instances.ofSandbox(sandbox);
     const busy = await this.#busy(owned, signal);
     if (wish.kind !== 'declared') return { ...noDetails, busy };
-    return { busy, ...(await this.#needs(wish.manifest, owned, signal)) };
+    const isUncovered = await this.#isUncovered(owned, signal);
+    return { busy, isUncovered, ...(await this.#needs(wish.manifest, owned, signal)) };
   }
 
   /** Asked only where an operation may be what explains the state. */
@@ -99,13 +113,33 @@ export class WorldBuilder {
       : undefined;
   }
 
+  /** A controller that just began knows nothing of what happened before. */
+  #isUnknownInside({ instance, owner }: SeenInstance): boolean {
+    const { covers } = this.#from;
+    if (!covers || owner.kind !== 'owned' || !isUp(instance.state)) return false;
+    const { uid } = owner.stamp;
+    return covers.trees.layers(uid).length > 0 && !covers.inside.hasLooked({ uid, startedAt: instance.lastUsedAt });
+  }
+
+  async #isUncovered(owned: readonly SeenInstance[], signal: AbortSignal): Promise<boolean> {
+    const { covers } = this.#from;
+    const live = owned.find((seen) => !isTombstone(seen));
+    if (!covers || live?.owner.kind !== 'owned' || !isUp(live.instance.state)) return false;
+    const { uid } = live.owner.stamp;
+    await covers.trees.look();
+    const layers = covers.trees.layers(uid);
+    const { name, lastUsedAt, devices } = live.instance;
+    const workspace = devices['workspace']?.['path'];
+    if (layers.length === 0 || workspace === undefined) return false;
+    return covers.inside.isUncovered({ uid, instance: name, startedAt: lastUsedAt, workspace, layers }, signal);
+  }
+
   /** What creating or starting takes for granted. */
   async #needs({ sandbox }: Manifest, owned: readonly SeenInstance[], signal: AbortSignal) {
     const live = owned.find(({ owner }) => owner.kind === 'owned' && !owner.isTombstone);
-    const isUp = live?.instance.state === 'running' || live?.instance.state === 'frozen';
     const [owner] = live ? [live.owner] : [];
     const sameImage = owner?.kind === 'owned' && owner.stamp.applied?.image === sandbox.image;
-    const workspace = isUp ? undefined : await inspectDirectories(sandbox);
+    const workspace = live && isUp(live.instance.state) ? undefined : await inspectDirectories(sandbox);
     const imageExists = sameImage ? undefined : await this.#from.images.exists(sandbox.image, signal);
     return { workspace, imageExists };
   }
@@ -124,6 +158,7 @@ export class WorldBuilder {
       reservation: manifest ? this.#reservation(manifest) : from.reservations.of(sandbox),
       networkReady: from.networkReady(),
       workspace: details.workspace,
+      protection: this.#protection(owned, details),
       imageExists: details.imageExists,
       overrides: from.overrides(sandbox),
       dependencies: (manifest?.sandbox.dependsOn ?? []).map((name) => ({ name, ready: from.isReady(name) })),
@@ -135,6 +170,13 @@ export class WorldBuilder {
       fighting: from.fights.fighting(sandbox, from.clock.monotonic()),
       now,
     };
+  }
+
+  #protection(owned: readonly SeenInstance[], { isUncovered }: Details): Protection | undefined {
+    const live = owned.find((seen) => !isTombstone(seen));
+    if (!this.#from.covers || live?.owner.kind !== 'owned') return undefined;
+    const state = this.#from.covers.trees.state(live.owner.stamp.uid);
+    return state ? { ...state, isUncovered } : { isMounted: false, isUncovered: false, replaced: [], faults: [] };
   }
 
   #agent(owned: readonly SeenInstance[]): World['agent'] {
@@ -182,6 +224,10 @@ export class WorldBuilder {
       devices: instance.devices,
     };
   }
+}
+
+function isUp(state: SeenInstance['instance']['state']): boolean {
+  return state === 'running' || state === 'frozen';
 }
 
 /** Incus writes a year before 1971 for what never ran. */

@@ -25,6 +25,8 @@ export const stepKinds = [
   'agent',
   'save',
   'expire',
+  'quarantine',
+  'uncover',
 ] as const;
 export type StepKind = (typeof stepKinds)[number];
 
@@ -47,6 +49,7 @@ export const conditionTypes = [
   'Suspended',
   'Pruning',
   'Quarantined',
+  'Protected',
 ] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 

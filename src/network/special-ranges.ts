@@ -43,7 +43,8 @@ export const specialPrefixes: readonly Prefix[] = parsed([
   ...metadataAddresses[4],
   ...metadataAddresses[6],
 ]);
-const privatePrefixes = parsed([...privateRanges[4], ...privateRanges[6]]);
+/** {@link privateRanges} as prefixes. */
+export const privatePrefixes: readonly Prefix[] = parsed([...privateRanges[4], ...privateRanges[6]]);
 const metadataPrefixes = parsed([...metadataAddresses[4], ...metadataAddresses[6]]);
 
 /** Whether an address or prefix belongs to local networks, the metadata service left out. */

@@ -28,16 +28,16 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   if (recreate.length > 0 && allow === 'recreate') {
     return { steps: [], recreate: `${pathsOf(recreate)} can only change with a new instance` };
   }
-  const restart = isUp(instance) ? wanted.filter(needsRestart) : [];
-  const isHeld = allow === 'in-place';
+  const unsafe = isUp(instance) ? wanted.filter((each) => bringsNoCover(each, [desired, instance.stamp.applied])) : [];
+  const restart = isUp(instance) ? wanted.filter((each) => needsRestart(each) || unsafe.includes(each)) : [];
+  const isForced = unsafe.some(({ origin }) => origin === 'drift');
+  const isHeld = allow === 'in-place' && !isForced;
   const held = [...recreate, ...(isHeld ? restart : [])];
-  const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each)) };
+  const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each) && !unsafe.includes(each)) };
   const isRestarting = restart.length > 0 && !isHeld;
-  const steps = [
-    ...patchSteps(now, isRestarting ? world.now : undefined),
-    ...agentStep(now),
-    ...restartSteps(instance, isRestarting),
-  ];
+  const isNoted = instance.stamp.intent?.kind === 'restart';
+  const noteAt = isRestarting && !isNoted ? world.now : undefined;
+  const steps = [...patchSteps(now, noteAt), ...agentStep(now), ...restartSteps(instance, isRestarting)];
   return held.length > 0 ? { steps, block: immutableBlock(held) } : { steps };
 }
 
@@ -58,11 +58,18 @@ function needsRestart({ change, origin }: Difference): boolean {
   return change === 'restart' && origin === 'update';
 }
 
+/** What Incus mounts into something that runs comes without the mounts below it: it is put right while it is stopped. */
+function bringsNoCover({ path }: Difference, views: readonly (View | undefined)[]): boolean {
+  const isCovered = views.some((view) => view !== undefined && view.protection !== '');
+  return isCovered && path.startsWith('/devices/workspace');
+}
+
 /** Keys of a manifest that fields of the managed view stand for, where they have other names there. */
 const keysOf: Readonly<Record<string, string>> = {
   '/agent': 'tool or prompt',
   '/image': 'image',
   '/devices/workspace': 'workspace',
+  '/protection': 'workspace or what is protected of it',
 };
 
 function pathsOf(wanted: readonly Difference[]): string {

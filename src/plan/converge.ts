@@ -5,6 +5,7 @@ import { fightBlock } from './fight.ts';
 import { agentDueAt, agentSteps, completeSteps, stampSteps } from './finish.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import { powerSteps, rulesBlock } from './power.ts';
+import { protectionSteps, uncoverSteps } from './protection.ts';
 import { repairRules } from './rules.ts';
 import { desiredView, type Reservation } from './render-instance.ts';
 import { isUnsaved } from './session-stamp.ts';
@@ -35,7 +36,7 @@ function build(world: World, { manifest, goal, overrides }: Aim): Draft {
   if (block) return { steps: [], block };
   const why = 'it is declared and does not exist';
   const reservation = world.reservation ?? provisional;
-  const view = desiredView(manifest.sandbox, reservation.endpoint, world.placement);
+  const view = desiredView(manifest.sandbox, reservation, world.placement);
   const reserve: Action = { kind: 'reserve', network: view.network };
   const create: Action = { kind: 'create', manifest, view, reservation, generation: 1, start };
   const agent: Action = { kind: 'agent', manifest, restart: false };
@@ -60,14 +61,15 @@ type Placed = OwnedInstance & { readonly endpoint: NonNullable<OwnedInstance['en
 /** From something: rules, then what changed, then power, then the stamp, then the agent. */
 function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const { manifest } = aim;
-  const desired = desiredView(manifest.sandbox, instance.endpoint, world.placement);
+  const { endpoint } = instance;
+  const desired = desiredView(manifest.sandbox, { uid: instance.stamp.uid, endpoint }, world.placement);
   // What was adopted had nothing applied to it yet but its place: all of it is the manifest's doing.
   const applied = instance.stamp.generation === 0 ? undefined : instance.stamp.applied;
   const all = differences(instance, desired, applied);
   const enforced = all.filter((each) => isEnforced(each, manifest));
   // Isolation is not given up to whoever is more stubborn.
   const wanted = enforced.filter(({ path, security }) => security || !world.fighting.includes(path));
-  const rules = repairRules(world);
+  const rules = [...repairRules(world), ...protectionSteps(world, aim, instance)];
   const change = changeSteps(world, aim, { instance, desired, wanted });
   const seen = {
     patch: all.map(({ operation }) => operation),
@@ -88,7 +90,8 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   }
   const held = change.block ?? power.block ?? unseenBlock(world, aim, instance);
   const block = held ?? fightBlock(world);
-  const before = [...rules, ...change.steps, ...power.steps, ...saveSteps(instance, power.steps)];
+  const still = [...saveSteps(instance, power.steps), ...uncoverSteps(world, instance, power.steps)];
+  const before = [...rules, ...change.steps, ...power.steps, ...still];
   const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
   const changing = change.steps.length > 0;
   if (held || isFought) return { ...seen, block, steps: [...before, ...completeSteps(instance, manifest)] };

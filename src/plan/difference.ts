@@ -22,6 +22,7 @@ const changeOf: readonly (readonly [prefix: string, change: ChangeClass])[] = [
   ['/devices/root/pool', 'recreate'],
   ['/devices/root/path', 'recreate'],
   ['/agent', 'restart'],
+  ['/protection', 'restart'],
   ['/config/security.privileged', 'restart'],
   ['/config/security.guestapi', 'restart'],
   ['/config/raw.lxc', 'restart'],
@@ -47,8 +48,14 @@ export function differences(live: LiveInstance, desired: View, applied: View | u
       path: operation.path,
       change: classOf(operation.path),
       origin: isUpdate(operation.path) ? 'update' : 'drift',
-      security: securityPrefixes.some((prefix) => operation.path.startsWith(prefix)) || isOpening(operation.path),
+      security: isSecurity(operation.path, want) || isOpening(operation.path),
     }));
+}
+
+/** Also what covers protected paths. */
+function isSecurity(path: string, { protection }: View): boolean {
+  if (protection !== '' && path.startsWith('/devices/workspace')) return true;
+  return securityPrefixes.some((prefix) => path.startsWith(prefix));
 }
 
 /** Whether something was added by somebody else that is only looked at because it opens the sandbox. */

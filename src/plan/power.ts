@@ -3,6 +3,7 @@ import type { ChangeDraft } from './change.ts';
 import { ranOut, shutDown } from './effective-state.ts';
 import { fightBlock } from './fight.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
+import { protectedWorkspace } from './protection.ts';
 import type { Action, Block, Step } from './step.ts';
 import { stepOn, waiting } from './steps.ts';
 import type { OwnedInstance, World } from './world.ts';
@@ -23,9 +24,16 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
   const force = goal.because === ranOut && manifest.sandbox.limits.runtime?.force === true;
   const graceS = goal.because === shutDown ? manifest.sandbox.endsWithin : undefined;
-  const action: Action = { kind: 'power', to, force, ...(graceS !== undefined && { graceS }) };
+  const start = to === 'start' ? startOf(manifest) : {};
+  const action: Action = { kind: 'power', to, force, ...(graceS !== undefined && { graceS }), ...start };
   const power = stepOn(instance, action, { why, security });
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
+}
+
+/** What a start is to find, and to leave. */
+function startOf({ sandbox }: Manifest): Pick<Extract<Action, { kind: 'power' }>, 'covered' | 'user'> {
+  const covered = protectedWorkspace(sandbox);
+  return { ...(covered && { covered }), user: sandbox.codeUser };
 }
 
 function isHalt(to: Transition): boolean {

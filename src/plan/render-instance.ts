@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
 import { hasAgent, type Limits, type Manifest, type Sandbox } from '../spec/sandbox.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
+import { protectedWorkspace } from './protection.ts';
 import { renderStamp, type Stamp } from './stamp.ts';
 import type { View } from './view.ts';
 
@@ -9,6 +12,10 @@ import type { View } from './view.ts';
 export interface Placement {
   readonly network: string;
   readonly storagePool: string;
+  /** Directory in which workspaces with protected paths are mounted, one for each instance. */
+  readonly workspaces: string;
+  /** Whether this host cannot shift ids of files: a virtual machine that shares them with another system. */
+  readonly cannotShift?: true;
 }
 
 /** Everything that is chosen for one instance before it exists. */
@@ -16,9 +23,6 @@ export interface Reservation {
   readonly uid: string;
   readonly endpoint: Endpoint;
 }
-
-/** Where the workspace appears inside. */
-export const workspacePath = '/workspace';
 
 /**
  * The managed view that a manifest asks for on one endpoint.
@@ -28,11 +32,13 @@ export const workspacePath = '/workspace';
  * keeps Incus from starting a sandbox after a reboot before its rules are loaded.
  * @see Incus documentation, "Instance options"
  */
-export function desiredView(sandbox: Sandbox, endpoint: Endpoint, placement: Placement): View {
+export function desiredView(sandbox: Sandbox, { uid, endpoint }: Reservation, placement: Placement): View {
+  const shift = sandbox.shift && !placement.cannotShift;
   return {
     image: sandbox.image,
     network: sandbox.network,
     agent: agentHash(sandbox),
+    protection: protectionHash(sandbox),
     deletion: sandbox.policy.deletion,
     profiles: [],
     config: {
@@ -45,10 +51,8 @@ export function desiredView(sandbox: Sandbox, endpoint: Endpoint, placement: Pla
     devices: {
       root: { type: 'disk', path: '/', pool: placement.storagePool, ...diskLimits(sandbox.limits) },
       eth0: nicDevice(endpoint, placement.network),
-      ...(sandbox.workspace
-        ? { workspace: diskDevice({ source: sandbox.workspace, path: workspacePath }, sandbox.shift) }
-        : {}),
-      ...mountDevices(sandbox),
+      ...workspaceDevice(sandbox, { tree: treePath(placement.workspaces, uid), shift }),
+      ...mountDevices(sandbox, shift),
     },
   };
 }
@@ -70,8 +74,35 @@ function diskDevice(place: { source: string; path: string }, shift: boolean): Re
   return { type: 'disk', ...place, ...(shift ? { shift: 'true' } : {}) };
 }
 
+/** The directory in which workspaces with protected paths are mounted. */
+export function workspacesDir({ controller }: { readonly controller: { readonly stateDir: string } }): string {
+  return posix.join(controller.stateDir, 'workspaces');
+}
+
+/** Where the workspace of an instance is mounted on the host with its protected paths covered. */
+export function treePath(workspaces: string, uid: string): string {
+  return posix.join(workspaces, uid, 'tree');
+}
+
+/** Mounts below the tree come along only where they are asked for. See Incus documentation, "Disk devices". */
+function workspaceDevice(
+  sandbox: Sandbox,
+  { tree, shift }: { tree: string; shift: boolean },
+): Record<string, Record<string, string>> {
+  if (sandbox.workspace === undefined) return {};
+  const path = workspaceInside(sandbox);
+  if (!protectedWorkspace(sandbox)) return { workspace: diskDevice({ source: sandbox.workspace, path }, shift) };
+  return { workspace: { ...diskDevice({ source: tree, path }, shift), recursive: 'true' } };
+}
+
+/** Stands for what the tree is made from: another one takes a start. */
+function protectionHash(sandbox: Sandbox): string {
+  const covered = protectedWorkspace(sandbox);
+  return covered ? shortHash([covered.workspace, covered.protectedPaths]) : '';
+}
+
 /** Named by their paths, so that one more changes nothing about the others. */
-function mountDevices({ mounts = {}, shift }: Sandbox): Record<string, Record<string, string>> {
+function mountDevices({ mounts = {} }: Sandbox, shift: boolean): Record<string, Record<string, string>> {
   const devices = Object.entries(mounts).map(([path, { host, readonly }]) => {
     const name = `mount-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
     return [name, { ...diskDevice({ source: host, path }, shift), ...(readonly && { readonly: 'true' }) }];
@@ -110,11 +141,11 @@ function withoutUnset(record: Record<string, string | number | undefined>): Reco
 
 function agentHash(sandbox: Sandbox): string {
   const { tool, prompt, codeUser } = sandbox;
-  if (!hasAgent(sandbox)) return '';
-  return createHash('sha256')
-    .update(JSON.stringify([tool.command ?? tool, prompt ?? '', codeUser]))
-    .digest('hex')
-    .slice(0, 16);
+  return hasAgent(sandbox) ? shortHash([tool.command ?? tool, prompt ?? '', codeUser]) : '';
+}
+
+function shortHash(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }
 
 /** Body of the one request that creates, and where `start` says so starts, an instance. */

@@ -101,6 +101,8 @@ const viewSchema: z.ZodType<View> = z.object({
     refreshMinutes: z.number().exactOptional(),
   }),
   agent: z.string(),
+  // Stamps from before there was protection have none.
+  protection: z.string().default(''),
   deletion: z.enum(['delete', 'orphan', 'protect', 'confirm']),
   profiles: z.array(z.string()),
   config: texts,

@@ -17,6 +17,8 @@ const riskOf: Record<Action['kind'], Risk> = {
   release: 'safe',
   agent: 'safe',
   expire: 'safe',
+  quarantine: 'disruptive',
+  uncover: 'safe',
 };
 
 /** What a step needs besides its action. */

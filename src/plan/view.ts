@@ -12,6 +12,8 @@ export interface View {
   readonly network: NetworkRules;
   /** Short hash of what the agent is started with; empty without an agent. */
   readonly agent: string;
+  /** Short hash of the workspace and its protected paths; empty where nothing is protected. */
+  readonly protection: string;
   readonly deletion: Policy['deletion'];
   readonly profiles: readonly string[];
   readonly config: Readonly<Record<string, string>>;
@@ -31,11 +33,12 @@ export interface LiveInstance {
  * (image alias, agent) is taken from `applied`.
  */
 export function liveView(live: LiveInstance, desired: View, applied: View | undefined): View {
-  const { image, network, agent, deletion } = applied ?? desired;
+  const { image, network, agent, protection, deletion } = applied ?? desired;
   return {
     image,
     network,
     agent,
+    protection,
     deletion,
     profiles: live.profiles,
     config: pick(live.config, [desired.config, applied?.config ?? {}], isOpeningKey),

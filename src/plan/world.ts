@@ -1,6 +1,7 @@
 import type { Endpoint } from '../network/policy.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { Override } from './override.ts';
+import type { Protection } from './protection.ts';
 import type { Placement, Reservation } from './render-instance.ts';
 import type { Stamp } from './stamp.ts';
 import type { LiveInstance } from './view.ts';
@@ -90,6 +91,8 @@ export interface World {
   readonly networkReady: boolean;
   /** Problem with the workspace directory on the host. */
   readonly workspace: { readonly message: string; readonly hint: string; readonly isDenied?: boolean } | undefined;
+  /** What covers the protected paths of its workspace; undefined while that is not known. */
+  readonly protection: Protection | undefined;
   /** Whether the image alias exists; undefined when it was not asked. */
   readonly imageExists: boolean | undefined;
   readonly overrides: readonly Override[];

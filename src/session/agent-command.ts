@@ -1,5 +1,5 @@
-import { workspacePath } from '../plan/render-instance.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import { findTool } from './tools/find-tool.ts';
 import type { AgentTool, LaunchOptions } from './tools/tool.ts';
 
@@ -11,9 +11,10 @@ export interface NamedAgent {
 
 /** The agent that a sandbox names; undefined where it runs a command of its own, or nothing. */
 export function namedAgent(
-  { tool, prompt }: Sandbox,
+  sandbox: Sandbox,
   { sessionId, resume }: Pick<LaunchOptions, 'sessionId' | 'resume'>,
 ): NamedAgent | undefined {
+  const { tool, prompt } = sandbox;
   if (tool.name === undefined) return undefined;
   const { binary, permissionMode = 'bypass', effort } = tool;
   return {
@@ -21,7 +22,7 @@ export function namedAgent(
     options: {
       sessionId,
       permissionMode,
-      workspace: workspacePath,
+      workspace: workspaceInside(sandbox),
       ...(binary !== undefined && { binary }),
       ...(effort && { effort }),
       ...(prompt !== undefined && { prompt }),

@@ -1,4 +1,4 @@
-import { workspacePath } from '../plan/render-instance.ts';
+import { workspaceInside } from '../spec/workspace-path.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import { ownerOf } from './save/owner.ts';
@@ -27,5 +27,5 @@ export async function earlierConversation({
   const tool = findTool(name);
   const place = { owner: await ownerOf(manifest.owner.uid), tool: name };
   const files = await new SavedSessions({ place, clock, signal }).files(id);
-  return tool.newestSession(files, workspacePath) ?? (tool.continuesByItself ? true : undefined);
+  return tool.newestSession(files, workspaceInside(manifest.sandbox)) ?? (tool.continuesByItself ? true : undefined);
 }

@@ -1,6 +1,7 @@
 import { Problem, type Position } from '../base/problem.ts';
 import type { KeyPath } from './locate-toml.ts';
 import type { Sandbox } from './sandbox.ts';
+import { isAtOrBelow, workspaceInside } from './workspace-path.ts';
 
 /** Two keys that make no sense together, or a value that makes none on this sandbox. */
 interface Rule {
@@ -57,10 +58,11 @@ const rules: readonly Rule[] = [
     hint: 'Remove it from the list.',
   },
   {
-    reads: ['mounts', 'workspace'],
+    reads: ['mounts', 'workspace', 'paths'],
     path: ['mounts'],
-    broken: ({ mounts = {} }) => Object.keys(mounts).some(isOccupied),
-    message: 'a mount stands over /workspace, or over what the system inside needs: /, /dev, /proc, /sys',
+    broken: (sandbox) => Object.keys(sandbox.mounts ?? {}).some((path) => isOccupied(path, workspaceInside(sandbox))),
+    message:
+      'a mount stands over the workspace (/workspace, unless its path is kept), or over what the system inside needs: /, /dev, /proc, /sys',
     hint: 'Give it a path of its own, such as "/data".',
   },
   {
@@ -77,13 +79,28 @@ const rules: readonly Rule[] = [
     message: 'a mount shows "/", which would hand over the whole host',
     hint: 'Name the directory that is needed.',
   },
+  {
+    reads: ['mounts', 'workspace', 'security', 'git'],
+    path: ['mounts'],
+    broken: ({ workspace, protectedPaths = [], mounts = {} }) =>
+      workspace !== undefined &&
+      protectedPaths.length > 0 &&
+      Object.values(mounts).some(({ host, readonly }) => !readonly && overlap(host, workspace)),
+    message: 'a mount shows the workspace, or what it is in, a second time: protected paths could be written there',
+    hint: 'Leave it out, or make it readonly = true.',
+  },
 ];
 
 /** Where nothing may be mounted, and nothing below. */
 const occupied = ['/workspace', '/dev', '/proc', '/sys'];
 
-function isOccupied(path: string): boolean {
-  return path === '/' || occupied.some((each) => path === each || isBelow(path, each));
+function isOccupied(path: string, workspace: string): boolean {
+  return path === '/' || [workspace, ...occupied].some((each) => isAtOrBelow(path, each)) || isBelow(workspace, path);
+}
+
+/** Whether one of two directories holds the other, so that what is written in one place shows in the other. */
+function overlap(a: string, b: string): boolean {
+  return isAtOrBelow(a, b) || isAtOrBelow(b, a);
 }
 
 function isBelow(path: string, other: string): boolean {

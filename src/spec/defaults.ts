@@ -29,3 +29,6 @@ export const builtIn = {
     firewall: 'nft' satisfies FirewallKind,
   },
 } as const;
+
+/** Of users inside. Above are numbers that stand for nobody, and those that no user database of one machine hands out. */
+export const highestUid = 65_534;

@@ -31,7 +31,7 @@ export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
 
 /** What settings say about every sandbox. */
 function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
-  const { defaults = {}, tool, network, limits, incus, mounts } = settings;
+  const { defaults = {}, tool, network, limits, incus, mounts, git, security } = settings;
   const { image, persistent } = defaults;
   const { code_uid, claude_uid, code_user, disable_shift } = incus ?? {};
   return dropUndefined({
@@ -40,9 +40,19 @@ function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
     tool,
     network,
     limits,
+    git,
+    security,
+    paths: preserved(settings),
     mounts: mounts?.default && Object.fromEntries(mounts.default.map(({ host, container }) => [container, { host }])),
     incus: dropUndefined({ code_uid, claude_uid, code_user, disable_shift }),
   });
+}
+
+/** The other keys of that section are about places of the user's. */
+function preserved({ paths }: SettingsLayer): SandboxLayer['paths'] {
+  return paths?.preserve_workspace_path === undefined
+    ? undefined
+    : { preserve_workspace_path: paths.preserve_workspace_path };
 }
 
 /** What the layers of the command line are, above the settings files. */

@@ -42,6 +42,7 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
     image,
     state,
     ...(workspace !== undefined && { workspace }),
+    ...mountedOf(sandbox),
     ...(mounts && { mounts: structuredClone(mounts) }),
     persistent,
     restart,
@@ -58,6 +59,15 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
       code_user: sandbox.codeUser.name,
       disable_shift: !sandbox.shift,
     },
+  };
+}
+
+/** Written out in full: with no list of its own, it would get the usual one. */
+function mountedOf({ workspace, preservesPath, protectedPaths = [] }: Sandbox): SandboxLayer {
+  if (workspace === undefined) return {};
+  return {
+    ...(preservesPath && { paths: { preserve_workspace_path: true } }),
+    security: { protected_paths: [...protectedPaths] },
   };
 }
 

@@ -1,7 +1,8 @@
 import { parseDuration } from '../base/units.ts';
-import { builtIn } from './defaults.ts';
+import { builtIn, highestUid } from './defaults.ts';
 import { expandHome } from './expand-home.ts';
 import { mergeSandbox } from './layers.ts';
+import { resolveProtected } from './protected-paths.ts';
 import { resolveNetwork, resolveNetworkLog } from './resolve-network.ts';
 import type { Limits, Mount, Sandbox, Tool } from './sandbox.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
@@ -16,13 +17,17 @@ export interface ResolveInput {
   readonly session: boolean;
   /** Whether an agent runs even where no layer names one. */
   readonly agent?: boolean;
+  /** Whose files it works on: the number of the user inside where no layer has one. */
+  readonly owner?: number;
 }
 
 /** Lay the layers over the built-in values and fill in every default. The result needs no further parsing. */
-export function resolveSandbox({ layers, home, session, agent = false }: ResolveInput): Sandbox {
+export function resolveSandbox({ layers, home, session, agent = false, owner }: ResolveInput): Sandbox {
   const layer = mergeSandbox(layers);
   return {
     ...whatRuns(layer, home),
+    codeUser: codeUser(layer, owner),
+    ...howItIsMounted(layer),
     tool: resolveTool(layer, agent),
     ...whenItRuns(layer, session),
     network: resolveNetwork(layer.network),
@@ -37,15 +42,31 @@ type Part<Keys extends keyof Sandbox> = Pick<Sandbox, Keys>;
 function whatRuns(
   { image, persistent, workspace, mounts = {}, prompt, incus = {} }: SandboxLayer,
   home: string,
-): Part<'image' | 'persistent' | 'workspace' | 'mounts' | 'prompt' | 'codeUser' | 'shift'> {
+): Part<'image' | 'persistent' | 'workspace' | 'mounts' | 'prompt' | 'shift'> {
   return {
     image: image ?? builtIn.image,
     persistent: persistent ?? builtIn.persistent,
     ...(workspace !== undefined && { workspace: expandHome(workspace, home) }),
     ...resolveMounts(mounts, home),
     ...(prompt !== undefined && { prompt }),
-    codeUser: { uid: incus.code_uid ?? builtIn.incus.codeUid, name: incus.code_user ?? builtIn.incus.codeUser },
     shift: incus.disable_shift !== true,
+  };
+}
+
+/** Root's files are for the usual user, too: what runs inside has no business as root. */
+function codeUser({ incus = {} }: SandboxLayer, owner: number | undefined): Sandbox['codeUser'] {
+  const { codeUid, codeUser: name } = builtIn.incus;
+  const isUsable = owner !== undefined && owner > 0 && owner <= highestUid;
+  return { uid: incus.code_uid ?? (isUsable ? owner : codeUid), name: incus.code_user ?? name };
+}
+
+/** Without a workspace there is nothing to protect, and no path to keep. */
+function howItIsMounted(layer: SandboxLayer): Part<'preservesPath' | 'protectedPaths'> {
+  if (layer.workspace === undefined) return {};
+  const protectedPaths = resolveProtected(layer);
+  return {
+    ...(layer.paths?.preserve_workspace_path && { preservesPath: true }),
+    ...(protectedPaths.length > 0 && { protectedPaths }),
   };
 }
 

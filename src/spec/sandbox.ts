@@ -95,6 +95,10 @@ export interface Sandbox {
   readonly state: RunState;
   /** Absolute host directory mounted at /workspace. */
   readonly workspace?: string;
+  /** Whether the workspace appears at its own path inside, in place of /workspace; absent: it does not. */
+  readonly preservesPath?: true;
+  /** Paths of the workspace that are read-only inside, in order; absent without any. */
+  readonly protectedPaths?: readonly string[];
   /** By absolute path inside; absent without any. */
   readonly mounts?: Readonly<Record<string, Mount>>;
   readonly persistent: boolean;

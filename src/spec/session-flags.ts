@@ -20,6 +20,7 @@ export interface SessionFlagValues {
   readonly limitDiskPriority?: number;
   readonly limitProcesses?: number;
   readonly limitDuration?: string;
+  readonly writableGitHooks?: boolean;
   /** By path inside; hosts absolute and without links. */
   readonly mount?: Readonly<Record<string, { readonly host: string }>>;
 }
@@ -42,6 +43,7 @@ const keys: Readonly<Record<keyof SessionFlagValues, readonly string[]>> = {
   limitDiskPriority: ['limits', 'disk', 'priority'],
   limitProcesses: ['limits', 'runtime', 'max_processes'],
   limitDuration: ['limits', 'runtime', 'max_duration'],
+  writableGitHooks: ['git', 'writable_hooks'],
   mount: ['mounts'],
 };
 

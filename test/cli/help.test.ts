@@ -45,6 +45,7 @@ describe('coi --help', () => {
         clean         Delete stopped containers of sessions, or what was left over and belongs to nobody
         uninstall     Remove every sandbox of this host, the network rules and the block policies
         health        Check this host, and say what puts each problem right
+        trust         Let a project's .coi.toml say what it says now, for you
         validate      Check manifest files and show everything that is wrong with them
         schema        Print the JSON Schema of manifest files, for editors
         audit verify  Check that nobody changed the audit log

@@ -13,6 +13,7 @@ const applied = {
   image: 'busybox',
   network: { mode: 'restricted' },
   agent: '',
+  protection: '',
   deletion: 'delete',
   profiles: [],
   config: {},

@@ -101,6 +101,8 @@ describe('the two commands of the front door', () => {
 const madeByReaders = new Set(['desired-state/hello.toml', 'dist/']);
 
 function looksLikePath(word: string): boolean {
+  // What is in somebody's repository is none of this one's files.
+  if (word.startsWith('.git/')) return false;
   return (
     /^(?:\.{0,2}[\w-][\w.-]*\/)+[\w.-]*$/.test(word) &&
     !/\b[A-Z]{2,}\b/.test(word.replace(/README\.md|METRICS\.md$/, ''))

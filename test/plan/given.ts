@@ -8,7 +8,7 @@ import type { Manifest, Sandbox } from '../../src/spec/sandbox.ts';
 
 export const uid = '01JZZZZZZZZZZZZZZZZZZZZZZZ';
 export const now = Date.parse('2026-03-01T12:00:00Z');
-export const placement: Placement = { network: 'coibr0', storagePool: 'default' };
+export const placement: Placement = { network: 'coibr0', storagePool: 'default', workspaces: '/run/coi/workspaces' };
 export const endpoint: Endpoint = { port: 'coi1234567890', mac: '10:66:6a:01:02:03', ipv4: '10.90.0.7' };
 
 /** A sandbox with every default, and what a test cares about. */
@@ -44,7 +44,7 @@ export function manifest(changes: Partial<Sandbox> = {}): Manifest {
 
 /** An instance just as `as` asks for, running, and what a test changes about it. */
 export function owned(as: Manifest, changes: Partial<OwnedInstance> & { readonly stamped?: Partial<Stamp> } = {}) {
-  const view = desiredView(as.sandbox, endpoint, placement);
+  const view = desiredView(as.sandbox, { uid, endpoint }, placement);
   const { stamped, ...rest } = changes;
   const stamp: Stamp = {
     uid,
@@ -93,6 +93,7 @@ export function world(desired: Desired | Manifest, changes: Partial<World> = {})
     reservation: undefined,
     networkReady: true,
     workspace: undefined,
+    protection: undefined,
     imageExists: true,
     overrides: [],
     dependencies: [],

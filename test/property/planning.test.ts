@@ -230,7 +230,7 @@ describe('a plan', () => {
 
 describe('differences()', () => {
   const pairs = fc.record({ instance: instances, desired: manifests });
-  const viewOf = ({ sandbox }: Manifest) => desiredView(sandbox, endpoint, placement);
+  const viewOf = ({ sandbox }: Manifest) => desiredView(sandbox, { uid, endpoint }, placement);
 
   it('carried out on what is live, give what is desired', () => {
     fc.assert(
@@ -317,7 +317,7 @@ describe('normaliseView()', () => {
     ['1kB', '1000B'],
   ])('%s is %s', (a, b) => {
     const view = (value: string) => ({
-      ...desiredView(manifest().sandbox, endpoint, placement),
+      ...desiredView(manifest().sandbox, { uid, endpoint }, placement),
       config: { key: value },
     });
     expect(normaliseView(view(a))).toEqual(normaliseView(view(b)));

@@ -95,7 +95,7 @@ function clearsIntentLast({ instance, desired }: World, { action }: Step): void 
 /** Fields of an instance that are not as its manifest says. */
 export function wrongFields(instance: OwnedInstance, { sandbox }: { sandbox: Parameters<typeof desiredView>[0] }) {
   if (!instance.endpoint) return ['/devices/eth0'];
-  const desired = desiredView(sandbox, instance.endpoint, placement);
+  const desired = desiredView(sandbox, { uid: instance.stamp.uid, endpoint: instance.endpoint }, placement);
   return differences(instance, desired, desired).map(({ path }) => path);
 }
 

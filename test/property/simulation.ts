@@ -122,6 +122,7 @@ export function look(state: State, name: string): World {
     reservation: reservationFor(state, name, desired),
     networkReady: state.networkReady,
     workspace: undefined,
+    protection: undefined,
     imageExists: true,
     overrides: state.overrides[name] ?? [],
     dependencies: [],
@@ -262,11 +263,18 @@ const runners: Runners = {
   },
   expire: (state, { hash }, { name }) => {
     const expired = { kind: 'expired', state: 'absent', reason: 'lifetime', by: 'controller', at: now, hash } as const;
-    return {
-      state: { ...state, overrides: { ...state.overrides, [name]: [...(state.overrides[name] ?? []), expired] } },
-    };
+    return withOverride(state, name, expired);
   },
+  quarantine: (state, { reason }, { name }) => {
+    return withOverride(state, name, { kind: 'quarantine', state: 'frozen', reason, by: 'controller', at: now });
+  },
+  uncover: (state) => ({ state }),
 };
+
+function withOverride(state: State, name: string, override: Override): Outcome {
+  const overrides = { ...state.overrides, [name]: [...(state.overrides[name] ?? []), override] };
+  return { state: { ...state, overrides } };
+}
 
 function letGo(state: State, uid: string): State {
   const kept = Object.entries(state.memory.reservations).filter(([, reserved]) => reserved.uid !== uid);

@@ -113,7 +113,7 @@ const bystander: SimInstance = {
 const powerAt = { creating: 'other', 'half-made': 'stopped', error: 'other', tombstone: 'stopped' } as const;
 
 function instanceFor({ power, owner, intent }: Choice, manifest: Manifest, uid: string): SimInstance {
-  const view = desiredView(manifest.sandbox, endpointFor(uid), placement);
+  const view = desiredView(manifest.sandbox, { uid, endpoint: endpointFor(uid) }, placement);
   const isTombstone = power === 'tombstone';
   // What was only just being created always says so: it is in the body of the request.
   const isNew = power === 'creating' || power === 'half-made';

@@ -41,6 +41,10 @@ const nothingLeft = 'leaves nothing when it is called off before it runs, or can
 const asTyped = 'hands over values of --env as they are, and nothing of the host';
 const noWords = 'shows a container that there is, and takes no words';
 
+const paths = 'session/paths.lab.test.ts';
+const protectedPaths = 'controller/protected-paths.lab.test.ts';
+const asAny = 'is protected as in any sandbox, unless hooks are to be writable';
+const told = 'protects what it is told to, or nothing';
 const fromFile =
   'starts without a terminal on what it is to do, with the credentials of the owner of the file, and is joined';
 const inOrder = 'lets what runs inside end, then deletes the container with its rules';
@@ -72,6 +76,7 @@ export const rows: Readonly<Record<string, Proof>> = {
   'G-14': proven(run, byEnv),
   'G-15': proven(run, same),
   'G-16': proven(run, same, refusals),
+  'G-18': proven(paths, asAny),
   'G-19': proven(run, same, unenforceable, duration),
   'G-20': proven(run, same),
   'G-21': proven(slots, many),
@@ -125,11 +130,32 @@ export const rows: Readonly<Record<string, Proof>> = {
   'U-06': proven(run, output),
   'U-07': proven(run, 'ends a command whose time is up with an exit code of its own'),
   'U-08': proven(run, 'takes one quoted line or a list of words'),
+  'U-09': proven(paths, asAny),
   'U-10': proven(run, 'says what is missing'),
+  'C-09': proven(paths, 'belongs to the user inside, whatever his number is'),
+  'C-11': proven(paths, 'keeps its path where that is wanted, but not over what the system has'),
+  'C-14': proven(paths, 'may take, and give only what somebody trusts: by its lines, and until they change'),
+  'D-01': proven(protectedPaths, 'are read-only and readable'),
+  'D-02': proven(protectedPaths, told),
+  'D-03': proven(protectedPaths, told),
+  'D-04': proven(
+    protectedPaths,
+    'mounts nothing foreign for a link, and protects the rest',
+    'is a worktree of a repository elsewhere',
+  ),
+  'D-05': proven(protectedPaths, 'leave the rest of the repository to git'),
+  'D-06': proven(protectedPaths, 'has no repository yet: none can be made inside'),
+  'D-07': proven(
+    protectedPaths,
+    'is noticed: a sandbox that puts something else in the place of a path is held still',
+    'is put right: with its device gone it starts again',
+  ),
   'K-01': proven(slots, many),
   'K-02': proven(slots, many),
   'K-03': proven(slots, many),
   'K-04': proven(slots, many),
+  'M-01': proven(paths, 'has the same owners inside and outside'),
+  'M-02': proven(paths, 'is not shifted where the settings say so, or the host is a machine of Lima'),
   'K-05': proven(ends, inOrder, inTime),
   'K-06': proven(resume, everyEnd),
   'K-07': proven(ends, asksFirst),

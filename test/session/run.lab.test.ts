@@ -224,7 +224,7 @@ describe('coi run', () => {
   });
 
   it('reads settings, environment, profile and flags one above the other', async () => {
-    await desk.settings('[limits.cpu]\npriority = 1\n[profiles.small.limits.memory]\nlimit = "32MiB"\n');
+    await desk.settings('[limits.cpu]\npriority = 5\n[profiles.small.limits.memory]\nlimit = "32MiB"\n');
     await writeFile(join(here, '.coi.toml'), '[defaults]\nimage = "busybox"\n[limits.cpu]\npriority = 3\n');
     const running = desk.lab.spawn(
       [
@@ -248,11 +248,17 @@ describe('coi run', () => {
       exitCode: 1,
       stderr: expect.stringContaining('Did you mean "small"?'),
     });
-    await writeFile(join(here, '.coi.toml'), '[defaults]\nimage = "busybox"\n\n[network]\nmode = "open"\n[mounts]\n');
+    await writeFile(
+      join(here, '.coi.toml'),
+      '[defaults]\nimage = "busybox"\n\n[network]\nmode = "open"\n[security]\nprotected_paths = []\n',
+    );
     const refused = await desk.coi(here, ['run', 'true']);
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(refused.stderr).toContain('.coi.toml:4:2: A project may not set network');
-    expect(refused.stderr).toContain('.coi.toml:6:2: A project may not set mounts');
+    expect(refused.stderr).toContain('.coi.toml:5:1: A project may not set network.mode by itself');
+    expect(refused.stderr).toContain('.coi.toml:7:1: A project may not set security.protected_paths by itself');
+    expect(refused.stderr).toContain(`coi trust ${here}`);
+    expect(await desk.coi(here, ['trust'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('line 5') });
+    expect(await desk.coi(here, ['run', 'true'])).toMatchObject({ exitCode: 0 });
     await writeFile(join(here, '.coi.toml'), '');
     await desk.settings('');
   });

@@ -41,6 +41,7 @@ const samples: Readonly<Record<string, unknown>> = {
   default: [{ host: '/h', container: '/c' }],
   tmpfs_size: '1GiB',
   max_duration: '1h',
+  additional_protected_paths: ['.envrc'],
 };
 
 function sampleOf({ path, schema, meta }: SchemaKey): unknown {
@@ -63,6 +64,7 @@ const isRefused = (key: SchemaKey, all: readonly SchemaKey[]) =>
 
 /** Keys that mean something only beside others are tried beside those. */
 function inItsMode(path: readonly string[]): SandboxLayer {
+  if (['git', 'security', 'paths'].includes(path[0]!)) return { workspace: '/srv/w' };
   if (path[0] === 'mounts') return { mounts: { p: { host: '/h' } } };
   if (['auto_stop', 'stop_graceful'].includes(path.at(-1)!)) return { limits: { runtime: { max_duration: '2h' } } };
   if (path.includes('tool') && !['name', 'command'].includes(path.at(-1)!)) return { tool: { name: 'claude' } };

@@ -16,7 +16,7 @@ export interface OpenOrphans extends Pick<OrphansInit, 'audit'> {
 /** Wire the search for leftovers: log rules go first, because firewalld is slow on a chain that is full of them. */
 export function openOrphans({ controller, stateDir, isControllerRunning, audit }: OpenOrphans): Orphans {
   const { hands, desired, instances } = controller;
-  const { incus, firewall, bridge, reservations } = hands;
+  const { incus, firewall, trees, bridge, reservations } = hands;
   const isDeserted = () =>
     !isControllerRunning &&
     desired.manifests().size === 0 &&
@@ -26,7 +26,7 @@ export function openOrphans({ controller, stateDir, isControllerRunning, audit }
     made: [...instances.all()].map(({ instance }) => instance),
   });
   return new Orphans({
-    kinds: [...ownKinds({ firewall, bridge, stateDir, isDeserted }), forwardKind, ...firewalldKinds],
+    kinds: [...ownKinds({ firewall, bridge, stateDir, trees, isDeserted }), forwardKind, ...firewalldKinds],
     inUse: (signal) => readInUse(incus, expected, signal),
     audit,
   });

@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deleteLink, listLinks, orphanCandidates } from '../../host/link/links.ts';
 import type { Firewall } from '../../host/firewall/firewall.ts';
+import type { WorkspaceTrees } from '../../host/mount/workspace-trees.ts';
 import { listBlockPolicies, removeBlockPolicies } from '../../host/xfrm/xfrm.ts';
 import type { Bridge } from '../../network/policy.ts';
 import { orphanKind, type OrphanKind } from './orphan-kind.ts';
@@ -11,6 +12,7 @@ export interface OwnPlaces {
   readonly firewall: Firewall;
   readonly bridge: Bridge;
   readonly stateDir: string;
+  readonly trees: Pick<WorkspaceTrees, 'uids' | 'forget'>;
   /** Whether no sandbox is declared, none is there, and no controller keeps the host ready for one. */
   readonly isDeserted: () => boolean;
 }
@@ -20,7 +22,7 @@ const perSandbox = ['names'];
 
 /** What coi itself may have left behind: after a crash, or when somebody removed an instance behind its back. */
 export function ownKinds(places: OwnPlaces): OrphanKind[] {
-  return [links(), rules(places), stateFiles(places), ...foundations(places)];
+  return [links(), rules(places), stateFiles(places), trees(places), ...foundations(places)];
 }
 
 function links(): OrphanKind {
@@ -64,6 +66,18 @@ function stateFiles({ stateDir }: OwnPlaces): OrphanKind {
     },
     remove: async (found) => {
       for (const path of found) await rm(path, { force: true });
+    },
+  });
+}
+
+function trees({ trees: all }: OwnPlaces): OrphanKind {
+  return orphanKind({
+    kind: 'workspace-tree',
+    list: async () => all.uids(),
+    judge: (uid, { uids }) =>
+      uids.has(uid) ? undefined : { what: uid, why: 'mounts over the workspace of a sandbox that does not exist' },
+    remove: async (found, signal) => {
+      for (const uid of found) await all.forget(uid, signal);
     },
   });
 }

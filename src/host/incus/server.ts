@@ -10,11 +10,12 @@ const schema = z.looseObject({
     .looseObject({
       server_version: z.string().default(''),
       server_name: z.string().default(''),
+      server_pid: z.number().default(0),
       server_clustered: z.boolean().default(false),
       firewall: z.string().default(''),
       storage_supported_drivers: z.array(z.looseObject({ Name: z.string() })).nullish(),
     })
-    .optional(),
+    .prefault({}),
 });
 
 /** What incusd says about itself. */
@@ -30,6 +31,8 @@ export interface ServerInfo {
   readonly user: string;
   readonly firewall: string;
   readonly storageDrivers: readonly string[];
+  /** Process id of incusd as it sees itself; 0 when we are not trusted. */
+  readonly pid: number;
 }
 
 /** Reads `GET /1.0`, the first call of every client. @throws {IncusError} when incusd is not there. */
@@ -41,13 +44,14 @@ export async function readServer(api: Api, options: CallOptions = {}): Promise<S
 function parseServer(value: unknown): ServerInfo {
   const { auth, auth_user_name: user, api_extensions: extensions, environment } = schema.parse(value);
   return {
-    version: environment?.server_version ?? '',
-    name: environment?.server_name ?? '',
+    version: environment.server_version,
+    name: environment.server_name,
     extensions: new Set(extensions),
     isTrusted: auth === 'trusted',
-    isClustered: environment?.server_clustered ?? false,
+    isClustered: environment.server_clustered,
     user,
-    firewall: environment?.firewall ?? '',
-    storageDrivers: (environment?.storage_supported_drivers ?? []).map(({ Name }) => Name),
+    firewall: environment.firewall,
+    pid: environment.server_pid,
+    storageDrivers: (environment.storage_supported_drivers ?? []).map(({ Name }) => Name),
   };
 }

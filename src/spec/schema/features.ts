@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toolNames } from '../defaults.ts';
 import { field, later } from './field.ts';
+import { protectedPathFault, usualProtectedPaths } from '../protected-paths.ts';
 import { absolutePath, homePath, homePathAllowed } from './formats.ts';
 
 /** What runs inside. */
@@ -34,26 +35,42 @@ export const pathsSection = z.strictObject({
   sessions_dir: later(z.string(), { description: 'Where saved sessions are.', default: '~/.coi/sessions' }),
   storage_dir: later(z.string(), { description: 'Where shared storage is.', default: '~/.coi/storage' }),
   logs_dir: later(z.string(), { description: 'Where logs are.', default: '~/.coi/logs' }),
-  preserve_workspace_path: later(z.boolean(), {
-    description: 'Whether the workspace is mounted at its path on the host. Can only be turned on by higher layers.',
+  preserve_workspace_path: field(z.boolean(), {
+    description:
+      'Whether the workspace is mounted at its path on the host; below directories of the system it stays at /workspace. ' +
+      'Can only be turned on by higher layers.',
     default: false,
   }),
 });
 
 export const gitSection = z.strictObject({
-  writable_hooks: later(z.boolean(), { description: 'Whether git hooks may be written inside.', default: false }),
+  writable_hooks: field(z.boolean(), {
+    description:
+      'Whether git hooks may be written inside; turns all protection off, as `security.disable_protection` does.',
+    default: false,
+  }),
 });
 
+const protectedPath = z.string().superRefine((text, context) => {
+  const fault = protectedPathFault(text);
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
+const protectedAllowed = 'a list of paths in the workspace such as ".git/hooks" or ".envrc"';
+
 export const securitySection = z.strictObject({
-  protected_paths: later(z.array(z.string()), {
-    description: 'Paths of the workspace that are read-only inside. A higher layer replaces the list.',
-    default: ['.git/hooks', '.git/config', '.husky', '.vscode'],
+  protected_paths: field(z.array(protectedPath), {
+    description:
+      'Paths of the workspace that are read-only inside. What is not there is made, as an empty directory, for as long as ' +
+      'the sandbox runs. A higher layer replaces the list.',
+    default: usualProtectedPaths,
+    allowed: protectedAllowed,
   }),
-  additional_protected_paths: later(z.array(z.string()), {
+  additional_protected_paths: field(z.array(protectedPath), {
     description: 'More such paths. Layers add up.',
     default: [],
+    allowed: protectedAllowed,
   }),
-  disable_protection: later(z.boolean(), {
+  disable_protection: field(z.boolean(), {
     description: 'Whether nothing is read-only. Can only be turned on by higher layers.',
     default: false,
   }),

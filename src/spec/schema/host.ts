@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import { firewallKinds } from '../../network/firewall-kind.ts';
-import { builtIn } from '../defaults.ts';
+import { builtIn, highestUid } from '../defaults.ts';
 import { field } from './field.ts';
 import { absolutePath, incusName, interfaceName, userName } from './formats.ts';
 
-const uid = z.int().min(0).max(65_534);
+const uid = z.int().min(0).max(highestUid);
 
 const user = {
   code_uid: field(uid, {
-    description: 'Numeric id of the user inside that owns the workspace and runs the agent.',
+    description:
+      'Numeric id of the user inside that owns the workspace and runs the agent. Unless set, a session has that of who starts it.',
     default: builtIn.incus.codeUid,
     allowed: 'a whole number from 0 to 65534',
   }),

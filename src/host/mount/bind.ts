@@ -1,0 +1,62 @@
+import { execa } from 'execa';
+import { Problem } from '../../base/problem.ts';
+import type { Handle } from './handle.ts';
+
+/** Longest time one call of mount(8) may take. */
+const timeoutMs = 30_000;
+
+/** How to show one place at another. */
+export interface BindInit {
+  readonly source: Handle | string;
+  readonly target: Handle | string;
+  /** Only where both are paths that nobody but root can change. */
+  readonly readonly?: boolean;
+  /** What is mounted below it later shows nowhere else, and it shows nothing from elsewhere. */
+  readonly isPrivate?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Show a directory or file at another place as well, without what is mounted below it. A mount that is read-only stays so
+ * in the new place. See mount(8), "Bind mount operation".
+ *
+ * @throws {Problem} `mount.failed` with what mount(8) said
+ */
+export async function bind({ source, target, readonly, isPrivate, signal }: BindInit): Promise<void> {
+  const options = ['--no-canonicalize', '--bind', ...(isPrivate ? ['--make-private'] : [])];
+  // Descriptors of ours are the numbers from 3 on of the program.
+  const held = [source, target].filter((each) => typeof each !== 'string');
+  const word = (each: Handle | string) => (typeof each === 'string' ? each : `/proc/self/fd/${3 + held.indexOf(each)}`);
+  const words = [...options, ...(readonly ? ['-o', 'ro'] : []), '--', word(source), word(target)];
+  await run('mount', words, { fds: held.map(({ fd }) => fd), signal });
+}
+
+/** Take trees of mounts away for this host; whoever has a copy of them keeps that. Absence is success. */
+export async function detach(paths: readonly string[], signal?: AbortSignal): Promise<void> {
+  await run('umount', ['--no-canonicalize', '--lazy', '--', ...paths], { fds: [], signal, mayBeAbsent: true });
+}
+
+interface RunInit {
+  readonly fds: readonly number[];
+  readonly signal: AbortSignal | undefined;
+  readonly mayBeAbsent?: boolean;
+}
+
+async function run(program: string, args: readonly string[], { fds, signal, mayBeAbsent }: RunInit): Promise<void> {
+  const result = await execa(program, args, {
+    reject: false,
+    timeout: timeoutMs,
+    stdio: ['ignore', 'pipe', 'pipe', ...(fds as 3[])],
+    env: { LC_ALL: 'C' },
+    ...(signal && { cancelSignal: signal }),
+  });
+  signal?.throwIfAborted();
+  if (result.exitCode === 0) return;
+  const said = (result.stderr ?? '').trim();
+  if (mayBeAbsent && said.split('\n').every((line) => /not mounted|no mount point|not found/.test(line))) return;
+  throw new Problem({
+    code: 'mount.failed',
+    message: `${program} failed: ${said.split('\n')[0] || result.shortMessage || 'for no reason that it says'}`,
+    retry: 'backoff',
+  });
+}

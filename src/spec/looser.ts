@@ -1,0 +1,101 @@
+import { parseDuration, parseSize } from '../base/units.ts';
+import { isWithinRules } from '../network/narrower.ts';
+import type { Limits, Sandbox } from './sandbox.ts';
+import { isAtOrBelow } from './workspace-path.ts';
+
+/** A part of a sandbox that has more than that of another. */
+export interface LoosePart {
+  readonly section: 'network' | 'security' | 'mounts' | 'limits';
+  readonly why: string;
+}
+
+/** What a sandbox may do that another, on the same workspace, may not. */
+export function looserParts(sandbox: Sandbox, base: Sandbox): LoosePart[] {
+  const parts: LoosePart[] = [];
+  if (!isWithinRules(sandbox.network, base.network)) {
+    parts.push({ section: 'network', why: `it reaches more than what you allow (${base.network.mode})` });
+  }
+  const open = (base.protectedPaths ?? []).filter((path) => !isProtected(path, sandbox));
+  if (open.length > 0) parts.push({ section: 'security', why: `it leaves ${open.slice(0, 5).join(', ')} unprotected` });
+  const foreign = foreignMounts(sandbox, base);
+  if (foreign.length > 0) parts.push({ section: 'mounts', why: `it shows ${foreign.slice(0, 5).join(', ')}` });
+  const higher = higherLimits(sandbox.limits, base.limits);
+  if (higher.length > 0) parts.push({ section: 'limits', why: `it raises your ${higher.join(', ')}` });
+  return parts;
+}
+
+function isProtected(path: string, { protectedPaths = [] }: Sandbox): boolean {
+  return protectedPaths.some((covered) => isAtOrBelow(path, covered));
+}
+
+/** Directories of the host outside of the workspace. */
+function foreignMounts({ workspace, mounts = {} }: Sandbox, base: Sandbox): string[] {
+  return Object.entries(mounts)
+    .filter(([path, { host, readonly }]) => {
+      const known = base.mounts?.[path];
+      const isKnown = known?.host === host && (readonly || !known.readonly);
+      return !isKnown && !(workspace !== undefined && isAtOrBelow(host, workspace));
+    })
+    .map(([, { host }]) => host);
+}
+
+/** Limits of a base that are higher, or gone; a limit where there was none is no more. */
+function higherLimits(limits: Limits, base: Limits): string[] {
+  const now = flat(limits);
+  return Object.entries(flat(base)).flatMap(([name, limit]) => (isWithinLimit(now[name], limit, name) ? [] : [name]));
+}
+
+function flat({ cpu, memory, disk, tmpfs, processes, runtime }: Limits): Record<string, string | number | undefined> {
+  const all = {
+    'cpu.count': cpu?.count,
+    'cpu.allowance': cpu?.allowance,
+    'cpu.priority': cpu?.priority,
+    'memory.limit': memory?.limit,
+    'memory.enforce': memory?.enforce,
+    'memory.swap': memory?.swap,
+    'disk.read': disk?.read,
+    'disk.write': disk?.write,
+    'disk.max': disk?.max,
+    'disk.priority': disk?.priority,
+    'disk.tmpfs_size': tmpfs,
+    'runtime.max_processes': processes,
+    'runtime.max_duration': runtime?.maxMs,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** From strict to loose. */
+const orders: Readonly<Record<string, readonly string[]>> = { 'memory.enforce': ['hard', 'soft'] };
+
+function isWithinLimit(now: string | number | undefined, limit: string | number | undefined, name: string): boolean {
+  if (now === limit) return true;
+  if (now === undefined || limit === undefined) return false;
+  const order = orders[name];
+  if (order) return order.indexOf(String(now)) <= order.indexOf(String(limit));
+  if (name === 'memory.swap') return now === 'false' || limit === 'true';
+  const [a, b] = [amountOf(now, name), amountOf(limit, name)];
+  return a !== undefined && b !== undefined && a.unit === b.unit && a.amount <= b.amount;
+}
+
+/** Amounts of the same unit can be compared. */
+function amountOf(value: string | number, name: string): { unit: string; amount: number } | undefined {
+  if (typeof value === 'number') return { unit: '', amount: value };
+  if (name === 'cpu.count') return { unit: 'cpus', amount: cpusOf(value) };
+  const share = /^([0-9]+)(%|iops)$/.exec(value);
+  if (share) return { unit: share[2]!, amount: Number(share[1]) };
+  const slice = /^([0-9]+)ms\/([0-9]+)ms$/.exec(value);
+  if (slice) return { unit: 'slice', amount: Number(slice[1]) / Number(slice[2]) };
+  const size = parseSize(value);
+  if (size !== undefined) return { unit: 'bytes', amount: size };
+  const ms = parseDuration(value);
+  return ms === undefined ? undefined : { unit: 'ms', amount: ms };
+}
+
+/** `2` is two of them, `0-3` four, `0,2` two. */
+function cpusOf(text: string): number {
+  if (/^[0-9]+$/.test(text)) return Number(text);
+  return text.split(',').reduce((sum, part) => {
+    const [from = 0, to = from] = part.split('-').map(Number);
+    return sum + to - from + 1;
+  }, 0);
+}

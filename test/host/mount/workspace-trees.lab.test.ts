@@ -1,0 +1,97 @@
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requireSameMounts } from '../../../src/host/mount/same-mounts.ts';
+import { openLab, type Lab } from '../../lab/lab.ts';
+import { protectedPathFault } from '../../../src/spec/protected-paths.ts';
+
+/** What shells, mount(8) and the list of mounts make something of. */
+const signs = Array.from('a -$`"\'\\;|&<>*?[](){}!#~=%@:,…ü\u{1F600}');
+
+const script = join(import.meta.dirname, 'prepare-again.ts');
+
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await openLab({ name: 'trees', images: [] });
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+interface Outcome {
+  readonly foreign: readonly string[];
+  readonly refusals: readonly string[];
+  readonly covered: readonly string[];
+  readonly leftovers: readonly string[];
+}
+
+async function workspaceNamed(name: string): Promise<string> {
+  const path = join(lab.dir, name);
+  await mkdir(path);
+  await chmod(path, 0o755);
+  return path;
+}
+
+/** Makes trees inside of the lab, and looks at them there. */
+async function prepare(workspace: string, times: number, paths: readonly string[]): Promise<Outcome> {
+  const argv = [process.execPath, script, join(lab.dir, 'trees'), workspace, String(times), ...paths];
+  return JSON.parse(await lab.inside.output(argv, { timeoutMs: 120_000 })) as Outcome;
+}
+
+describe('a tree of mounts', () => {
+  it('shows nothing foreign while its workspace is changed under it', async () => {
+    const workspace = await workspaceNamed('raced');
+    // Directories become links to /etc and come back, as fast as it goes, and from where nothing is mounted on them.
+    const swap = (name: string) =>
+      `while :; do rm -rf ${name}; ln -s /etc ${name}; rm -f ${name}; mkdir ${name}; done 2>/dev/null`;
+    const apart = ['unshare', '-m', '--propagation', 'private', 'sh', '-c'];
+    const racers = ['.vscode', '.husky', '.git'].map((name) => lab.spawn([...apart, swap(name)], { cwd: workspace }));
+    try {
+      const { foreign, leftovers } = await prepare(workspace, 40, ['.git/config', '.git/hooks', '.husky', '.vscode']);
+      expect({ foreign, leftovers }).toEqual({ foreign: [], leftovers: [] });
+    } finally {
+      await Promise.all(racers.map((racer) => racer.stop('SIGKILL')));
+    }
+  });
+
+  it('covers paths of any name, and none but those', async () => {
+    const workspace = await workspaceNamed('named');
+    const part = fc
+      .string({ unit: fc.constantFrom(...signs), minLength: 1, maxLength: 12 })
+      .filter((name) => protectedPathFault(name) === undefined);
+    const paths = [...new Set(fc.sample(part, { numRuns: 40, seed: 1 }))];
+    const { foreign, covered, leftovers } = await prepare(workspace, 1, ['--', '-rf', '$(touch x)', ...paths]);
+    expect({ foreign, leftovers }).toEqual({ foreign: [], leftovers: [] });
+    expect(covered.toSorted()).toEqual(['--', '-rf', '$(touch x)', ...paths].toSorted());
+    // What was made for them is gone, and nothing else was made.
+    expect(await readdir(workspace)).toEqual([]);
+  });
+
+  it('does not show on the host, also where mounts are shared', async () => {
+    const workspace = await workspaceNamed('shared');
+    await mkdir(join(workspace, '.vscode'));
+    await lab.inside.output(['mount', '--bind', workspace, workspace]);
+    await lab.inside.output(['mount', '--make-shared', workspace]);
+    const { foreign, covered } = await prepare(workspace, 1, ['.vscode']);
+    expect(covered).toEqual(['.vscode']);
+    // The workspace itself is a mount here; below it there is none.
+    expect([...new Set(foreign)].filter((each) => each !== `something at ${workspace}`)).toEqual([]);
+  });
+
+  it('is not made where incusd would not find it', async () => {
+    const apart = lab.spawn(['sleep', '60']);
+    await expect(requireSameMounts(apart.pid)).rejects.toThrow('incusd does not see what is mounted here');
+    await expect(requireSameMounts(process.pid)).resolves.toBeUndefined();
+    await apart.stop('SIGKILL');
+  });
+
+  it('is not made for what leads elsewhere', async () => {
+    const workspace = await workspaceNamed('real');
+    await lab.inside.output(['ln', '-s', workspace, join(lab.dir, 'link')]);
+    const { refusals, leftovers } = await prepare(join(lab.dir, 'link'), 1, ['.vscode']);
+    expect(refusals).toEqual([expect.stringContaining('is a symbolic link')]);
+    expect(leftovers).toEqual([]);
+    await writeFile(join(lab.dir, 'file'), '');
+    expect((await prepare(join(lab.dir, 'file'), 1, ['.vscode'])).refusals).toHaveLength(1);
+  });
+});

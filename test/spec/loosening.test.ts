@@ -1,0 +1,150 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { commandLineLayers, mergeSettings } from '../../src/spec/layers.ts';
+import { looseningKeys } from '../../src/spec/loosening.ts';
+import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
+import { settingsFileSchema, type SettingsLayer } from '../../src/spec/schema/files.ts';
+import { keysOf } from '../../src/spec/schema/walk.ts';
+import type { SandboxLayer } from '../../src/spec/schema/sandbox.ts';
+
+/** Keys that need trust, of a project in /w below settings of the user's and flags. */
+function refused(project: SettingsLayer, { user = {}, flags = {}, profile }: Above = {}): string[] {
+  const resolve = (part: SettingsLayer) => {
+    const settings = mergeSettings([user, part]);
+    const chosen = profile === undefined ? undefined : settings.profiles?.[profile];
+    const layers = commandLineLayers({
+      settings,
+      ...(chosen && { profile: chosen }),
+      flags: { workspace: '/w', ...flags },
+    });
+    return resolveSandbox({ layers, home: '/home/ann', session: true });
+  };
+  return looseningKeys({ project, resolve }).map(({ path }) => path.join('.'));
+}
+
+interface Above {
+  readonly user?: SettingsLayer;
+  readonly flags?: SandboxLayer;
+  readonly profile?: string;
+}
+
+describe('what a project may say by itself', () => {
+  it.each<[string, SettingsLayer, Above?]>([
+    ['nothing', {}],
+    ['an image', { defaults: { image: 'coi-node', persistent: true } }],
+    ['no network', { network: { mode: 'none' } }],
+    ['a list of its own in place of the internet', { network: { mode: 'allowlist', allowed_domains: ['a.example'] } }],
+    ['what the user allows anyway', { network: { mode: 'open' } }, { user: { network: { mode: 'open' } } }],
+    [
+      'a part of the list',
+      { network: { allowed_domains: ['a.example'] } },
+      { user: { network: { mode: 'allowlist', allowed_domains: ['a.example', 'b.example'] } } },
+    ],
+    ['more protected paths', { security: { additional_protected_paths: ['.envrc'] } }],
+    ['a directory in place of what is in it', { security: { protected_paths: ['.git', '.husky', '.vscode'] } }],
+    ['a directory of its own', { mounts: { default: [{ host: '/w/data', container: '/data' }] } }],
+    ['a limit where there was none', { limits: { memory: { limit: '64GiB' } } }],
+    [
+      'a lower limit',
+      { limits: { memory: { limit: '1GiB' }, cpu: { count: '0-1' } } },
+      { user: { limits: { memory: { limit: '2GiB' }, cpu: { count: '4' } } } },
+    ],
+    ['its path inside', { paths: { preserve_workspace_path: true } }],
+    ['a profile that nobody asks for', { profiles: { wide: { network: { mode: 'open' } } } }],
+    ['to be asked', { tool: { permission_mode: 'interactive' } }],
+  ])('%s', (_, project, above) => {
+    expect(refused(project, above)).toEqual([]);
+  });
+
+  it.each<[string, SettingsLayer, string[], Above?]>([
+    ['the whole network', { network: { mode: 'open' } }, ['network.mode']],
+    ['the local network', { network: { allow_local_network_access: true } }, ['network.allow_local_network_access']],
+    ['private addresses', { network: { block_private_networks: false } }, ['network.block_private_networks']],
+    [
+      'a private address on a list',
+      { network: { mode: 'allowlist', allowed_domains: ['10.0.0.1'] } },
+      ['network.mode', 'network.allowed_domains'],
+    ],
+    [
+      'another list than asked for',
+      { network: { allowed_domains: ['evil.example'] } },
+      ['network.allowed_domains'],
+      { flags: { network: { mode: 'allowlist' } } },
+    ],
+    [
+      'another list than the user has',
+      { network: { allowed_domains: ['evil.example'] } },
+      ['network.allowed_domains'],
+      { user: { network: { mode: 'allowlist', allowed_domains: ['a.example'] } } },
+    ],
+    ['a log elsewhere', { network: { logging: { path: '/etc/cron.d/x' } } }, ['network.logging.path']],
+    ['no protection', { security: { disable_protection: true } }, ['security.disable_protection']],
+    ['writable hooks', { git: { writable_hooks: true } }, ['git.writable_hooks']],
+    ['a shorter list of paths', { security: { protected_paths: ['.git/hooks'] } }, ['security.protected_paths']],
+    ['a directory of the user', { mounts: { default: [{ host: '~/.ssh', container: '/keys' }] } }, ['mounts.default']],
+    ['a directory beside it', { mounts: { default: [{ host: '/w2', container: '/x' }] } }, ['mounts.default']],
+    [
+      'a higher limit',
+      { limits: { memory: { limit: '4GiB' } } },
+      ['limits.memory.limit'],
+      { user: { limits: { memory: { limit: '2GiB' } } } },
+    ],
+    [
+      'no limit',
+      { limits: { memory: { limit: '' } } },
+      ['limits.memory.limit'],
+      { user: { limits: { memory: { limit: '2GiB' } } } },
+    ],
+    [
+      'more processors',
+      { limits: { cpu: { count: '0-7' } } },
+      ['limits.cpu.count'],
+      { user: { limits: { cpu: { count: '4' } } } },
+    ],
+    [
+      'a share that cannot be compared',
+      { limits: { memory: { limit: '10%' } } },
+      ['limits.memory.limit'],
+      { user: { limits: { memory: { limit: '2GiB' } } } },
+    ],
+    [
+      "a profile in the place of the user's",
+      { profiles: { safe: { network: { mode: 'open' } } } },
+      ['profiles.safe.network.mode'],
+      { user: { profiles: { safe: { network: { mode: 'none' } } } }, profile: 'safe' },
+    ],
+    ['root inside', { incus: { code_uid: 0 } }, ['incus.code_uid']],
+    ['another socket', { controller: { run_dir: '/tmp/evil' } }, ['controller.run_dir']],
+    ['another agent', { tool: { name: 'codex', binary: '/w/evil' } }, ['tool.name', 'tool.binary']],
+    ['not to be asked', { tool: { permission_mode: 'bypass' } }, ['tool.permission_mode']],
+  ])('not %s', (_, project, keys, above) => {
+    expect(refused(project, above)).toEqual(keys);
+  });
+
+  it('nothing that is not known: every section is judged', () => {
+    const judged = new Set(['defaults', 'network', 'security', 'git', 'mounts', 'limits', 'profiles', 'paths', 'tool']);
+    for (const { path, leaf } of keysOf(settingsFileSchema)) {
+      if (!leaf || judged.has(String(path[0]))) continue;
+      const project = path.reduceRight<unknown>((below, key) => ({ [key]: below }), 'x') as SettingsLayer;
+      expect(refused(project)).toEqual([path.join('.')]);
+    }
+  });
+
+  it('never more than without it, whatever it says about protection', () => {
+    const paths = fc.subarray(['.git/hooks', '.git/config', '.husky', '.vscode', '.git', '.envrc']);
+    fc.assert(
+      fc.property(paths, paths, fc.boolean(), fc.boolean(), (own, more, off, hooks) => {
+        const project: SettingsLayer = {
+          security: { protected_paths: own, additional_protected_paths: more, disable_protection: off },
+          git: { writable_hooks: hooks },
+        };
+        if (refused(project).length > 0) return;
+        const layers = commandLineLayers({ settings: project, flags: { workspace: '/w' } });
+        const { protectedPaths = [] } = resolveSandbox({ layers, home: '/', session: true });
+        for (const path of ['.git/hooks', '.git/config', '.husky', '.vscode']) {
+          expect(protectedPaths.some((each) => path === each || path.startsWith(`${each}/`))).toBe(true);
+        }
+      }),
+    );
+  });
+});
