@@ -22,7 +22,7 @@ async function stop(task: Task, { instance }: Target, force: boolean): Promise<v
     await change(task, 'stop', { timeoutS: gracefulStopS });
   } catch (error) {
     // It did not stop by itself in time. Losing the connection says nothing about that and is passed on.
-    if (!(error instanceof IncusError) || error.class !== 'invalid') throw error;
+    if (!(error instanceof IncusError) || error.code !== 'incus.stop-timeout') throw error;
     await change(task, 'stop', { force: true });
   }
 }
