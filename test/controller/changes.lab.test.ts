@@ -106,6 +106,16 @@ describe.concurrent('a changed manifest', () => {
     expect((await controller.instances()).has('coi-moody')).toBe(false);
   });
 
+  it('stops it by force when it does not stop by itself', async () => {
+    await controller.declare('stubborn');
+    await controller.ready('stubborn', 'running');
+    await lab.inside.output(['kill', '-STOP', String(await processOf('coi-stubborn'))]);
+    await controller.declare('stubborn', 'state = "stopped"');
+    await controller.when('stubborn', ({ state, ready }) => ready && state === 'stopped', { timeoutMs: 60_000 });
+    const { stdout } = await controller.coi('events', 'stubborn');
+    expect(stdout).not.toContain('stop failed');
+  });
+
   it('can tell when it is to run', async () => {
     const at = new Date(Date.now() + 60_000);
     const field = (date: Date) =>

@@ -89,7 +89,13 @@ function inputsOf(state: State): PolicyInputs {
       all: () => all,
       ofSandbox: (name: string) => all.filter(({ owner }) => owner.kind === 'owned' && owner.stamp.name === name),
     },
-    reservations: { named: () => Object.entries(state.memory.reservations) },
+    reservations: {
+      named: () =>
+        Object.entries(state.memory.reservations).map(([name, { network, ...reserved }]) => [
+          name,
+          { ...reserved, network: { mode: network } },
+        ]),
+    },
     desired: (name: string) => state.desired[name] ?? { kind: 'deleted' },
     overrides: (name: string) => state.overrides[name] ?? [],
     now: () => now,
