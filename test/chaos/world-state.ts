@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isUncompared } from '../../src/network/timed-elements.ts';
 import type { RawInstance } from './incus-raw.ts';
 import type { NftObject } from './nft-shell.ts';
 
@@ -96,9 +97,20 @@ export function ourSets(ruleset: readonly NftObject[]): SetObject[] {
 }
 
 function elementLines(ruleset: readonly NftObject[]): string[] {
-  return ourSets(ruleset).flatMap(({ family, name, elem = [] }) =>
-    elem.map((each) => `element ${family} ${name} ${elementText(each)}`),
-  );
+  const sets = ourSets(ruleset).filter(({ name }) => !isUncompared(name));
+  return [
+    ...sets.flatMap(({ family, name, elem = [] }) =>
+      elem.map((each) => `element ${family} ${name} ${elementText(each)}`),
+    ),
+    ...ruleset.filter(isOfLogChain).map((object) => `log ${skeletonText(object)}`),
+  ];
+}
+
+/** Each sandbox has a chain that logs for it. */
+function isOfLogChain(object: NftObject): boolean {
+  const { chain, rule } = object as Record<string, { table?: string; name?: string; chain?: string } | undefined>;
+  const [name, table] = rule ? [rule.chain, rule.table] : [chain?.name, chain?.table];
+  return table === 'coi' && name !== undefined && name.startsWith('log_');
 }
 
 /** Epochs are hashes of the uid and counters count: neither is the same twice. */
@@ -112,17 +124,21 @@ function elementText(element: unknown): string {
 /** Chains, rules and sets of our tables without elements, handles and counts. */
 function skeletonHash(ruleset: readonly NftObject[]): string {
   const own = ruleset.filter((object) => {
+    if (isOfLogChain(object)) return false;
     const [body] = Object.values(object);
     return body?.['table'] === 'coi' || ('table' in object && body?.['name'] === 'coi');
   });
   if (own.length === 0) return 'missing';
   // Tables are listed in the order of their making, which a repair may change; inside of one, order is meaning.
   const byFamily = own.toSorted((a, b) => familyOf(a).localeCompare(familyOf(b)));
-  const text = JSON.stringify(byFamily, (key, value: unknown) => {
+  return createHash('sha256').update(skeletonText(byFamily)).digest('hex').slice(0, 12);
+}
+
+function skeletonText(objects: unknown): string {
+  return JSON.stringify(objects, (key, value: unknown) => {
     if (['handle', 'elem', 'packets', 'bytes'].includes(key)) return undefined;
     return value;
   });
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 function familyOf(object: NftObject): string {

@@ -106,13 +106,15 @@ export function renderLoad({ skeleton, elements, timed }: Contents, observed: Ta
 
 /**
  * A batch that writes the skeleton's rules anew and leaves the rest as it is: as quick with many sandboxes as with one.
- * Refused when the generation is not the one given, when a chain is gone, or when a chain or set exists in another form.
+ * Refused when the generation is not the one given, or when a chain or set exists in another form.
  */
 export function renderRepair(skeleton: string, current: number): Batch {
   const generation = newGeneration();
   const lines = [
     `delete element inet coi generation { ${current} }`,
     `add element inet coi generation { ${generation} }`,
+    // Once so that there is something to empty: only whole skeletons know how chains are made.
+    ...skeleton.split('\n'),
     ...emptied(skeleton),
     ...skeleton.split('\n'),
   ];
