@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Api } from './api.ts';
 import { silenceError } from './classify.ts';
-import { openDeadline } from './deadline.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { withEnvironment } from './exec-environment.ts';
 import { ExecOutput } from './exec-output.ts';
 import { openExecSocket, type ExecSocket } from './exec-socket.ts';
