@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock as clock } from './base/clock.ts';
+import { pause, systemClock as clock } from './base/clock.ts';
 import { Problem } from './base/problem.ts';
 import type { Io } from './cli/io.ts';
 import type { ControlApi } from './controller/control-api.ts';
@@ -94,8 +94,7 @@ async function guardLock(lock: ControllerLock, ousted: AbortController, signal: 
       );
       return;
     }
-    // Rejects only because the signal aborts, which ends the loop.
-    await clock.sleep(lockCheckMs, signal).catch(() => undefined);
+    await pause(clock, lockCheckMs, signal);
   }
 }
 
@@ -200,8 +199,7 @@ async function keepNotifying(engine: Engine, { notify, env, signal }: Notifying)
       await notify('READY=1');
     }
     if (health(engine).ok) await notify('WATCHDOG=1');
-    // Rejects only because the signal aborts, which ends the loop.
-    await clock.sleep(isReady ? everyMs : 200, signal).catch(() => undefined);
+    await pause(clock, isReady ? everyMs : 200, signal);
   }
   await notify('STOPPING=1');
 }

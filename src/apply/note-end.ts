@@ -1,3 +1,4 @@
+import { pause } from '../base/clock.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import { isAlive, type HostProcess } from '../host/process/container-process.ts';
 import { look, stillThere } from './agent-scripts.ts';
@@ -35,8 +36,7 @@ export async function noteEnd({ hands, sandbox }: Task, agent: AgentInside): Pro
   if (lifetime.aborted || processes.has(uid)) return;
   if (exitCode === undefined) {
     agents.lost(uid);
-    // Rejects only because the controller ends.
-    await clock.sleep(lostMs, lifetime).catch(() => undefined);
+    await pause(clock, lostMs, lifetime);
   } else agents.ended(uid, exitCode);
   if (!lifetime.aborted) hands.lookAgain(sandbox);
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { Turns } from '../base/turns.ts';
 import { AuditFile } from './audit-file.ts';
 import { chainLine, noHead, type Head } from './chain.ts';
 import { removeOld } from './files.ts';
@@ -44,7 +45,7 @@ export class Audit implements AsyncDisposable {
   #pending: Pending[] = [];
   #timer: Disposable | undefined;
   /** Writes happen one after the other. */
-  #queue: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Lost since the last record that could be written. */
   #lost = 0;
   #isClosed = false;
@@ -55,8 +56,7 @@ export class Audit implements AsyncDisposable {
 
   /** Open or begin the file, so that what a crash left is seen to before anything else happens. */
   start(): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#tryOpen());
-    return this.#queue;
+    return this.#turns.take(() => this.#tryOpen());
   }
 
   /** Write a record down soon. After the log was closed it counts as dropped. */
@@ -104,8 +104,7 @@ export class Audit implements AsyncDisposable {
   #flush(durable: boolean): Promise<void> {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
-    this.#queue = this.#queue.then(() => this.#writePending(durable));
-    return this.#queue;
+    return this.#turns.take(() => this.#writePending(durable));
   }
 
   async #writePending(durable: boolean): Promise<void> {

@@ -15,6 +15,20 @@ export interface Clock {
   after(ms: number, run: () => void): Disposable;
 }
 
+/**
+ * Waits for `ms` or until the signal aborts, whichever is first, for loops that look at the signal themselves.
+ *
+ * @throws what `sleep` throws for any other reason
+ */
+export async function pause(clock: Pick<Clock, 'sleep'>, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.sleep(ms, signal);
+  } catch (error) {
+    // The end of the wait was asked for.
+    if (!signal.aborted) throw error;
+  }
+}
+
 /** The machine's own clock. Waits of any length are safe. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,4 +1,5 @@
-import type { Clock } from '../base/clock.ts';
+import { pause, type Clock } from '../base/clock.ts';
+import { Turns } from '../base/turns.ts';
 import type { Firewall } from '../host/firewall/firewall.ts';
 import { DenialLog, type DenialLogInit, type LoggedSandbox } from './denial-log.ts';
 import { DenialRecord, type Denial, type DenialLook } from './denial-record.ts';
@@ -33,7 +34,7 @@ export class DenialWatch {
   readonly #log: DenialLog;
   readonly #record = new DenialRecord();
   readonly #packets = new RunningTotals();
-  #looking: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Packets, loads and sandboxes at the last look: while they stay, nothing new can be recorded. */
   #mark: string | undefined;
 
@@ -51,17 +52,13 @@ export class DenialWatch {
         if (!signal.aborted) onProblem(error);
       });
       const waitMs = Math.max(everyMs, (clock.monotonic() - began) * lengthFactor);
-      // Rejects only because the signal aborts, which ends the loop.
-      await clock.sleep(waitMs, signal).catch(() => undefined);
+      await pause(clock, waitMs, signal);
     }
   }
 
   /** Look now. Looks come one after the other. */
   look(): Promise<void> {
-    const next = this.#looking.then(() => this.#look());
-    // The failure belongs to who asked; the next look begins afresh.
-    this.#looking = next.catch(() => undefined);
-    return next;
+    return this.#turns.take(() => this.#look());
   }
 
   /** What a sandbox was refused, the last first, as of the last look. */

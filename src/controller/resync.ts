@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { pause, type Clock } from '../base/clock.ts';
 import type { Seen } from './answer-looks.ts';
 import { instancesKey, linksKey, networkKey, sandboxKey } from './hints.ts';
 import { knownNames } from './known-names.ts';
@@ -27,8 +27,7 @@ export async function resyncForEver(
 ): Promise<void> {
   while (!signal.aborted) {
     const waitMs = resyncMs * (1 - jitter + 2 * jitter * random());
-    // Rejects only because the lifetime ends, which the loop sees.
-    await clock.sleep(waitMs, signal).catch(() => undefined);
+    await pause(clock, waitMs, signal);
     if (!signal.aborted) resync(all);
   }
 }

@@ -17,6 +17,7 @@ import { takeSnapshot, type Snapshot } from './snapshot.ts';
 import type { ParseManifests, Source, SourceRead } from './source.ts';
 import { isOpenToAll, unreadable, worldWritable } from './trusted-file.ts';
 import { untilAborted } from '../base/until-aborted.ts';
+import { Turns } from '../base/turns.ts';
 import { watchDirectory } from './watch.ts';
 
 /** What a source of files needs. */
@@ -76,7 +77,7 @@ export class FileSource implements Source {
   readonly #init: FileSourceIdentity;
   readonly #cache: FileCache;
   #known: KnownManifests = new Map();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(init: FileSourceIdentity) {
     this.id = init.id;
@@ -91,10 +92,7 @@ export class FileSource implements Source {
   }
 
   read(signal: AbortSignal): Promise<SourceRead> {
-    const turn = this.#last.then(() => untilAborted(this.#read(signal), signal));
-    // The next read waits for this one and does not care how it ends.
-    this.#last = turn.catch(() => undefined);
-    return turn;
+    return this.#turns.take(() => untilAborted(this.#read(signal), signal));
   }
 
   async #read(signal: AbortSignal): Promise<SourceRead> {

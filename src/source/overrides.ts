@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { syncDirectory, writeFileAtomically } from '../base/atomic-file.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf, Problem } from '../base/problem.ts';
+import { Turns } from '../base/turns.ts';
 import type { Override } from '../plan/override.ts';
 import { checkName } from './check-name.ts';
 import { isIgnored } from './file-names.ts';
@@ -36,7 +37,8 @@ export class OverrideStore {
   readonly path: string;
   readonly #clock: Clock;
   #bySandbox: ReadonlyMap<string, readonly Override[]> = new Map();
-  #last: Promise<unknown> = Promise.resolve();
+  /** Loading while something is being written could bring back what was just replaced. */
+  readonly #turns = new Turns();
 
   constructor({ stateDir, clock }: { readonly stateDir: string; readonly clock: Clock }) {
     this.path = join(stateDir, 'desired', 'overrides');
@@ -57,12 +59,12 @@ export class OverrideStore {
    * controller that never knew anything must not start anything
    */
   load(): Promise<LoadedOverrides> {
-    return this.#inTurn(() => this.#load());
+    return this.#turns.take(() => this.#load());
   }
 
   /** Set an override, in place of one of the same kind. Durable and effective when it resolves. */
   set(sandbox: string, override: Override): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const path = this.#fileOf({ sandbox, kind: override.kind });
       try {
         await makeDirectory(this.path);
@@ -76,7 +78,7 @@ export class OverrideStore {
 
   /** Lift an override. @returns whether there was one */
   remove(sandbox: string, kind: Override['kind']): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const path = this.#fileOf({ sandbox, kind });
       try {
         await rm(path);
@@ -111,14 +113,6 @@ export class OverrideStore {
     if (overrides.length > 0) next.set(sandbox, overrides);
     else next.delete(sandbox);
     this.#bySandbox = next;
-  }
-
-  /** Loading while something is being written could bring back what was just replaced. */
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(run);
-    // The next one waits for this one and does not care how it ends.
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 
   async #load(): Promise<LoadedOverrides> {

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../base/atomic-file.ts';
 import type { Clock } from '../base/clock.ts';
+import { Turns } from '../base/turns.ts';
 
 /** Entries that are kept per sandbox. */
 export const historyLength = 20;
@@ -38,7 +39,7 @@ export class History implements AsyncDisposable {
   readonly #entries = new Map<string, readonly HistoryEntry[]>();
   readonly #dirty = new Set<string>();
   #timer: Disposable | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -79,8 +80,7 @@ export class History implements AsyncDisposable {
   flush(): Promise<void> {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
-    this.#writing = this.#writing.then(() => this.#write());
-    return this.#writing;
+    return this.#turns.take(() => this.#write());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,13 +7,13 @@ import { renderDestination, type Destination } from '../../src/network/destinati
 import { judge, type Surroundings } from '../../src/network/judge.ts';
 import { ledTo } from '../../src/network/led-to.ts';
 import { knownResolvers } from '../../src/network/resolvers.ts';
-import type { NetworkRules } from '../../src/network/rules.ts';
 import { renderRuleset } from '../../src/network/ruleset.ts';
 import { metadataAddresses, privateRanges, specialRanges } from '../../src/network/special-ranges.ts';
 import { timedElement } from '../../src/network/timed-elements.ts';
 import { openOn, uids } from '../host/nft/guarded.ts';
 import { addresses, bridge, inside, World, type TestSandbox } from '../host/nft/world.ts';
 import { firstFrame, perlSender, type Sender } from './probe-frames.ts';
+import { ruleVariants } from './rule-variants.ts';
 
 let world: World;
 let firewall: Firewall;
@@ -85,16 +85,7 @@ const literals = [
 ];
 const allowed = Object.fromEntries(literals.map((entry) => [entry, true as const]));
 
-const variants: readonly NetworkRules[] = [
-  { mode: 'none' },
-  { mode: 'open' },
-  { mode: 'restricted' },
-  { mode: 'restricted', localNetwork: true },
-  { mode: 'restricted', metadata: true },
-  { mode: 'restricted', localNetwork: true, metadata: true },
-  { mode: 'allowlist', allowed },
-  { mode: 'allowlist', allowed, localNetwork: true },
-];
+const variants = ruleVariants(allowed);
 
 /** First and last address of a range, and those beside it. */
 function edges(text: string): string[] {

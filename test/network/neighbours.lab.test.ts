@@ -4,7 +4,7 @@ import type { Agent } from '../host/nft/world.ts';
 import { until } from '../lab/until.ts';
 import { dockerChains, noIptables, sh, startFirewalld, ufwChains, ufwFix } from './firewalls.ts';
 import { Place, type Guest } from './place.ts';
-import { hostAddresses, openFrom, port, type Target } from './targets.ts';
+import { hostAddresses, openFrom, port, type Target, tcpTargets } from './targets.ts';
 
 let place: Place;
 let guest: Guest;
@@ -26,17 +26,17 @@ beforeAll(async () => {
   await until('the second layer to be whole', async () => (await health()).checks['block_policies']?.status === 'ok');
   const agents = [internet, await place.neighbour('private'), place.host(), sibling];
   for (const agent of agents) await agent.order({ do: 'serve', port });
-  const tcp = (name: string, host: string): Target => ({ name, proto: 'tcp', host });
-  targets = [
-    tcp('internet4', ipv4),
-    tcp('internet6', ipv6),
-    tcp('private4', near.ipv4),
-    tcp('private6', near.ipv6),
-    tcp('metadata4', '169.254.169.254'),
-    tcp('sibling4', sibling.ipv4),
-    tcp('sibling6', sibling.ipv6),
-    ...(await hostAddresses(place.lab)).map((address) => tcp(`host ${address}`, address)),
-  ];
+  const hosts = await hostAddresses(place.lab);
+  targets = tcpTargets({
+    internet4: ipv4,
+    internet6: ipv6,
+    private4: near.ipv4,
+    private6: near.ipv6,
+    metadata4: '169.254.169.254',
+    sibling4: sibling.ipv4,
+    sibling6: sibling.ipv6,
+    ...Object.fromEntries(hosts.map((address) => [`host ${address}`, address])),
+  });
 });
 afterAll(() => place?.[Symbol.asyncDispose]());
 

@@ -3,7 +3,7 @@ import { createContainer } from '../lab/create.ts';
 import { until } from '../lab/until.ts';
 import { sh } from './firewalls.ts';
 import { Place, type Guest } from './place.ts';
-import { openFrom, port, type Target } from './targets.ts';
+import { openFrom, port, type Target, tcpTargets } from './targets.ts';
 import { startAgent, type Agent } from '../host/nft/world.ts';
 
 const bridge = 'shared0';
@@ -63,19 +63,18 @@ beforeAll(async () => {
     ...strangers,
   ];
   for (const agent of agents) await agent.order({ do: 'serve', port });
-  const tcp = (name: string, host: string): Target => ({ name, proto: 'tcp', host });
-  targets = [
-    tcp('internet4', ipv4),
-    tcp('internet6', ipv6),
-    tcp('private4', near.ipv4),
-    tcp('private6', near.ipv6),
-    tcp('host4', '10.93.0.1'),
-    tcp('host6', 'fd42:93::1'),
-    tcp('other4', others[1]!.ipv4),
-    tcp('other6', others[1]!.ipv6),
-    tcp('guest4', guest.ipv4),
-    tcp('guest6', guest.ipv6),
-  ];
+  targets = tcpTargets({
+    internet4: ipv4,
+    internet6: ipv6,
+    private4: near.ipv4,
+    private6: near.ipv6,
+    host4: '10.93.0.1',
+    host6: 'fd42:93::1',
+    other4: others[1]!.ipv4,
+    other6: others[1]!.ipv6,
+    guest4: guest.ipv4,
+    guest6: guest.ipv6,
+  });
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');

@@ -9,6 +9,11 @@ export interface Target {
 
 export const port = 8080;
 
+/** To be tried with TCP: addresses by what they are called. */
+export function tcpTargets(hosts: Readonly<Record<string, string>>): Target[] {
+  return Object.entries(hosts).map(([name, host]) => ({ name, proto: 'tcp', host }));
+}
+
 /** Every address that the lab's host has, those of a link with their zone as seen from inside. */
 export async function hostAddresses(lab: Lab): Promise<string[]> {
   const links = JSON.parse(await lab.inside.output(['ip', '-j', 'address', 'show'])) as Link[];

@@ -111,14 +111,9 @@ export class Answers {
     // The failure is known to whoever looks at the servers; here it means that they said nothing.
     const looked = resolver.look(name, family).catch(() => stale);
     if (!stale) return looked;
-    const waiting = new AbortController();
-    const patience = clock.sleep(staleAfterMs, waiting.signal).then(
-      () => stale,
-      () => stale,
-    );
-    const found = await Promise.race([looked, patience]);
-    waiting.abort();
-    return found;
+    const { promise: patience, resolve: losePatience } = Promise.withResolvers<typeof stale>();
+    using _ = clock.after(staleAfterMs, () => losePatience(stale));
+    return await Promise.race([looked, patience]);
   }
 
   /** Lets the sandbox reach what may be reached of an answer, and only then answers. */

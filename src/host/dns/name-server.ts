@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server as StreamServer, Socket } from 'node:net';
 import { backoffMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { messageOf, Problem } from '../../base/problem.ts';
 
 /** What a name server needs. */
@@ -48,8 +48,7 @@ export async function serveNames(init: NameServerInit): Promise<void> {
     } finally {
       ending.abort();
     }
-    // Rejects only because the lifetime ends, which the loop sees.
-    await init.clock.sleep(backoffMs(rebind, Math.max(1, failures), Math.random()), init.signal).catch(() => undefined);
+    await pause(init.clock, backoffMs(rebind, Math.max(1, failures), Math.random()), init.signal);
   }
 }
 

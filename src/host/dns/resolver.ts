@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { messageOf, Problem } from '../../base/problem.ts';
 import type { Family } from '../../network/address.ts';
 import { clampTtl } from '../../network/names/lifetimes.ts';
@@ -86,7 +87,7 @@ export class Resolver {
   }
 
   async #follow(name: string, family: Family): Promise<Resolved> {
-    const deadline = AbortSignal.any([this.#init.signal, AbortSignal.timeout(longestMs)]);
+    const deadline = this.#init.clock.monotonic() + longestMs;
     let asked = name;
     let ttl = Number.POSITIVE_INFINITY;
     for (let length = 0; length < longestChain; length += 1) {
@@ -100,20 +101,23 @@ export class Resolver {
     return { kind: 'absent', ttl };
   }
 
-  async #askServers(name: string, family: Family, deadline: AbortSignal): Promise<Found> {
+  async #askServers(name: string, family: Family, deadline: number): Promise<Found> {
+    const { clock, signal } = this.#init;
     const servers = await this.#init.servers();
     let last: unknown;
     for (const ms of patienceMs) {
       for (const server of servers) {
-        deadline.throwIfAborted();
-        const signal = AbortSignal.any([deadline, AbortSignal.timeout(ms)]);
+        signal.throwIfAborted();
+        const left = deadline - clock.monotonic();
+        if (left <= 0) throw last ?? new Error('there was no time left to ask');
+        using patience = openDeadline(clock, Math.min(ms, left), signal);
         try {
-          const answer = await askServer({ server, name, type: recordTypes[family], signal });
+          const answer = await askServer({ server, name, type: recordTypes[family], signal: patience.signal });
           const rcode = rcodeOf(answer);
           if (rcode === rcodes.fine || rcode === rcodes.absent) return readAnswer(answer, name, family);
           last = new Error(`${server.address} answered with code ${rcode}`);
         } catch (error) {
-          last = error;
+          last = patience.hasPassed() ? new Error(`${server.address} did not answer in time`) : error;
         }
       }
     }

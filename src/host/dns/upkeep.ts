@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { graceTime } from '../../network/names/lifetimes.ts';
 import type { GuestBook } from './guest-book.ts';
 import type { Guest } from './guest.ts';
@@ -41,8 +41,7 @@ export class Upkeep {
   async run(): Promise<void> {
     const { clock, signal } = this.#init;
     while (!signal.aborted) {
-      // Rejects only because the lifetime ends, which the loop sees.
-      await clock.sleep(tickMs, signal).catch(() => undefined);
+      await pause(clock, tickMs, signal);
       if (!signal.aborted) await this.tick();
     }
   }

@@ -1,18 +1,14 @@
-import { Problem } from '../../base/problem.ts';
-import { Turns } from '../../base/turns.ts';
 import { aclRules } from '../../network/acl-rules.ts';
 import type { EgressRule } from '../../network/acl-rules.ts';
 import type { LoadedRuleset } from '../../network/compare.ts';
 import type { Elements, SetId } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
-import type { Firewall } from '../firewall/firewall.ts';
+import { FirewallBesideNft } from '../firewall/beside-nft.ts';
 import type { ElementChange } from '../nft/batch.ts';
 import { watchLines } from '../link/watch-lines.ts';
 import { openFirewall } from '../nft/firewall.ts';
 import type { Converged, FirewallInit, NftFirewall } from '../nft/firewall.ts';
-import type { ObservedRuleset } from '../nft/listing.ts';
-import type { Records } from '../nft/records.ts';
 import { BridgeAcl } from './acl.ts';
 import type { BridgeAclInit, HeldAcl, SeenAcl } from './acl.ts';
 import { LedAddresses } from './led-addresses.ts';
@@ -41,46 +37,41 @@ export async function openAclFirewall(init: AclFirewallInit): Promise<AclFirewal
  *
  * Each change of the ACL costs about 75 ms, whatever it changes, and more with many sandboxes.
  */
-export class AclFirewall implements Firewall {
+export class AclFirewall extends FirewallBesideNft<HeldAcl> {
+  protected override readonly place = 'the network ACL';
   readonly #init: AclFirewallInit & { readonly acl: BridgeAcl };
-  readonly #nft: NftFirewall;
-  readonly #stop = new AbortController();
-  readonly #watch: Promise<void>;
   readonly #led: LedAddresses;
-  readonly #turns = new Turns();
   /** Names lead elsewhere. */
-  readonly #lead = this.#turns.gather<void, void>(async () => {
+  readonly #lead = this.turns.gather<void, void>(async () => {
     const owners = ownersOf(this.#elements);
     await this.#settle((held) => new Map([...without(held, owners), ...only(this.#rules(), owners)]));
   });
-  /** What Incus holds, while nobody else has written. */
-  #held: HeldAcl | undefined;
   /** What is known of the sandboxes, from which rules are made anew when names lead elsewhere. */
   #elements: Elements = new Map();
-  #doubts = 0;
-  #isToCheck = false;
 
   constructor(init: AclFirewallInit & { readonly acl: BridgeAcl }, nft: NftFirewall) {
+    super(init, nft);
     this.#init = init;
-    this.#nft = nft;
     this.#led = new LedAddresses(init.clock);
-    this.#watch = watchLines(['nft', 'monitor'], {
-      clock: init.clock,
-      signal: AbortSignal.any([init.signal, this.#stop.signal]),
-      ...(init.namespace === undefined ? {} : { namespace: init.namespace }),
-      isHint: (line) => incusRules.test(line),
-      onHint: () => void this.#check(),
-    });
+    this.follow(
+      watchLines(['nft', 'monitor'], {
+        clock: init.clock,
+        signal: this.signal,
+        ...(init.namespace === undefined ? {} : { namespace: init.namespace }),
+        isHint: (line) => incusRules.test(line),
+        onHint: () => void this.check(),
+      }),
+    );
   }
 
   converge(expected: Ruleset | (() => Ruleset), options: { signal?: AbortSignal } = {}): Promise<Converged> {
-    return this.#turns.take(async () => {
+    return this.turns.take(async () => {
       options.signal?.throwIfAborted();
       const ruleset = typeof expected === 'function' ? expected() : expected;
       this.#elements = ruleset.elements;
       this.#led.add(this.#init.timed?.() ?? []);
       const [nft, reasons] = await Promise.all([
-        this.#nft.converge(ruleset, options),
+        this.nft.converge(ruleset, options),
         this.#settle(() => this.#rules()),
       ]);
       return { ...nft, reloaded: nft.reloaded || reasons.length > 0, reasons: [...nft.reasons, ...reasons] };
@@ -88,12 +79,12 @@ export class AclFirewall implements Firewall {
   }
 
   ensure(part: Ruleset): Promise<ElementChange> {
-    return this.#turns.take(async () => {
+    return this.turns.take(async () => {
       for (const problem of part.problems.values()) throw problem;
       const owners = ownersOf(part.elements);
       this.#elements = merged(this.#elements, owners, part.elements);
       const [change] = await Promise.all([
-        this.#nft.ensure(part),
+        this.nft.ensure(part),
         this.#settle((held) => new Map([...without(held, owners), ...only(this.#rules(), owners)])),
       ]);
       return change;
@@ -102,62 +93,39 @@ export class AclFirewall implements Firewall {
 
   remove(uids: Iterable<string>): Promise<ElementChange> {
     const owners = new Set<string | undefined>(uids);
-    return this.#turns.take(async () => {
+    return this.turns.take(async () => {
       this.#elements = merged(this.#elements, owners);
       const gone = [...owners].filter((uid) => uid !== undefined);
-      const [change] = await Promise.all([this.#nft.remove(gone), this.#settle((held) => without(held, owners))]);
+      const [change] = await Promise.all([this.nft.remove(gone), this.#settle((held) => without(held, owners))]);
       return change;
     });
   }
 
   async allow(elements: readonly TimedElement[]): Promise<void> {
     const isNew = this.#led.add(elements);
-    await Promise.all([this.#nft.allow(elements), isNew ? this.#lead() : undefined]);
+    await Promise.all([this.nft.allow(elements), isNew ? this.#lead() : undefined]);
   }
 
   async disallow(elements: readonly TimedElement[]): Promise<void> {
     this.#led.remove(elements);
-    await Promise.all([this.#nft.disallow(elements), this.#lead()]);
-  }
-
-  loaded(): { readonly elements: Elements } | undefined {
-    return this.#held && this.#nft.loaded();
-  }
-
-  /** Without an ACL that is enforced nothing counts as loaded. */
-  observe(options: { fresh?: boolean } = {}): Promise<ObservedRuleset> {
-    return this.#turns.take(async () => {
-      const observed = await this.#nft.observe(options);
-      const isEnforced = (!options.fresh && this.#held) || (await this.#init.acl.look())?.isEnforced;
-      return isEnforced ? observed : { ...observed, skeleton: new Map() };
-    });
+    await Promise.all([this.nft.disallow(elements), this.#lead()]);
   }
 
   expect(ruleset: Ruleset): Promise<LoadedRuleset> {
-    return this.#nft.expect(ruleset);
+    return this.nft.expect(ruleset);
   }
 
-  get records(): Records {
-    return this.#nft.records;
+  protected override async isWhole(held: HeldAcl): Promise<boolean> {
+    const seen = await this.#init.acl.look();
+    return seen !== undefined && seen.isEnforced && isSame(seen.held, held);
   }
 
-  get loads(): number | undefined {
-    return this.#nft.loads;
+  protected override async isInForce(held: HeldAcl | undefined): Promise<boolean> {
+    return held !== undefined || ((await this.#init.acl.look())?.isEnforced ?? false);
   }
 
-  uninstall(): Promise<void> {
-    return this.#turns.take(async () => {
-      this.#held = undefined;
-      await this.#nft.uninstall();
-      await this.#init.acl.remove();
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Problem({ code: 'acl.closed', message: 'The firewall was closed' }));
-    await this.#watch;
-    await this.#turns.idle();
-    await this.#nft[Symbol.asyncDispose]();
+  protected override takeOut(): Promise<void> {
+    return this.#init.acl.remove();
   }
 
   #rules(): HeldAcl {
@@ -167,13 +135,11 @@ export class AclFirewall implements Firewall {
 
   /** Makes the ACL what it should be, given what it is; looks only when somebody else may have written. */
   async #settle(wish: (held: HeldAcl) => HeldAcl): Promise<string[]> {
-    const { acl } = this.#init;
-    const doubts = this.#doubts;
-    const seen = this.#held ? { held: this.#held, isEnforced: true } : await acl.look();
-    this.#held = undefined;
-    const wanted = wish(seen?.held ?? new Map());
-    const reasons = await this.#carryOut(wanted, seen);
-    if (doubts === this.#doubts) this.#held = wanted;
+    const { reasons } = await this.change(async (remembered) => {
+      const seen = remembered ? { held: remembered, isEnforced: true } : await this.#init.acl.look();
+      const held = wish(seen?.held ?? new Map());
+      return { held, reasons: await this.#carryOut(held, seen) };
+    });
     return reasons;
   }
 
@@ -195,27 +161,6 @@ export class AclFirewall implements Firewall {
       reasons.push(`the network ACL ${acl.name} says something else`);
     }
     return reasons;
-  }
-
-  /** Somebody wrote to Incus' rules, as it does for us: whether ours are still whole tells which. */
-  async #check(): Promise<void> {
-    if (this.#isToCheck) return;
-    this.#isToCheck = true;
-    await this.#turns
-      .take(async () => {
-        this.#isToCheck = false;
-        if (!this.#held) return;
-        const seen = await this.#init.acl.look();
-        if (!seen?.isEnforced || !isSame(seen.held, this.#held)) this.#doubt();
-        // What cannot be looked at has to be, with all consequences.
-      })
-      .catch(() => !this.#stop.signal.aborted && this.#doubt());
-  }
-
-  #doubt(): void {
-    this.#doubts++;
-    this.#held = undefined;
-    this.#init.onDrift({ kind: 'gap', what: 'the network ACL changed' });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Api } from './api.ts';
-import { openDeadline } from './deadline.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { withEnvironment } from './exec-environment.ts';
 import { ExecOutput } from './exec-output.ts';
 import { attachProgram, type Attached, type AttachRequest } from './exec-attach.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Api } from './api.ts';
 import { refusalError } from './classify.ts';
-import { openDeadline } from './deadline.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { IncusError, isIncusError } from './errors.ts';
 import type { Events } from './events.ts';
 import { FinishedOperations } from './finished-operations.ts';

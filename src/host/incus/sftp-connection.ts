@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { refusalError, silenceError } from './classify.ts';
-import { openDeadline } from './deadline.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { IncusError } from './errors.ts';
 import type { CallOptions } from './instances.ts';
 import type { Transport } from './transport.ts';

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher, type FormData } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 import { errorCode, silenceError } from './classify.ts';
-import { openDeadline } from './deadline.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { IncusError } from './errors.ts';
 
 /** One finished call, for metrics. */

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { backoffMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { scoped } from './in-network.ts';
 import type { NetworkScope } from './in-network.ts';
 
@@ -43,7 +43,6 @@ export async function watchLines(
     if (signal.aborted) return;
     failures = clock.monotonic() - startedAt > healthyMs ? 1 : failures + 1;
     onHint();
-    // Rejects when the signal aborts, which ends the watch as asked.
-    await clock.sleep(backoffMs(restarts, failures, Math.random()), signal).catch(() => undefined);
+    await pause(clock, backoffMs(restarts, failures, Math.random()), signal);
   }
 }

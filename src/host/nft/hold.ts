@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { backoffMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { holdTable } from '../../network/hold.ts';
 import { runInNetwork, scoped, type NetworkScope } from '../link/in-network.ts';
 
@@ -46,8 +46,7 @@ export async function holdBridge({ clock, signal, onFailure, ...scope }: HoldIni
     onFailure(await hold(scope, signal));
     if (signal.aborted) return;
     failures = clock.monotonic() - startedAt > healthyMs ? 1 : failures + 1;
-    // Rejects when the signal aborts, which ends the hold as asked.
-    await clock.sleep(backoffMs(retries, failures, Math.random()), signal).catch(() => undefined);
+    await pause(clock, backoffMs(retries, failures, Math.random()), signal);
   }
 }
 

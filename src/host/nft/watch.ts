@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { createInterface } from 'node:readline';
 import { readFile } from 'node:fs/promises';
 import { backoffMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { scoped } from '../link/in-network.ts';
 import type { NetworkScope } from '../link/in-network.ts';
 
@@ -55,8 +55,7 @@ export async function watchTables(watch: TableWatch): Promise<void> {
     hasEnded = true;
     watch.onListening(false);
     watch.onHint({ kind: 'gap', what: `nft monitor ended: ${end}` });
-    // Rejects when the signal aborts, which ends the watch as asked.
-    await watch.clock.sleep(backoffMs(restarts, failures, Math.random()), watch.signal).catch(() => undefined);
+    await pause(watch.clock, backoffMs(restarts, failures, Math.random()), watch.signal);
   }
 }
 

@@ -1,11 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { execa } from 'execa';
 import { messageOf, Problem } from '../../base/problem.ts';
 import { urisInList, urisInMirrorList, urisInStanzas } from './apt-sources.ts';
-import type { RegistryCall } from './npm.ts';
-
-const timeoutMs = 10_000;
+import { askProgram } from './ask-program.ts';
+import type { RegistryCall } from './ask-program.ts';
 
 /**
  * URLs of the archives and proxies that apt is configured to use. apt-config says where the files are and which proxies
@@ -30,18 +28,10 @@ export async function aptUrls(call: RegistryCall): Promise<string[]> {
 }
 
 async function readConfig({ env, signal }: RegistryCall): Promise<ReadonlyMap<string, string> | undefined> {
-  const result = await execa('apt-config', ['dump'], {
-    env,
-    extendEnv: false,
-    reject: false,
-    stdin: 'ignore',
-    timeout: timeoutMs,
-    cancelSignal: signal,
-  });
-  signal.throwIfAborted();
-  if (result.code === 'ENOENT') return undefined;
-  if (result.exitCode !== 0) throw failed(result.timedOut ? 'it did not end' : result.stderr.trim().split('\n')[0]!);
-  return new Map([...result.stdout.matchAll(/^(\S+) "(.*)";$/gm)].map(([, key, value]) => [key!, value!]));
+  const dump = await askProgram({ argv: ['apt-config', 'dump'], env, signal, failed });
+  return dump === undefined
+    ? undefined
+    : new Map([...dump.matchAll(/^(\S+) "(.*)";$/gm)].map(([, key, value]) => [key!, value!]));
 }
 
 /** Files whose names apt passes over are passed over. */

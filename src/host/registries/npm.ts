@@ -1,17 +1,6 @@
-import { execa } from 'execa';
 import { Problem } from '../../base/problem.ts';
-
-/** What reading a package manager's configuration takes. */
-export interface RegistryCall {
-  /** Variables that the package manager would see. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Home directory whose configuration is the host's: root's. */
-  readonly home: string;
-  readonly signal: AbortSignal;
-}
-
-/** It answers in a fraction of a second; a version manager's shim that asks the network must not hold up a start. */
-const timeoutMs = 10_000;
+import { askProgram } from './ask-program.ts';
+import type { RegistryCall } from './ask-program.ts';
 
 /**
  * URLs of the registries and proxies that npm is configured to use: its own default, its global and its user file, and
@@ -21,20 +10,14 @@ const timeoutMs = 10_000;
  * @throws {Problem} `registries.npm` when npm does not answer
  */
 export async function npmUrls({ env, home, signal }: RegistryCall): Promise<string[]> {
-  const result = await execa('npm', ['config', 'ls', '--long'], {
-    // Not the configuration of whatever project coi was called in.
-    cwd: '/',
+  const listing = await askProgram({
+    argv: ['npm', 'config', 'ls', '--long'],
     env: { ...env, HOME: home, npm_config_update_notifier: 'false', npm_config_logs_max: '0' },
-    extendEnv: false,
-    reject: false,
-    stdin: 'ignore',
-    timeout: timeoutMs,
-    cancelSignal: signal,
+    signal,
+    failed,
   });
-  signal.throwIfAborted();
-  if (result.code === 'ENOENT') return [];
-  if (result.exitCode !== 0) throw failed(result.timedOut ? 'it did not end' : result.stderr.trim().split('\n')[0]!);
-  const urls = urlsIn(result.stdout);
+  if (listing === undefined) return [];
+  const urls = urlsIn(listing);
   // It always has a registry of its own.
   if (urls.length === 0) throw failed('it names no registry');
   return urls;

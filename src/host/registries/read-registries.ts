@@ -1,7 +1,8 @@
 import { Problem } from '../../base/problem.ts';
 import { aptUrls } from './apt.ts';
+import type { RegistryCall } from './ask-program.ts';
 import { entriesOf } from './entry.ts';
-import { npmUrls, type RegistryCall } from './npm.ts';
+import { npmUrls } from './npm.ts';
 
 /** Where the host gets its packages from. */
 export interface Registries {

@@ -7,6 +7,7 @@ import { HostServers, parseResolvConf } from '../../../src/host/dns/resolv-conf.
 import type { Server } from '../../../src/host/dns/resolv-conf.ts';
 import { Resolver } from '../../../src/host/dns/resolver.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
+import { until } from '../../lab/until.ts';
 import { NameServer, type Zone } from '../../lab/name-server.ts';
 
 const a = (data: string, ttl = 60) => ({ type: 'A', data, ttl }) as const;
@@ -38,6 +39,8 @@ const resolver = (...servers: readonly NameServer[]) =>
     signal: new AbortController().signal,
     servers: () => Promise.resolve((servers.length > 0 ? servers : [server]).map(place)),
   });
+
+const isAsked = (times: number) => until('the silent server to be asked', () => dead.asked.length === times);
 
 beforeEach(async () => {
   clock = new FakeClock();
@@ -96,7 +99,11 @@ describe('Resolver', () => {
   });
 
   it('goes on to the next server when one is silent or refuses', async () => {
-    expect(await resolver(dead, server).look('a.test', 4)).toMatchObject({ addresses: ['203.0.113.10'] });
+    const looking = resolver(dead, server).look('a.test', 4);
+    await isAsked(1);
+    expect(server.asked).toEqual([]);
+    clock.skip(800);
+    expect(await looking).toMatchObject({ addresses: ['203.0.113.10'] });
     dead.manners = { zone, rcode: 2 };
     expect(await resolver(dead, server).look('a.test', 4)).toMatchObject({ addresses: ['203.0.113.10'] });
   });
@@ -119,8 +126,17 @@ describe('Resolver', () => {
     expect(await names.look('a.test', 4)).toMatchObject({ addresses: ['203.0.113.10'] });
   });
 
-  it('gives up after a while', async () => {
-    await expect(resolver(dead).look('a.test', 4)).rejects.toMatchObject({ code: 'dns.upstream' });
+  it('gives up after three rounds, 4.5 s in all', async () => {
+    const looking = expect(resolver(dead).look('a.test', 4)).rejects.toMatchObject({
+      code: 'dns.upstream',
+      message: expect.stringContaining('127.0.0.1 did not answer in time'),
+    });
+    for (const [index, ms] of [800, 1_600, 2_100].entries()) {
+      await isAsked(index + 1);
+      clock.skip(ms);
+    }
+    await looking;
+    expect(clock.armed).toBe(0);
   });
 });
 

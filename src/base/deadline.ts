@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** A signal that aborts when time is up or when the caller's own signal does. */
 export interface Deadline extends Disposable {
