@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { pause, systemClock } from '../../src/base/clock.ts';
 
 const month = 30 * 86_400_000;
 
@@ -74,5 +74,20 @@ describe('the machine’s clock', () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     using _timer = systemClock.after(-5, resolve);
     await expect(promise).resolves.toBeUndefined();
+  });
+});
+
+describe('pause', () => {
+  it('ends early, and well, when its signal aborts', async () => {
+    const stop = new AbortController();
+    const pausing = pause(systemClock, month, stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(pausing).resolves.toBeUndefined();
+    await expect(pause(systemClock, month, stop.signal)).resolves.toBeUndefined();
+  });
+
+  it('hides nothing else', async () => {
+    const broken = { sleep: () => Promise.reject(new Error('no timers left')) };
+    await expect(pause(broken, 1, new AbortController().signal)).rejects.toThrow('no timers left');
   });
 });

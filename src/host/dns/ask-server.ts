@@ -1,15 +1,16 @@
 import { randomInt } from 'node:crypto';
-import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { decode, encode, RECURSION_DESIRED, streamEncode } from 'dns-packet';
 import type { DecodedPacket, Packet, Question } from 'dns-packet';
 import type { Server } from './resolv-conf.ts';
+import type { UpstreamSockets } from './upstream-sockets.ts';
 import { rcodeOf, rcodes, sameName } from './upstream-answer.ts';
 import { datagramSize } from './wire.ts';
 
 /** A question to one server. */
 export interface Ask {
   readonly server: Server;
+  readonly sockets: UpstreamSockets;
   readonly name: string;
   readonly type: 'A' | 'AAAA';
   /** Ends the wait for an answer. */
@@ -46,10 +47,9 @@ export async function askServer(ask: Ask): Promise<DecodedPacket> {
   return answer.flag_tc ? askByStream(ask, packet) : answer;
 }
 
-function askByDatagram(ask: Ask, packet: Packet): Promise<DecodedPacket> {
-  const { server, signal } = ask;
+async function askByDatagram({ server, sockets, signal }: Ask, packet: Packet): Promise<DecodedPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
-  const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
+  const socket = await sockets.take(server);
   const stop = () => reject(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -58,13 +58,9 @@ function askByDatagram(ask: Ask, packet: Packet): Promise<DecodedPacket> {
     const answer = readMatching(message, packet);
     if (answer) resolve(answer);
   });
-  // A connected socket gets nothing from anybody else, and hears of a server that is not there.
-  socket.on('connect', () => {
-    socket.send(encode(packet), (error) => {
-      if (error) reject(error);
-    });
+  socket.send(encode(packet), (error) => {
+    if (error) reject(error);
   });
-  socket.connect(server.port, server.address);
   return promise.finally(() => {
     signal.removeEventListener('abort', stop);
     socket.close();

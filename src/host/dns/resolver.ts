@@ -5,6 +5,7 @@ import type { Family } from '../../network/address.ts';
 import { clampTtl } from '../../network/names/lifetimes.ts';
 import { questionName } from '../../network/names/question-name.ts';
 import { askServer } from './ask-server.ts';
+import { UpstreamSockets } from './upstream-sockets.ts';
 import type { Server } from './resolv-conf.ts';
 import { longestChain, rcodeOf, rcodes, readAnswer, recordTypes } from './upstream-answer.ts';
 import type { Found } from './upstream-answer.ts';
@@ -36,12 +37,14 @@ const mostCached = 10_000;
 /** Looks names up at the host's own servers, and remembers what they said for as long as they said. */
 export class Resolver {
   readonly #init: ResolverInit;
+  readonly #sockets: UpstreamSockets;
   readonly #cache = new Map<string, Cached>();
   readonly #failures = new Map<string, { readonly problem: Problem; readonly until: number }>();
   readonly #underWay = new Map<string, Promise<Resolved>>();
 
   constructor(init: ResolverInit) {
     this.#init = init;
+    this.#sockets = new UpstreamSockets(init.clock);
   }
 
   /** What is remembered of a name. */
@@ -112,7 +115,8 @@ export class Resolver {
         if (left <= 0) throw last ?? new Error('there was no time left to ask');
         using patience = openDeadline(clock, Math.min(ms, left), signal);
         try {
-          const answer = await askServer({ server, name, type: recordTypes[family], signal: patience.signal });
+          const question = { name, type: recordTypes[family], signal: patience.signal };
+          const answer = await askServer({ server, sockets: this.#sockets, ...question });
           const rcode = rcodeOf(answer);
           if (rcode === rcodes.fine || rcode === rcodes.absent) return readAnswer(answer, name, family);
           last = new Error(`${server.address} answered with code ${rcode}`);

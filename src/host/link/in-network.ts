@@ -1,4 +1,6 @@
 import { execa } from 'execa';
+import { systemClock } from '../../base/clock.ts';
+import { openDeadline } from '../../base/deadline.ts';
 import { Problem } from '../../base/problem.ts';
 
 /** Longest time a program that changes or lists the kernel's network state may take. */
@@ -17,16 +19,23 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** One run of a program. */
-export interface Run extends NetworkScope {
+/** A program, and where it runs. */
+export interface Program extends NetworkScope {
   readonly command: readonly [string, ...string[]];
-  readonly input?: string;
+}
+
+/** What a program that has been started is given. */
+export interface Task {
+  readonly input?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Longest time it may take, in milliseconds; 30 s unless given. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Called with the process id as soon as there is one. */
-  readonly onStart?: (pid: number) => void;
+  readonly onStart?: ((pid: number) => void) | undefined;
 }
+
+/** One run of a program. */
+export type Run = Program & Task;
 
 /** Argument vector that runs a command inside the scope. ip-netns(8) replaces itself, so the process id stays the program's, and shows the namespace's own /sys. */
 export function scoped({ namespace }: NetworkScope, command: readonly [string, ...string[]]): [string, ...string[]] {
@@ -39,31 +48,45 @@ export function scoped({ namespace }: NetworkScope, command: readonly [string, .
  * @throws Problem `host.program-missing` when it is not installed, `host.program-hung` when it takes too long;
  *   the signal's reason when that aborts
  */
-export async function runInNetwork(run: Run): Promise<Finished> {
-  const { command, signal, onStart, namespace } = run;
-  const [file, ...args] = scoped(namespace === undefined ? {} : { namespace }, command);
-  const child = execa(file, args, optionsOf(run));
-  if (child.pid !== undefined) onStart?.(child.pid);
-  const result = await child;
-  signal?.throwIfAborted();
-  if (result.code === 'ENOENT') throw missing(command[0]);
-  if (result.timedOut) throw hung(run);
-  return { code: result.exitCode ?? 1, stdout: result.stdout ?? '', stderr: result.stderr ?? '' };
+export function runInNetwork(run: Run): Promise<Finished> {
+  return finishInNetwork(startInNetwork(run), run);
 }
 
-function optionsOf({ input, signal, timeoutMs = usualTimeoutMs }: Run) {
-  return {
+/** Starts a program. It is given its input, and its time begins, with {@link finishInNetwork}; both never throw at once. */
+export function startInNetwork(program: Program) {
+  const [file, ...args] = scoped(program, program.command);
+  const child = execa(file, args, {
     reject: false,
-    timeout: timeoutMs,
     stripFinalNewline: false,
     maxBuffer: 256 * 2 ** 20,
     env: { LC_ALL: 'C' },
-    ...(input === undefined ? ({ stdin: 'ignore' } as const) : { input }),
-    ...(signal ? { cancelSignal: signal } : {}),
-  } as const;
+  });
+  const started = { program, child, hasEnded: false };
+  // However it ends, that is a result.
+  void child.finally(() => (started.hasEnded = true));
+  return started;
 }
 
-function hung({ command, timeoutMs = usualTimeoutMs }: Run): Problem {
+/** A program that waits for its input. */
+export type Started = ReturnType<typeof startInNetwork>;
+
+/** The rest of {@link runInNetwork}. */
+export async function finishInNetwork({ program, child }: Started, task: Task): Promise<Finished> {
+  const { input = '', signal, timeoutMs = usualTimeoutMs, onStart } = task;
+  using deadline = openDeadline(systemClock, timeoutMs, signal);
+  const stop = () => void child.kill();
+  if (deadline.signal.aborted) stop();
+  deadline.signal.addEventListener('abort', stop, { once: true });
+  if (child.pid !== undefined) onStart?.(child.pid);
+  child.stdin.end(input);
+  const result = await child;
+  signal?.throwIfAborted();
+  if (result.code === 'ENOENT') throw missing(program.command[0]);
+  if (deadline.hasPassed()) throw hung(program, timeoutMs);
+  return { code: result.exitCode ?? 1, stdout: result.stdout, stderr: result.stderr };
+}
+
+function hung({ command }: Program, timeoutMs: number): Problem {
   return new Problem({
     code: 'host.program-hung',
     message: `"${command.join(' ')}" did not end within ${timeoutMs / 1_000} s`,

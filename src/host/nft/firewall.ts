@@ -6,6 +6,7 @@ import type { LoadedRuleset, SkeletonObjects } from '../../network/compare.ts';
 import type { PlacedElement } from '../../network/elements.ts';
 import type { Ruleset } from '../../network/ruleset.ts';
 import type { NetworkScope } from '../link/in-network.ts';
+import { ReadyProgram } from '../link/ready-program.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
 import {
   renderAllowed,
@@ -20,7 +21,7 @@ import type { Batch, Contents, ElementChange } from './batch.ts';
 import { changeFor, listElements, withChange } from './changes.ts';
 import type { ObservedRuleset } from './listing.ts';
 import { LoadCount } from './load-count.ts';
-import { canonicalSkeleton, listMembers, listTables, loadBatch } from './nft.ts';
+import { canonicalSkeleton, listMembers, listTables, loadBatch, loader } from './nft.ts';
 import type { NftCall } from './nft.ts';
 import { Records } from './records.ts';
 import { watchTables } from './watch.ts';
@@ -91,6 +92,7 @@ export class NftFirewall implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #watch: Promise<void>;
+  readonly #loader: ReadyProgram;
   readonly #firstReady = Promise.withResolvers<void>();
   /** Our own nft processes, and what to call when their writes are in force. */
   readonly #ownWriters = new Map<number, () => void>();
@@ -114,10 +116,11 @@ export class NftFirewall implements AsyncDisposable {
     this.#init = init;
     this.records = new Records(() => this.#call(), init.clock);
     this.#signal = AbortSignal.any([init.signal, this.#stop.signal]);
+    this.#loader = new ReadyProgram({ ...scopeOf(init), command: loader });
     this.#watch = watchTables({
       clock: init.clock,
       signal: this.#signal,
-      ...(init.namespace === undefined ? {} : { namespace: init.namespace }),
+      ...scopeOf(init),
       onTransaction: (pid) => {
         this.#ownWriters.get(pid)?.();
         return this.#ownWriters.has(pid);
@@ -135,6 +138,7 @@ export class NftFirewall implements AsyncDisposable {
   async ready(): Promise<void> {
     // A look makes plain at once why nft cannot be used; the watch alone would only try again and again.
     await listMembers('box4', this.#call());
+    this.#loader.prepare();
     const patience = this.#init.clock.sleep(readyMs, this.#signal);
     await Promise.race([this.#firstReady.promise, patience]);
     // Runs out unheard when notifications came first.
@@ -248,6 +252,7 @@ export class NftFirewall implements AsyncDisposable {
     this.#stop.abort(new Problem({ code: 'nft.closed', message: 'The firewall was closed' }));
     await this.#watch;
     await this.#turns.idle();
+    await this.#loader[Symbol.asyncDispose]();
   }
 
   async #grant(wishes: readonly PendingWish[]): Promise<ElementChange> {
@@ -368,14 +373,18 @@ export class NftFirewall implements AsyncDisposable {
   }
 
   #call(): NftCall {
-    const { namespace, clock } = this.#init;
     return {
       signal: this.#signal,
-      ...(namespace === undefined ? {} : { namespace }),
+      ...scopeOf(this.#init),
+      loader: this.#loader,
       onStart: (pid, inForce) => {
         this.#ownWriters.set(pid, inForce);
-        clock.after(ownWriteMs, () => this.#ownWriters.delete(pid));
+        this.#init.clock.after(ownWriteMs, () => this.#ownWriters.delete(pid));
       },
     };
   }
+}
+
+function scopeOf({ namespace }: NetworkScope): NetworkScope {
+  return namespace === undefined ? {} : { namespace };
 }

@@ -1,6 +1,7 @@
 import { Problem } from '../../base/problem.ts';
 import { runInNetwork } from '../link/in-network.ts';
 import type { Finished, NetworkScope } from '../link/in-network.ts';
+import type { ReadyProgram } from '../link/ready-program.ts';
 import type { Batch } from './batch.ts';
 import { parseListing, parseMembers } from './listing.ts';
 import type { Member, ObservedRuleset } from './listing.ts';
@@ -13,7 +14,12 @@ export interface NftCall extends NetworkScope {
    * when they say that its batch is in force.
    */
   readonly onStart?: (pid: number, inForce: () => void) => void;
+  /** Loads batches in place of one that is started for each. */
+  readonly loader?: ReadyProgram;
 }
+
+/** What loads a batch from its standard input. */
+export const loader = ['nft', '-f', '-'] as const;
 
 /**
  * Loads a batch, as a whole or not at all. Where something is deleted, nft lives on for several milliseconds after that,
@@ -24,13 +30,14 @@ export interface NftCall extends NetworkScope {
  */
 export async function loadBatch({ text, fenceLines }: Omit<Batch, 'generation'>, call: NftCall): Promise<void> {
   const told = Promise.withResolvers<undefined>();
-  const { onStart, ...scope } = call;
-  const ended = runInNetwork({
-    ...scope,
-    command: ['nft', '-f', '-'],
+  const { onStart, signal, namespace } = call;
+  const program = { command: loader, ...(namespace === undefined ? {} : { namespace }) };
+  const task = {
     input: text,
-    onStart: (pid) => onStart?.(pid, () => told.resolve(undefined)),
-  });
+    signal,
+    onStart: (pid: number) => onStart?.(pid, () => told.resolve(undefined)),
+  };
+  const ended = call.loader ? call.loader.run(task) : runInNetwork({ ...program, ...task });
   // What is in force stays so, however nft ends.
   const finished = await Promise.race([told.promise, ended]);
   if (finished && finished.code !== 0) throw problemOf(finished, fenceLines);
