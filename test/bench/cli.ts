@@ -20,6 +20,18 @@ export async function cli(): Promise<void> {
   report({ name: 'cli.list', value: ratio, unit: 'ratio', limit: 0.7, better: 'lower' }, { runs, sandboxes, ...list });
 }
 
+/** All about 50 sandboxes that run, as a program reads it. */
+export async function list50(): Promise<void> {
+  await using stage = await Stage.open();
+  const names = Array.from({ length: sandboxes }, (_, index) => `list${index}`);
+  await stage.dropAll(names);
+  await stage.settled(names, { timeoutMs: 120_000 });
+  const json = ['list', '--format', 'json'];
+  const list = await compare(stage, [await installedCoi(), ...json], ['incus', ...json]);
+  const ratio = list.ours / list.theirs;
+  report({ name: 'list-50', value: ratio, unit: 'ratio', limit: 0.7, better: 'lower' }, { runs, sandboxes, ...list });
+}
+
 /** Runs two programs in turn. @returns their times at p50, in milliseconds */
 async function compare(
   stage: Stage,

@@ -1,4 +1,5 @@
-import { cli } from './cli.ts';
+import { parallel10, shellReady } from './agents.ts';
+import { cli, list50 } from './cli.ts';
 import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
 import { healInstance } from './heal-instance.ts';
@@ -23,6 +24,9 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'heal-instance': healInstance,
   cli,
   'run-true': runTrue,
+  'shell-ready': shellReady,
+  'parallel-10': parallel10,
+  'list-50': list50,
   'packet-scale': packetScale,
   'packet-cost': packetCost,
   'policy-live': policyLive,

@@ -75,6 +75,11 @@ export class RawIncus implements AsyncDisposable {
     return undefined;
   }
 
+  /** A call that begins an operation, whose end nobody waits for. */
+  async begin(method: 'POST', path: string, json: unknown): Promise<void> {
+    await this.#send(method, path, json);
+  }
+
   async #send(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, json?: unknown): Promise<Envelope> {
     const body = json === undefined ? null : JSON.stringify(json);
     const response = await request(`http://incus${path}`, { dispatcher: this.#agent, method, body });
@@ -116,7 +121,7 @@ export class RawIncus implements AsyncDisposable {
   }
 
   /** Body that creates another instance just like one of the product's, on addresses of its own. */
-  async bodyLike(name: string, number: number): Promise<Body> {
+  async bodyLike(name: string, number: number, image = 'busybox'): Promise<Body> {
     const { config, devices } = (await this.call('GET', `/1.0/instances/${name}`)) as {
       config: Record<string, string>;
       devices: Record<string, Record<string, string>>;
@@ -132,7 +137,7 @@ export class RawIncus implements AsyncDisposable {
     return {
       name: `raw${number}`,
       type: 'container',
-      source: { type: 'image', alias: 'busybox' },
+      source: { type: 'image', alias: image },
       profiles: [],
       config: Object.fromEntries(own),
       devices: { ...devices, eth0: { ...devices['eth0'], ...place } },

@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ImageName } from '../lab/image-cache.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import type { Running } from '../lab/running.ts';
 import { until } from '../lab/until.ts';
@@ -14,6 +15,9 @@ import { RawIncus } from './raw-incus.ts';
 export interface StageOptions {
   /** How many sandboxes the controller works on at once; its own default unless given. */
   readonly workers?: number;
+  /** Settings of the host besides the storage pool. */
+  readonly settings?: string;
+  readonly images?: readonly ImageName[];
 }
 
 /** A lab with a controller that watches an empty directory, and bare Incus beside it. */
@@ -35,12 +39,12 @@ export class Stage implements AsyncDisposable {
     this.api = openClient({ path: join(init.lab.runDir, 'coi.sock'), signal: new AbortController().signal });
   }
 
-  static async open({ workers }: StageOptions = {}): Promise<Stage> {
+  static async open({ workers, settings = '', images = ['busybox'] }: StageOptions = {}): Promise<Stage> {
     const coi = await installedCoi();
-    const lab = await openLab({ images: ['busybox'], name: 'bench' });
+    const lab = await openLab({ images, name: 'bench' });
     const [source, etc] = [join(lab.dir, 'desired'), join(lab.dir, 'etc')];
     await Promise.all([mkdir(source), mkdir(etc)]);
-    await writeFile(join(etc, 'config.toml'), '[incus]\nstorage_pool = "default"\n');
+    await writeFile(join(etc, 'config.toml'), `[incus]\nstorage_pool = "default"\n${settings}`);
     const env = { COI_ETC: etc, COI_RUN_DIR: lab.runDir, COI_STATE_DIR: lab.stateDir, INCUS_DIR: lab.incusDir };
     const how = workers === undefined ? [] : ['--workers', String(workers)];
     const argv = [coi, 'controller', '--source', source, ...how];
