@@ -1,12 +1,22 @@
 import { helpFlag, rootFlags } from './parse-argv.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
-/** Help on `coi` itself, or on the commands below one word of it. */
-export function renderHelp(all: readonly VerbSpec[], below?: string): string {
+/** What the program was called as: `claude-on-incus` is its other name, which deploy/coi tells it by `COI_CALLED_AS`. */
+export function programName({ COI_CALLED_AS: name }: NodeJS.ProcessEnv): string {
+  return name === 'claude-on-incus' ? name : 'coi';
+}
+
+/** Help on `coi` itself, or on the commands below one word of it. @param program its name in the usage */
+export function renderHelp(all: readonly VerbSpec[], program: string, below?: string): string {
   const verbs = below === undefined ? all : all.filter(({ name }) => name.startsWith(`${below} `));
   return sections(
     'Runs AI coding agents in isolated Incus containers that files declare.',
-    block('Usage:', below === undefined ? ['coi [FLAGS]', 'coi COMMAND [FLAGS]'] : [`coi ${below} COMMAND [FLAGS]`]),
+    block(
+      'Usage:',
+      below === undefined
+        ? [`${program} [FLAGS]`, `${program} COMMAND [FLAGS]`]
+        : [`${program} ${below} COMMAND [FLAGS]`],
+    ),
     block('Available Commands:', columns(verbs.map(({ name, about }) => [name, about]))),
     block('Flags:', flagLines(rootFlags)),
     block(
@@ -19,13 +29,13 @@ export function renderHelp(all: readonly VerbSpec[], below?: string): string {
   );
 }
 
-/** Help on one command. */
-export function renderVerbHelp({ name, args, about, detail, flags, example }: VerbSpec): string {
+/** Help on one command. @param program its name in the usage */
+export function renderVerbHelp({ name, args, about, detail, flags, example }: VerbSpec, program: string): string {
   const words = args === '' ? '' : ` ${args.toUpperCase().replaceAll(/[<>]/g, '')}`;
   return sections(
     `${about}.`,
     ...(detail ? [detail] : []),
-    block('Usage:', [`coi ${name}${words}${flags.length > 0 ? ' [FLAGS]' : ''}`]),
+    block('Usage:', [`${program} ${name}${words}${flags.length > 0 ? ' [FLAGS]' : ''}`]),
     block('Flags:', flagLines([...flags, helpFlag])),
     block('Example:', [example]),
   );

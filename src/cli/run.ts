@@ -1,5 +1,5 @@
 import { reportFailure } from './failure.ts';
-import { renderHelp, renderVerbHelp } from './help.ts';
+import { programName, renderHelp, renderVerbHelp } from './help.ts';
 import type { Io } from './io.ts';
 import { parseArgv, type Invocation } from './parse-argv.ts';
 import { verbs } from './verbs.ts';
@@ -24,9 +24,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
 
 async function carryOut(invocation: Invocation, io: Io): Promise<number> {
   switch (invocation.kind) {
-    case 'help':
-      io.stdout.write(invocation.verb ? renderVerbHelp(invocation.verb) : renderHelp(verbs, invocation.below));
+    case 'help': {
+      const { verb, below } = invocation;
+      const program = programName(io.env);
+      io.stdout.write(verb ? renderVerbHelp(verb, program) : renderHelp(verbs, program, below));
       return 0;
+    }
     case 'version':
       io.stdout.write(versionText);
       return 0;
