@@ -1,0 +1,162 @@
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parse } from 'smol-toml';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Problem } from '../../src/base/problem.ts';
+import { readSettingsFiles } from '../../src/cli/settings-files.ts';
+import { coi, openPeer, type Peer } from '../cli/peer.ts';
+
+let peer: Peer;
+let etc: string;
+let here: string;
+
+beforeEach(async () => {
+  // What is asked for is all that is looked at: nothing is opened.
+  peer = await openPeer({
+    openSession: () => Promise.reject(new Problem({ code: 'session.none', message: 'Not opened' })),
+  });
+  etc = peer.directory;
+  here = await mkdtemp(join(tmpdir(), 'coi-asked-'));
+});
+afterEach(async () => {
+  await peer[Symbol.asyncDispose]();
+  await rm(here, { recursive: true });
+});
+
+async function write(path: string, ...lines: string[]): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${lines.join('\n')}\n`);
+}
+
+const settings = (...lines: string[]) => write(join(etc, 'config.toml'), ...lines);
+const typed = (argv: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  coi(['shell', '--background', ...argv], { cwd: here, env: { ...peer.env, ...env } });
+
+/** The sandbox that a command asks the controller for, as its manifest says it. */
+async function asked(argv: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Record<string, unknown>> {
+  const { stderr } = await typed(argv, env);
+  expect(stderr).toBe('coi: Not opened\n');
+  const [, request] = peer.asked.at(-1)!;
+  const { sandbox } = parse((request as { readonly manifest: string }).manifest);
+  const [only] = Object.values(sandbox as Record<string, Record<string, unknown>>);
+  return only!;
+}
+
+describe('what a session is asked for', () => {
+  it('is what the highest layer says that says anything', async () => {
+    const count = (value: number) => ['[limits.cpu]', `count = "${value}"`];
+    await write(join(here, 'named.toml'), ...count(5), '[profiles.p.limits.cpu]', 'count = "3"');
+    await write(join(here, '.coi.toml'), ...count(6));
+    await settings(...count(7));
+    const env = { COI_LIMIT_CPU: '4', COI_CONFIG: 'named.toml' };
+    const cpu = async (...given: Parameters<typeof asked>) => (await asked(...given))['limits'];
+    expect(await cpu(['--profile', 'p', '--limit-cpu', '2'], env)).toEqual({ cpu: { count: '2' } });
+    expect(await cpu(['--profile', 'p'], env)).toEqual({ cpu: { count: '3' } });
+    expect(await cpu([], env)).toEqual({ cpu: { count: '4' } });
+    expect(await cpu([], { COI_CONFIG: 'named.toml' })).toEqual({ cpu: { count: '5' } });
+    expect(await cpu()).toEqual({ cpu: { count: '6' } });
+    await rm(join(here, '.coi.toml'));
+    expect(await cpu()).toEqual({ cpu: { count: '7' } });
+    await rm(join(etc, 'config.toml'));
+    expect(await cpu()).toEqual({});
+  });
+
+  it("comes from files in their order: the host's, the user's, the project's, the one that COI_CONFIG names", async () => {
+    const user = join(etc, '.config/coi/config.toml');
+    const named = join(here, 'named.toml');
+    const project = { file: join(here, '.coi.toml'), text: '' };
+    for (const file of [join(etc, 'config.toml'), user, named]) await write(file);
+    const io = { env: { ...peer.env, COI_CONFIG: named }, cwd: '/' };
+    const order = async (isRoot: boolean) => (await readSettingsFiles(io, isRoot, [project])).map(({ file }) => file);
+    expect(await order(false)).toEqual([join(etc, 'config.toml'), user, project.file, named]);
+    expect(await order(true)).toEqual([join(etc, 'config.toml'), project.file, named]);
+  });
+
+  it('is nothing where a file cannot be read as TOML, which is named with its line', async () => {
+    const named = join(here, 'named.toml');
+    for (const file of [join(etc, 'config.toml'), join(here, '.coi.toml'), named]) {
+      await write(file, '[defaults]', 'image = "x');
+      const { code, stdout, stderr } = await typed([], file === named ? { COI_CONFIG: named } : {});
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain(`coi: ${file}:2:`);
+      await rm(file);
+    }
+    expect(peer.asked).toEqual([]);
+  });
+
+  it('keeps switches of lower files that higher ones do not speak of', async () => {
+    await settings(
+      'defaults.persistent = true',
+      '[network]',
+      'block_private_networks = true',
+      'allow_local_network_access = false',
+    );
+    await write(join(here, '.coi.toml'), '[network]', 'mode = "restricted"', '[defaults]', 'image = "other"');
+    const sandbox = await asked();
+    expect(sandbox).toMatchObject({ image: 'other', persistent: true, network: { mode: 'restricted' } });
+    expect(sandbox['network']).not.toHaveProperty('allow_local_network_access');
+    await settings('[network]', 'block_private_networks = false');
+    await rm(join(here, '.coi.toml'));
+    await write(join(here, 'named.toml'), '[network]', 'mode = "restricted"');
+    expect(await asked([], { COI_CONFIG: 'named.toml' })).toMatchObject({
+      network: { allow_local_network_access: true },
+    });
+  });
+
+  it('has the mounts of all files, and that of the command line where it has the same path inside', async () => {
+    await settings('[[mounts.default]]', 'host = "~/a"', 'container = "/a"');
+    await write(join(here, 'named.toml'), '[[mounts.default]]', 'host = "/srv/b"', 'container = "/b"');
+    const env = { COI_CONFIG: 'named.toml' };
+    const [a, own] = [{ host: join(etc, 'a') }, { host: join(etc, 'own') }];
+    expect(await asked([], env)).toMatchObject({ mounts: { '/a': a, '/b': { host: '/srv/b' } } });
+    const mounts = ['--mount', '~/own:/b', '--mount', `${etc}/made/c:/c`];
+    expect((await asked(mounts, env))['mounts']).toEqual({ '/a': a, '/b': own, '/c': { host: join(etc, 'made/c') } });
+    expect((await stat(own.host)).isDirectory()).toBe(true);
+  });
+
+  it('is what variables say about image, persistence and limits', async () => {
+    const env = {
+      CLAUDE_ON_INCUS_IMAGE: 'mine',
+      CLAUDE_ON_INCUS_PERSISTENT: 'true',
+      COI_LIMIT_CPU: '2',
+      COI_LIMIT_CPU_ALLOWANCE: '50%',
+      COI_LIMIT_MEMORY: '1GiB',
+      COI_LIMIT_MEMORY_SWAP: 'false',
+      COI_LIMIT_DISK_READ: '10MiB/s',
+      COI_LIMIT_DISK_WRITE: '1000iops',
+      COI_LIMIT_DURATION: '1h30m',
+    };
+    expect(await asked([], env)).toMatchObject({
+      image: 'mine',
+      persistent: true,
+      limits: {
+        cpu: { count: '2', allowance: '50%' },
+        memory: { limit: '1GiB', swap: 'false' },
+        disk: { read: '10MiB', write: '1000iops' },
+        runtime: { max_duration: '5400000ms' },
+      },
+    });
+  });
+
+  it('is what a profile says about image, persistence, tool, limits and network, over the limits of the settings', async () => {
+    await settings(
+      '[limits.cpu]',
+      'count = "7"',
+      'priority = 3',
+      '[profiles.p]',
+      'image = "mine"',
+      'persistent = true',
+      'tool.name = "codex"',
+      'limits.cpu.count = "2"',
+      'network = { mode = "allowlist", allowed_domains = ["example.com"] }',
+    );
+    expect(await asked(['--profile', 'p'])).toMatchObject({
+      image: 'mine',
+      persistent: true,
+      tool: { name: 'codex' },
+      limits: { cpu: { count: '2', priority: 3 } },
+      network: { mode: 'allowlist', allowed_domains: ['example.com'] },
+    });
+  });
+});
