@@ -2,16 +2,18 @@ import type { SandboxReport } from '../controller/report.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import { connect } from './connect.ts';
 import type { Io } from './io.ts';
+import { ownPrefix } from './own-prefix.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi list` */
 export const list: Verb = async ({ io, options }) => {
+  const isOwn = ownPrefix(io);
   await using api = await connect(io, 'read');
   const { sandboxes } = await withProgress(io, 'Asking for the sandboxes', () => api.status());
   const containers = sandboxes
-    .filter(({ state, instance }) => state !== 'absent' && !isLeaving(instance))
+    .filter((each) => each.state !== 'absent' && !isLeaving(each.instance) && isOwn(each))
     .map(containerOf)
     .toSorted(byName);
   const saved = options['all'] === true ? await savedHere(io) : undefined;

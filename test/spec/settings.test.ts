@@ -107,6 +107,17 @@ describe('commandLineLayers()', () => {
   });
 });
 
+describe('the longest running time', () => {
+  const resolve = (runtime: object) =>
+    resolveSandbox({ layers: [{ limits: { runtime } }], home: '/', session: true }).limits.runtime;
+
+  it('takes a longest running time that stops nothing for none', () => {
+    expect(resolve({ max_duration: '1h30m' })).toEqual({ maxMs: 5_400_000 });
+    expect(resolve({ max_duration: '1h30m', stop_graceful: false })).toEqual({ maxMs: 5_400_000, force: true });
+    expect(resolve({ max_duration: '1h30m', auto_stop: false })).toBeUndefined();
+  });
+});
+
 describe('environmentLayer()', () => {
   it('reads the variables', () => {
     expect(
