@@ -10,7 +10,8 @@ import type { Verb } from './verb.ts';
 /** `coi info`: what is known of a saved session; of the one saved last without an id. */
 export const info: Verb = async ({ io, args, options }) => {
   const { tool: named, format } = options as { readonly tool?: string; readonly format?: string };
-  const tool = named ?? (await usualTool(io));
+  const usual = await usualTool(io);
+  const tool = named ?? usual;
   const saved = await savedSessions(io, tool);
   const session = await sessionMeant(saved, tool, args[0]);
   const files = await saved.files(session.id);
@@ -27,7 +28,7 @@ export const info: Verb = async ({ io, args, options }) => {
     bytes,
     left_out: leftOut,
   };
-  const resume = `coi shell --resume=${id}`;
+  const resume = `coi shell${tool === usual ? '' : ` --tool ${tool}`} --resume=${id}`;
   const path = saved.pathOf(id);
   if (format === 'json') io.stdout.write(jsonText({ ...facts, path, resume }));
   else {
