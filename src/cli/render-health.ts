@@ -1,8 +1,13 @@
 import { groups, type CheckStatus } from '../health/check.ts';
 import { checks } from '../health/checks.ts';
 import type { HealthReport } from '../health/run-checks.ts';
+import type { Io } from './io.ts';
 import { plural } from './plural.ts';
-import type { Paint, Style } from './style.ts';
+import { jsonText, printableReport } from './printable.ts';
+import { painter, type Paint, type Style } from './style.ts';
+
+/** Exit codes that scripts may rely on. */
+const exitCodes = { healthy: 0, degraded: 1, unhealthy: 2 } as const;
 
 const styles: Readonly<Record<CheckStatus, Style>> = { ok: 'green', warning: 'yellow', failed: 'red', unknown: 'dim' };
 const overall = { healthy: 'green', degraded: 'yellow', unhealthy: 'red' } as const;
@@ -14,12 +19,24 @@ export interface HealthView {
   readonly isVerbose: boolean;
 }
 
+/** Print a report. @returns the exit code that goes with it */
+export function showHealth(
+  io: Io,
+  report: HealthReport,
+  { isJson, isVerbose }: { readonly isJson: boolean; readonly isVerbose: boolean },
+): number {
+  const view = { paint: painter(io.stdout, io), isVerbose };
+  io.stdout.write(isJson ? jsonText(report) : renderHealth(printableReport(report), view));
+  return exitCodes[report.status];
+}
+
 /** Everything by group, each problem with what puts it right. The report must be printable already. */
 export function renderHealth(report: HealthReport, view: HealthView): string {
   const { total, passed, warnings, failed, unknown } = report.summary;
-  const parts = groups.map((group) => {
+  const parts = groups.flatMap((group) => {
     const names = checks.filter((check) => check.group === group).map(({ name }) => name);
-    return `${group}\n${names.map((name) => renderCheck(report.checks[name], view)).join('')}`;
+    const lines = names.map((name) => renderCheck(report.checks[name], view)).join('');
+    return lines === '' ? [] : [`${group}\n${lines}`];
   });
   const counts = [`${passed} of ${total} passed`, plural(warnings, 'warning'), `${failed} failed`];
   if (unknown > 0) counts.push(`${unknown} unknown`);

@@ -4,7 +4,16 @@ import type { Sight } from './sight.ts';
 export type CheckStatus = 'ok' | 'warning' | 'failed' | 'unknown';
 
 /** Headings that checks stand under, in the order in which they are shown. */
-export const groups = ['CRITICAL', 'NETWORKING', 'NEIGHBOURS'] as const;
+export const groups = [
+  'SYSTEM',
+  'CRITICAL',
+  'NETWORKING',
+  'NEIGHBOURS',
+  'STORAGE',
+  'CONFIGURATION',
+  'STATUS',
+  'OPTIONAL',
+] as const;
 export type CheckGroup = (typeof groups)[number];
 
 /** What a check found. */
@@ -23,6 +32,8 @@ export interface HealthCheck {
   /** Stable: scripts look for it. */
   readonly name: string;
   readonly group: CheckGroup;
+  /** Made only for whoever asks for more. */
+  readonly isExtra?: true;
   /**
    * Look. Reads and changes nothing.
    *

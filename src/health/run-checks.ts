@@ -53,6 +53,9 @@ async function look(check: HealthCheck, sight: Sight): Promise<Finding> {
 const unseen = new Set([
   'health.not-root',
   'health.no-bridge',
+  'health.no-incus',
+  'health.no-image',
+  'health.no-controller',
   'health.nft-broke',
   'nft.permission',
   'xfrm.permission',

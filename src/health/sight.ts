@@ -1,10 +1,27 @@
 import { Problem } from '../base/problem.ts';
-import type { HostReport } from '../controller/control-api.ts';
+import type { HostReport, OrphansReport } from '../controller/control-api.ts';
 import { findBridge } from '../controller/find-bridge.ts';
 import type { Incus } from '../host/incus/client.ts';
 import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-rules.ts';
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
 import type { Bridge } from '../network/policy.ts';
+import type { Owner } from '../session/save/owner.ts';
+
+/** What settings say that checks ask about. */
+export interface HealthSettings {
+  /** Alias of the image that sandboxes are made from unless told otherwise. */
+  readonly image: string;
+  readonly storagePool: string;
+  /** Group whose members may use Incus. */
+  readonly group: string;
+  readonly networkMode: string;
+  /** The agent that sessions start by its name; undefined where they start a command. */
+  readonly agent?: string;
+  /** Files that were read, lowest first. */
+  readonly files: readonly string[];
+  /** Why they could not be used: then these are the built-in values. */
+  readonly problem?: Problem;
+}
 
 /** What checks look with. */
 export interface SightInit {
@@ -13,6 +30,11 @@ export interface SightInit {
   readonly bridgeName: string;
   /** What the controller says about the host; undefined where none answers this user. */
   readonly controller: () => Promise<HostReport | undefined>;
+  /** What was left over and belongs to nobody, by the controller; undefined where none answers this user. */
+  readonly orphans: () => Promise<OrphansReport | undefined>;
+  readonly settings: HealthSettings;
+  /** Who asks, with the home that sessions are saved in. @throws {Problem} for a user without one */
+  readonly owner: () => Promise<Owner>;
   readonly isRoot: boolean;
   readonly signal: AbortSignal;
 }
@@ -22,6 +44,7 @@ export class Sight {
   readonly incus: Incus;
   readonly bridgeName: string;
   readonly isRoot: boolean;
+  readonly settings: HealthSettings;
   readonly signal: AbortSignal;
   readonly #init: SightInit;
   readonly #read = new Map<string, Promise<unknown>>();
@@ -31,6 +54,7 @@ export class Sight {
     this.incus = init.incus;
     this.bridgeName = init.bridgeName;
     this.isRoot = init.isRoot;
+    this.settings = init.settings;
     this.signal = init.signal;
   }
 
@@ -52,6 +76,29 @@ export class Sight {
         cause: { code, message },
       });
     }
+  }
+
+  owner(): Promise<Owner> {
+    return this.#once('owner', this.#init.owner);
+  }
+
+  /** Incus, where it lets this user do anything: what is wrong with it is told by its own check. */
+  async requireIncus(): Promise<Incus> {
+    if (await this.#once('trust', () => this.#isTrusted())) return this.incus;
+    throw new Problem({ code: 'health.no-incus', message: 'nothing can be said without Incus' });
+  }
+
+  async #isTrusted(): Promise<boolean> {
+    try {
+      return (await this.incus.server({ signal: this.signal })).isTrusted;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return false;
+    }
+  }
+
+  orphans(): Promise<OrphansReport | undefined> {
+    return this.#once('orphans', this.#init.orphans);
   }
 
   controller(): Promise<HostReport | undefined> {

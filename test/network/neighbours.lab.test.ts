@@ -16,7 +16,11 @@ const allowed = ['internet4', 'internet6'];
 const denied = ['private4', 'private6', 'sibling4', 'sibling6', 'metadata4'];
 
 beforeAll(async () => {
-  place = await Place.open({ name: 'beside' });
+  place = await Place.open({
+    name: 'beside',
+    // The image of a lab is another than the usual one.
+    settings: '[incus]\nstorage_pool = "default"\n[defaults]\nimage = "busybox"\n',
+  });
   const { ipv4, ipv6 } = await place.lab.neighbour('internet');
   const near = await place.lab.neighbour('private');
   internet = await place.neighbour('internet');
@@ -52,7 +56,7 @@ async function health(): Promise<HealthReport> {
 /** What `coi health` says about one neighbour, and that nothing else is wrong. */
 async function finding(name: string) {
   const { checks, status } = await health();
-  const wrong = Object.values(checks).filter((check) => check.status !== 'ok');
+  const wrong = Object.values(checks).filter((check) => !['ok', 'unknown'].includes(check.status));
   expect(wrong.map((check) => check.name)).toEqual(checks[name]?.status === 'ok' ? [] : [name]);
   return { ...checks[name], overall: status };
 }

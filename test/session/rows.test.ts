@@ -22,6 +22,6 @@ describe('what is said to be proven', () => {
 
   it('is every promise but those that come later, each for its reason', () => {
     expect([...Object.keys(rows), ...Object.keys(later)].toSorted()).toEqual(all.toSorted());
-    for (const reason of Object.values(later)) expect(reason).toMatch(/^[^.]{10,}$/);
+    for (const reason of Object.values(later)) expect(reason).toMatch(/^.{10,}$/);
   });
 });

@@ -65,6 +65,9 @@ const fileOrder =
 const mountLayers = 'has the mounts of all files, and that of the command line where it has the same path inside';
 const orphans = 'controller/orphans.lab.test.ts';
 const oneByOne = 'in firewalld: its rules for dead addresses go, one by one, and nothing else';
+const health = 'cli/health.test.ts';
+const checks = 'health/checks.test.ts';
+const neighbours = 'network/neighbours.lab.test.ts';
 const tools = 'session/tools/tools.test.ts';
 const save = 'session/save/save-session.lab.test.ts';
 
@@ -245,6 +248,53 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     'metadata has the fields of the original',
     'a text that was cut off, or of another session, is none',
   ),
+  'H-01': [
+    proven(health, 'prints what it found by groups in their order, and how it is in all'),
+    proven('health/run-checks.test.ts', 'shows each problem with what puts it right, and details when asked'),
+  ],
+  'H-02': proven(health, 'has the same as JSON'),
+  'H-03': [
+    proven(health, 'is $code for $status, as text and as JSON'),
+    proven('health/run-checks.test.ts', 'are $status'),
+    proven(neighbours, 'is healthy, and the sandbox reaches what it should'),
+  ],
+  'H-04': proven(health, 'makes more checks with --verbose, and shows more'),
+  'H-05': proven(
+    checks,
+    'an image of $days days: $status',
+    '$free bytes free at home: $status',
+    '$free of $total GiB free in the storage pool: $status',
+  ),
+  'H-08': [
+    proven(checks, 'is a warning that names it, and the command that removes it'),
+    proven(orphans, 'are found and removed by a controller that runs'),
+  ],
+  'L-07': proven('cli/info.test.ts', 'knows the sessions of every agent by their own data, and how to go on with them'),
+  'M-12': [
+    proven(
+      'cli/prefix.test.ts',
+      'has its own sessions in lists, beside what files declare',
+      'is in the name of the slot that is attached to',
+      'is what commands mean by all, and by a workspace',
+      'resumes its own, and what files declare',
+    ),
+    proven(slots, 'of another prefix are others, in every command'),
+  ],
+  'O-01': [
+    proven(
+      'deploy/dry-run.test.ts',
+      'knows the distribution $release',
+      'refuses $name, and says how it is done by hand',
+      'names the packages that are missing, Incus among them, and that Incus is to be started',
+      'takes a storage pool that can clone, or makes one: $pools',
+    ),
+    proven('deploy/neighbours.lab.test.ts', 'says what it would do, and does nothing'),
+    proven('cli/spawned.test.ts', 'a user who may not use Incus is told which group may'),
+  ],
+  'O-03': [
+    proven(checks, 'has a name, and is said to be a machine of Lima, whose files belong to a Mac'),
+    proven(paths, 'is not shifted where the settings say so, or the host is a machine of Lima'),
+  ],
 };
 
 /** Promises that no test proves yet, and what is missing. */
@@ -254,20 +304,10 @@ export const later: Readonly<Record<string, string>> = {
   'C-08': 'defaults.model, mount_claude_config and the directories of [paths] are refused as not supported yet',
   'C-10': 'the environment of a profile is refused as not supported yet',
   'G-17': 'the monitor',
-  'H-01': '',
-  'H-02': '',
-  'H-03': '',
-  'H-04': '',
-  'H-05': '',
   'H-06': 'a throw-away container that tries what it reaches, which takes a real Incus',
   'H-07': 'checks of what the monitor needs',
-  'H-08': '',
-  'L-07': '',
   'M-05': 'no keys for Docker are set: with nesting the attacks on protected paths have to be tried again',
   'M-06': 'Docker, in the whole image',
   'M-08': 'the timer that clears /tmp, in the whole image',
-  'M-12': '',
-  'O-01': '',
   'O-02': 'replaced: only the controller, which is root, touches nft',
-  'O-03': '',
 };
