@@ -39,7 +39,6 @@ export async function runInside(call: Call, asked: AskedSession, opened: Session
     clock,
   });
   const { uid, name } = asked.sandbox.codeUser;
-  const own = Object.fromEntries(options.env ?? []);
   const tooMuch = new AbortController();
   const held =
     options.capture || options.format === 'json' ? new ExecOutput(mostCaptured, () => tooMuch.abort()) : undefined;
@@ -51,7 +50,7 @@ export async function runInside(call: Call, asked: AskedSession, opened: Session
       cwd: workspaceInside(asked.sandbox),
       uid,
       gid: uid,
-      env: guestEnvironment({ home: `/home/${name}`, terminal: io.env['TERM'], own }),
+      env: guestEnvironment({ home: `/home/${name}`, terminal: io.env['TERM'], own: asked.environment }),
       stdin: io.stdin,
       stdout: sink(io.stdout, held, 'stdout'),
       stderr: sink(io.stderr, held, 'stderr'),

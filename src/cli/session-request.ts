@@ -6,7 +6,7 @@ import type { SessionRequest } from '../controller/session-api.ts';
 import { inspectWorkspace } from '../observe/workspace.ts';
 import { checkAsked } from '../spec/check-rules.ts';
 import { environmentLayer } from '../spec/environment.ts';
-import { commandLineLayers } from '../spec/layers.ts';
+import { commandLineLayers, sessionVariables } from '../spec/layers.ts';
 import { nearest } from '../spec/nearest.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
 import { resolveSandbox } from '../spec/resolve-sandbox.ts';
@@ -28,6 +28,8 @@ export interface AskedSession {
   readonly sandbox: Sandbox;
   readonly settings: Settings;
   readonly request: SessionRequest;
+  /** Of what runs inside: what the profile and `--env` say, and `CommandPart.environment`. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What a command itself has to say about its session. */
@@ -35,7 +37,7 @@ export interface CommandPart {
   readonly adjust: (sandbox: Sandbox) => Sandbox;
   /** Whether an agent runs inside by itself, and goes on when somebody comes back. */
   readonly agent?: boolean;
-  /** For the agent. */
+  /** What the agent gets of the terminal's variables; without it the session has none, and whoever runs something in it hands them over. */
   readonly environment?: Readonly<Record<string, string>>;
   /** What an earlier session that is to go on says about it, and the slot that it had. */
   readonly resumed?: ResumedPart;
@@ -64,11 +66,11 @@ export type ResumedPart = (
 export async function askForSession(
   io: Io,
   options: SessionOptions,
-  { adjust, agent = false, environment: own, resumed }: CommandPart,
+  { adjust, agent = false, environment: terminal, resumed }: CommandPart,
 ): Promise<AskedSession> {
   const path = resolvePath(io.cwd, options.workspace ?? '.');
   const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
-  const { settings, sandbox: asked } = await resolveAsked(io, path, { options, adjust, agent });
+  const { settings, sandbox: asked, profile } = await resolveAsked(io, path, { options, adjust, agent });
   const hash = workspaceHash(path);
   const { sandbox, slot: meant } = (await resumed?.(asked, { prefix, hash, options })) ?? { sandbox: asked };
   const names = sessionNames({ prefix, hash, slot: 1 });
@@ -76,16 +78,23 @@ export async function askForSession(
   if (impossible.length > 0) throw new ProblemList(impossible);
   const manifest = renderManifest({ ...names, sandbox });
   const wanted = options.slot || meant;
+  const environment = sessionVariables({ terminal, profile, flags: Object.fromEntries(options.env ?? []) });
   const request = {
     ...whoCalls(io),
     prefix,
     hash,
     manifest,
     ...(wanted && { slot: wanted }),
-    ...(own && { environment: own }),
+    ...(terminal && { environment }),
     ...(agent && { goesOn: true }),
   };
-  return { sandbox, settings, request };
+  return { sandbox, settings, request, environment };
+}
+
+/** All layers put together. */
+interface Resolved extends Pick<AskedSession, 'settings' | 'sandbox'> {
+  /** The one that was asked for. */
+  readonly profile: ProfileLayer | undefined;
 }
 
 interface ToResolve extends Required<Pick<CommandPart, 'adjust' | 'agent'>> {
@@ -93,11 +102,7 @@ interface ToResolve extends Required<Pick<CommandPart, 'adjust' | 'agent'>> {
 }
 
 /** All layers, one above the other. */
-async function resolveAsked(
-  io: Io,
-  path: string,
-  { options, adjust, agent }: ToResolve,
-): Promise<Pick<AskedSession, 'settings' | 'sandbox'>> {
+async function resolveAsked(io: Io, path: string, { options, adjust, agent }: ToResolve): Promise<Resolved> {
   const workspace = await requireWorkspace(path);
   const { settings, project } = await readSessionSettings(io, path);
   const environment = environmentLayer(io.env);
@@ -115,8 +120,8 @@ async function resolveAsked(
   if (project) await judge(io, project, (other) => resolve(other, ownProfile(other, options.profile)));
   const sandbox = resolve(settings);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
-  if (sandbox.network.mode !== 'allowlist') return { settings, sandbox };
-  return { settings, sandbox: resolve(await withHostLayer(settings, io)) };
+  if (sandbox.network.mode !== 'allowlist') return { settings, sandbox, profile };
+  return { settings, profile, sandbox: resolve(await withHostLayer(settings, io)) };
 }
 
 /** Refuse what the project gives itself and nobody trusts. */

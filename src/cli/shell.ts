@@ -72,7 +72,7 @@ async function askFor(io: Io, options: ShellOptions, mode: ShellMode): Promise<A
   const own = Object.fromEntries(options.env ?? []);
   const isDummy = (own['COI_USE_DUMMY'] ?? io.env['COI_USE_DUMMY']) === '1';
   const part: SessionPart = { id: randomUUID(), ...(mode === 'direct' && { direct: true }) };
-  const environment = { ...(io.env['TERM'] && { TERM: io.env['TERM'] }), ...own };
+  const environment = io.env['TERM'] ? { TERM: io.env['TERM'] } : {};
   const adjust = (sandbox: Sandbox) => forShell(sandbox, { part, isDummy, isDebug: options.debug === true });
   const id = options.continue ?? options.resume;
   const resumed = id === undefined ? {} : { resumed: (await import('./resume-session.ts')).resuming(io, id) };

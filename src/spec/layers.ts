@@ -71,6 +71,19 @@ export function commandLineLayers({ settings, environment, profile, flags }: Com
   );
 }
 
+/**
+ * The variables of what runs in a session, lowest layer first: those of the terminal, of the profile, of `--env`.
+ *
+ * They are no part of the sandbox: they may be secrets, which no manifest holds.
+ */
+export function sessionVariables(layers: {
+  readonly terminal?: Readonly<Record<string, string>> | undefined;
+  readonly profile: ProfileLayer | undefined;
+  readonly flags: Readonly<Record<string, string>>;
+}): Readonly<Record<string, string>> {
+  return { ...layers.terminal, ...layers.profile?.environment, ...layers.flags };
+}
+
 /** The layers of a sandbox that a file in a directory declares, lowest first, above the built-in values. */
 export function manifestLayers(layers: {
   readonly settings: SettingsLayer;

@@ -98,9 +98,9 @@ function readTable({ name, table, document, found, input }: TableInput): {
   const { instance = `coi-${name}`, lease, session, ends_within: endsWithin, ...manifest } = withoutKeys(table, wrong);
   const profile = manifest.profile === undefined ? undefined : profileNamed(manifest.profile, settings);
   const problems =
-    manifest.profile !== undefined && !profile
-      ? [unknownProfile({ name: manifest.profile, settings, position: { file, ...place(['profile']) } })]
-      : [];
+    manifest.profile === undefined
+      ? []
+      : profileProblems({ name: manifest.profile, profile, settings, position: { file, ...place(['profile']) } });
   const layers = manifestLayers({ settings, profile, manifest });
   const sandbox = {
     ...resolveSandbox({ layers, home, session: isSessionName(name) }),
@@ -142,11 +142,26 @@ function profileNamed(name: string, { profiles = {} }: SettingsLayer): ProfileLa
   return Object.hasOwn(profiles, name) ? profiles[name] : undefined;
 }
 
-function unknownProfile(profile: {
+interface ProfileUse {
   readonly name: string;
   readonly settings: SettingsLayer;
   readonly position: { file: string; line: number; column: number };
-}): Problem {
+}
+
+function profileProblems({ profile, ...use }: ProfileUse & { readonly profile: ProfileLayer | undefined }): Problem[] {
+  if (!profile) return [unknownProfile(use)];
+  if (Object.keys(profile.environment ?? {}).length === 0) return [];
+  return [
+    new Problem({
+      code: 'spec.profile-environment',
+      message: `profile "${use.name}" has environment variables, which only sessions get`,
+      hint: 'Take another profile, or one without [profiles.NAME.environment].',
+      position: use.position,
+    }),
+  ];
+}
+
+function unknownProfile(profile: ProfileUse): Problem {
   const known = Object.keys(profile.settings.profiles ?? {});
   const meant = nearest(profile.name, known);
   const others = known.length === 0 ? 'The settings have no profiles.' : `The settings have ${known.join(', ')}.`;

@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
+import type { Io } from '../../src/cli/io.ts';
+import { askForSession } from '../../src/cli/session-request.ts';
 import { readSettingsFiles } from '../../src/cli/settings-files.ts';
 import { coi, openPeer, type Peer } from '../cli/peer.ts';
 
@@ -30,12 +32,18 @@ async function write(path: string, ...lines: string[]): Promise<void> {
 }
 
 const settings = (...lines: string[]) => write(join(etc, 'config.toml'), ...lines);
-const typed = (argv: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+const typedOf = (argv: readonly string[], env: NodeJS.ProcessEnv = {}) =>
   coi(['shell', '--background', ...argv], { cwd: here, env: { ...peer.env, ...env } });
+
+/** The variables that a command asks the controller for. */
+async function variables(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<unknown> {
+  await asked(argv, env);
+  return (peer.asked.at(-1)![1] as { readonly environment: unknown }).environment;
+}
 
 /** The sandbox that a command asks the controller for, as its manifest says it. */
 async function asked(argv: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Record<string, unknown>> {
-  const { stderr } = await typed(argv, env);
+  const { stderr } = await typedOf(argv, env);
   expect(stderr).toBe('coi: Not opened\n');
   const [, request] = peer.asked.at(-1)!;
   const { sandbox } = parse((request as { readonly manifest: string }).manifest);
@@ -77,7 +85,7 @@ describe('what a session is asked for', () => {
     const named = join(here, 'named.toml');
     for (const file of [join(etc, 'config.toml'), join(here, '.coi.toml'), named]) {
       await write(file, '[defaults]', 'image = "x');
-      const { code, stdout, stderr } = await typed([], file === named ? { COI_CONFIG: named } : {});
+      const { code, stdout, stderr } = await typedOf([], file === named ? { COI_CONFIG: named } : {});
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toContain(`coi: ${file}:2:`);
       await rm(file);
@@ -158,5 +166,30 @@ describe('what a session is asked for', () => {
       limits: { cpu: { count: '2', priority: 3 } },
       network: { mode: 'allowlist', allowed_domains: ['example.com'] },
     });
+  });
+
+  it('has the variables of the profile, below those that are typed, and no manifest holds them', async () => {
+    const environment = ['[profiles.p.environment]', `TOKEN = "a'b $HOME"`, 'TERM = "dumb"', 'LANG = "C"'];
+    await settings(...environment);
+    const env = { TERM: 'xterm', SECRET: 'of the host' };
+    expect(await variables([], env)).toEqual({ TERM: 'xterm' });
+    expect(await variables(['--profile', 'p'], env)).toEqual({ TOKEN: "a'b $HOME", TERM: 'dumb', LANG: 'C' });
+    const typed = ['--profile', 'p', '-e', 'LANG=C.UTF-8', '-e', 'MORE=1,2'];
+    expect(await variables(typed)).toEqual({ TOKEN: "a'b $HOME", TERM: 'dumb', LANG: 'C.UTF-8', MORE: '1,2' });
+    expect(JSON.stringify(await asked(['--profile', 'p']))).not.toContain('$HOME');
+
+    const io = { env: peer.env, cwd: here } as unknown as Io;
+    const { request, environment: forRun } = await askForSession(
+      io,
+      { profile: 'p' },
+      { adjust: (sandbox) => sandbox },
+    );
+    expect(forRun).toMatchObject({ LANG: 'C' });
+    expect(request).not.toHaveProperty('environment');
+
+    await rm(join(etc, 'config.toml'));
+    await write(join(here, '.coi.toml'), ...environment);
+    const refused = await typedOf(['--profile', 'p']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('.coi.toml:2:1: A project may not set') });
   });
 });

@@ -208,6 +208,14 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     proven(asked, mountLayers),
     proven('spec/parse-manifests.test.ts', '~ as the home of the owner, and paths without detours'),
   ],
+  'C-10': [
+    proven(
+      asked,
+      'is what a profile says about image, persistence, tool, limits and network, over the limits of the settings',
+      'has the variables of the profile, below those that are typed, and no manifest holds them',
+    ),
+    proven(run, layers),
+  ],
   'G-02': proven(
     'deploy/links.test.ts',
     'called $name says so in its usage: $argv',
@@ -302,7 +310,6 @@ export const later: Readonly<Record<string, string>> = {
   'B-01': 'validation of Bedrock',
   'C-07': 'the two directories that the environment names are refused as not supported yet',
   'C-08': 'defaults.model, mount_claude_config and the directories of [paths] are refused as not supported yet',
-  'C-10': 'the environment of a profile is refused as not supported yet',
   'G-17': 'the monitor',
   'H-06': 'a throw-away container that tries what it reaches, which takes a real Incus',
   'H-07': 'checks of what the monitor needs',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkData } from '../../src/spec/check-data.ts';
-import { manifestLayers, mergeSandbox } from '../../src/spec/layers.ts';
+import { manifestLayers, mergeSandbox, sessionVariables } from '../../src/spec/layers.ts';
 import { locateToml } from '../../src/spec/locate-toml.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
 import { manifestFileSchema, settingsFileSchema, type SettingsLayer } from '../../src/spec/schema/files.ts';
@@ -42,6 +42,7 @@ const samples: Readonly<Record<string, unknown>> = {
   tmpfs_size: '1GiB',
   max_duration: '1h',
   additional_protected_paths: ['.envrc'],
+  environment: { LANG: 'C' },
 };
 
 function sampleOf({ path, schema, meta }: SchemaKey): unknown {
@@ -82,8 +83,10 @@ function sandboxOutcome(manifest: SandboxLayer): unknown {
 
 function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown {
   const { incus, controller } = resolveSettings(layer);
-  const layers = manifestLayers({ settings: layer, profile: layer.profiles?.['p'], manifest });
-  return { incus, controller, sandbox: resolveSandbox({ layers, home: '/home/u', session: false }) };
+  const profile = layer.profiles?.['p'];
+  const layers = manifestLayers({ settings: layer, profile, manifest });
+  const variables = sessionVariables({ profile, flags: {} });
+  return { incus, controller, variables, sandbox: resolveSandbox({ layers, home: '/home/u', session: false }) };
 }
 
 const sandboxKeys = keysOf(definitionOf(manifestFileSchema.shape.sandbox).valueType!);

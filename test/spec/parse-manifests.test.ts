@@ -86,6 +86,14 @@ limits.runtime.max_processes = 512`);
     });
   });
 
+  it('no profile that has variables: only sessions get those', () => {
+    const { manifests, problems } = parse('[sandbox.a]\nprofile = "p"', {
+      settings: { profiles: { p: { environment: { TOKEN: 'x' } } } },
+    });
+    expect(manifests).toEqual([]);
+    expect(problems).toMatchObject([{ code: 'spec.profile-environment', position: { line: 3, column: 1 } }]);
+  });
+
   it('an allowlist that nobody names as what agents need, and the registries of the host', () => {
     const allowedIn = (body: string, settings: SettingsLayer) =>
       Object.keys(parse(body, { settings }).manifests[0]?.sandbox.network.allowed ?? {});

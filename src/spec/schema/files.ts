@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { builtIn } from '../defaults.ts';
 import { gitSection, pathsSection, securitySection, settingsMounts, toolSection } from './features.ts';
 import { field, later } from './field.ts';
-import { declaredName, imageName, instanceName, profileName, sessionSourceName } from './formats.ts';
+import { declaredName, imageName, instanceName, profileName, sessionSourceName, variableName } from './formats.ts';
 import { controllerSection, settingsIncus } from './host.ts';
 import { limitsSection } from './limits.ts';
 import { monitoringSection } from './monitoring.ts';
@@ -82,7 +82,11 @@ const profile = z.strictObject({
   tool: field(toolSection, { description: 'What runs inside.' }),
   network: field(networkSection, { description: 'What sandboxes may reach.' }),
   limits: field(limitsSection, { description: 'How much of the host a sandbox may use.' }),
-  environment: later(z.record(z.string(), z.string()), { description: 'Environment variables.', default: {} }),
+  environment: field(z.record(variableName, z.string()), {
+    description: 'Variables of what runs in a session; manifests cannot take a profile that has any. `--env` wins.',
+    default: {},
+    allowed: 'a table of texts by names such as "LANG"',
+  }),
 });
 
 /** A whole settings file. */

@@ -72,6 +72,8 @@ export const sessionSourceName = z.string().regex(/^(?!del-)[a-z0-9](?:[a-z0-9-]
 /** Instance names as Incus takes them: a host name label that begins with a letter. */
 export const instanceName = z.string().regex(/^[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/);
 export const profileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
+/** Names of environment variables that every shell takes. See environ(7). */
+export const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 
 function hasReversedRange(text: string): boolean {
   return text.split(',').some((part) => {
