@@ -2,6 +2,8 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { messageOf, Problem } from '../base/problem.ts';
+import { namedDirectories } from '../spec/environment.ts';
+import type { Settings } from '../spec/settings.ts';
 import type { Io } from './io.ts';
 import type { SessionOptions } from './session-flags.ts';
 
@@ -24,9 +26,30 @@ export async function mountsOf(io: Io, { mount = [], storage }: SessionOptions):
   return layer;
 }
 
-async function ready({ env, cwd }: Io, host: string): Promise<string> {
-  const isHome = host === '~' || host.startsWith('~/');
-  const path = isHome ? resolve(env['HOME'] || homedir(), `.${host.slice(1)}`) : resolve(cwd, host);
+/** Make the directories that settings and environment name, as this user. @throws {Problem} `session.directory` */
+export async function makeNamedDirectories(io: Io, { layer: { paths = {} } }: Settings): Promise<void> {
+  for (const named of namedDirectories(paths, io.env)) {
+    const path = pathOf(io, named);
+    try {
+      await mkdir(path, { recursive: true });
+    } catch (cause) {
+      throw new Problem({
+        code: 'session.directory',
+        message: `Cannot make "${path}", which settings or environment name: ${messageOf(cause)}`,
+        hint: 'Correct [paths] of the settings, or CLAUDE_ON_INCUS_SESSIONS_DIR or CLAUDE_ON_INCUS_STORAGE_DIR.',
+        cause,
+      });
+    }
+  }
+}
+
+function pathOf({ env, cwd }: Io, named: string): string {
+  const isHome = named === '~' || named.startsWith('~/');
+  return isHome ? resolve(env['HOME'] || homedir(), `.${named.slice(1)}`) : resolve(cwd, named);
+}
+
+async function ready(io: Io, host: string): Promise<string> {
+  const path = pathOf(io, host);
   try {
     await mkdir(path, { recursive: true });
     return await realpath(path);

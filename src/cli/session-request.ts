@@ -15,7 +15,7 @@ import type { ProfileLayer } from '../spec/schema/files.ts';
 import { flagLayer } from '../spec/session-flags.ts';
 import { checkPrefix, sessionNames, workspaceHash } from '../spec/session-names.ts';
 import type { Settings } from '../spec/settings.ts';
-import { mountsOf } from './host-directories.ts';
+import { makeNamedDirectories, mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
 import { requireTrust } from './project-trust.ts';
 import type { SessionOptions } from './session-flags.ts';
@@ -71,6 +71,7 @@ export async function askForSession(
   const path = resolvePath(io.cwd, options.workspace ?? '.');
   const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
   const { settings, sandbox: asked, profile } = await resolveAsked(io, path, { options, adjust, agent });
+  await makeNamedDirectories(io, settings);
   const hash = workspaceHash(path);
   const { sandbox, slot: meant } = (await resumed?.(asked, { prefix, hash, options })) ?? { sandbox: asked };
   const names = sessionNames({ prefix, hash, slot: 1 });

@@ -16,7 +16,7 @@ export function namedAgent(
 ): NamedAgent | undefined {
   const { tool, prompt } = sandbox;
   if (tool.name === undefined) return undefined;
-  const { binary, permissionMode = 'bypass', effort } = tool;
+  const { binary, permissionMode = 'bypass', effort, model } = tool;
   return {
     tool: findTool(tool.name),
     options: {
@@ -25,6 +25,7 @@ export function namedAgent(
       workspace: workspaceInside(sandbox),
       ...(binary !== undefined && { binary }),
       ...(effort && { effort }),
+      ...(model !== undefined && { model }),
       ...(prompt !== undefined && { prompt }),
       ...(resume !== undefined && { resume }),
     },

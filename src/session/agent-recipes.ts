@@ -60,13 +60,14 @@ export async function agentStart(init: AgentStartInit): Promise<AgentStart> {
 }
 
 async function inputsOf(
-  { owner, environment, readInside }: AgentStartInit,
+  { sandbox, owner, environment, readInside }: AgentStartInit,
   agent: NamedAgent,
 ): Promise<Pick<AgentStart, 'files' | 'lack'>> {
-  const taken = await hostFiles(agent.tool, owner);
+  const isWanted = sandbox.tool.hostFiles !== false;
+  const taken = await hostFiles(agent.tool, isWanted ? owner : undefined);
   const files = new Map<string, Uint8Array>();
   for (const [path, file] of taken) if (file.kind === 'file') files.set(path, file.content);
-  const lack = lackOf(agent.tool, { taken, environment, owner });
+  const lack = isWanted ? lackOf(agent.tool, { taken, environment, owner }) : undefined;
   for (const { path, keys } of agent.tool.settings(agent.options)) {
     const below = files.get(path) ?? (await readInside(path));
     files.set(path, Buffer.from(mergeSettings(below && Buffer.from(below).toString('utf8'), keys, `~/${path}`)));

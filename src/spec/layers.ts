@@ -33,11 +33,12 @@ export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
 function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
   const { defaults = {}, tool, network, limits, incus, mounts, git, security } = settings;
   const { image, persistent } = defaults;
+  const olderTool = olderNames(defaults);
   const { code_uid, claude_uid, code_user, disable_shift } = incus ?? {};
   return dropUndefined({
     image,
     persistent,
-    tool,
+    tool: olderTool ? mergeTables(olderTool, tool ?? {}, 'tool') : tool,
     network,
     limits,
     git,
@@ -46,6 +47,12 @@ function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
     mounts: mounts?.default && Object.fromEntries(mounts.default.map(({ host, container }) => [container, { host }])),
     incus: dropUndefined({ code_uid, claude_uid, code_user, disable_shift }),
   });
+}
+
+/** What older names of the agent's settings say. */
+function olderNames({ model, mount_claude_config: files }: NonNullable<SettingsLayer['defaults']>): Table | undefined {
+  if (model === undefined && files === undefined) return undefined;
+  return dropUndefined({ claude: model === undefined ? undefined : { model }, host_files: files });
 }
 
 /** The other keys of that section are about places of the user's. */

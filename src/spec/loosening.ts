@@ -27,7 +27,7 @@ const judgements: Readonly<Record<string, Judgement>> = {
   'defaults.persistent': 'harmless',
   'defaults.model': 'harmless',
   'paths.preserve_workspace_path': 'harmless',
-  'tool.claude.effort_level': 'harmless',
+  'tool.claude': 'harmless',
   network: 'compared',
   'network.logging': 'needs trust',
   security: 'compared',
@@ -93,7 +93,8 @@ function judgementOf(path: KeyPath): Judgement {
 function isStricter(path: KeyPath, value: unknown): boolean {
   const name = path.join('.');
   return (
-    (name === 'tool.permission_mode' && value === 'interactive') || (name === 'defaults.mount_claude_config' && !value)
+    (name === 'tool.permission_mode' && value === 'interactive') ||
+    (['defaults.mount_claude_config', 'tool.host_files'].includes(name) && !value)
   );
 }
 

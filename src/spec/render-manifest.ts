@@ -23,7 +23,7 @@ function sessionOf({ session, endsWithin }: Sandbox): object {
   };
 }
 
-function toolOf({ name, command, binary, permissionMode, effort }: Tool): Pick<SandboxLayer, 'tool'> {
+function toolOf({ name, command, binary, permissionMode, effort, model, hostFiles }: Tool): Pick<SandboxLayer, 'tool'> {
   if (command) return { tool: { command: [...command] } };
   if (name === undefined) return {};
   return {
@@ -31,7 +31,8 @@ function toolOf({ name, command, binary, permissionMode, effort }: Tool): Pick<S
       name,
       ...(binary !== undefined && { binary }),
       ...(permissionMode && { permission_mode: permissionMode }),
-      ...(effort && { claude: { effort_level: effort } }),
+      ...(effort && { claude: { effort_level: effort, ...(model && { model }) } }),
+      ...(hostFiles === false && { host_files: false }),
     },
   };
 }

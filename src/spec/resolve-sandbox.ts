@@ -80,6 +80,8 @@ function resolveTool({ tool = {}, prompt }: SandboxLayer, agent: boolean): Tool 
     ...(tool.binary && { binary: tool.binary }),
     permissionMode: tool.permission_mode ?? builtIn.tool.permissionMode,
     ...(name === 'claude' && { effort: tool.claude?.effort_level ?? builtIn.tool.effort }),
+    ...(name === 'claude' && tool.claude?.model && { model: tool.claude.model }),
+    ...(tool.host_files === false && { hostFiles: false as const }),
   };
 }
 

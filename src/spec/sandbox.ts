@@ -73,6 +73,10 @@ export interface Tool {
   /** With `name`: whether it asks a person before it acts. */
   readonly permissionMode?: 'bypass' | 'interactive';
   readonly effort?: 'low' | 'medium' | 'high';
+  /** With the name `claude`: in place of the one of the agent's own settings. */
+  readonly model?: string;
+  /** Whether files of its owner's home go in; left out they do. */
+  readonly hostFiles?: false;
 }
 
 export type ToolName = (typeof toolNames)[number];

@@ -104,6 +104,18 @@ describe('agentStart()', () => {
     expect(argv).not.toContain('bypassPermissions');
   });
 
+  it('takes nothing of the home directory where it is not to, and does not miss it', async () => {
+    await file('.claude/.credentials.json', '{"token":"t"}');
+    await file('.claude/settings.json', '{"env":{"A":"1"}}');
+    const { files, lack, argv } = await start({
+      tool: { name: 'claude', host_files: false, claude: { model: 'opus' } },
+    });
+    expect(unpack(files)).toEqual(['./.claude.json', './.claude/settings.json']);
+    expect(await json('.claude/settings.json')).not.toHaveProperty('env');
+    expect(lack).toBeUndefined();
+    expect(argv.join(' ')).toContain('--model opus');
+  });
+
   it('refuses settings that it could only lose', async () => {
     await file('.claude/settings.json', 'not json');
     await expect(start({ tool: { name: 'claude' } })).rejects.toMatchObject({ code: 'tool.settings' });

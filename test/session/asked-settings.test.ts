@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -144,6 +144,59 @@ describe('what a session is asked for', () => {
         disk: { read: '10MiB', write: '1000iops' },
         runtime: { max_duration: '5400000ms' },
       },
+    });
+  });
+
+  it('has the directories made that settings and variables name', async () => {
+    await settings(
+      '[paths]',
+      'sessions_dir = "~/a/sessions"',
+      'storage_dir = "~/a/storage"',
+      `logs_dir = "${etc}/a/logs"`,
+    );
+    await asked([], { CLAUDE_ON_INCUS_STORAGE_DIR: join(etc, 'mine') });
+    expect((await readdir(join(etc, 'a'))).toSorted()).toEqual(['logs', 'sessions']);
+    expect((await stat(join(etc, 'mine'))).isDirectory()).toBe(true);
+    await asked([], { CLAUDE_ON_INCUS_SESSIONS_DIR: '~/b' });
+    expect((await readdir(join(etc, 'a'))).toSorted()).toEqual(['logs', 'sessions', 'storage']);
+    const refused = await typedOf([], { CLAUDE_ON_INCUS_SESSIONS_DIR: '/dev/null/x' });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/Cannot make "\/dev\/null\/x"/) });
+    await write(join(here, '.coi.toml'), '[paths]', `logs_dir = "${etc}/evil"`);
+    expect((await typedOf([])).stderr).toContain('A project may not set paths.logs_dir by itself');
+    expect(await readdir(etc)).not.toContain('evil');
+  });
+
+  it('is what the sections defaults, tool and incus say', async () => {
+    await settings(
+      '[defaults]',
+      'image = "mine"',
+      'persistent = true',
+      'model = "opus"',
+      'mount_claude_config = false',
+      '[tool]',
+      'name = "claude"',
+      'binary = "/opt/claude"',
+      'permission_mode = "interactive"',
+      'claude.effort_level = "high"',
+      '[incus]',
+      'claude_uid = 1234',
+      'code_user = "dev"',
+      'disable_shift = true',
+      '[paths]',
+      'preserve_workspace_path = true',
+    );
+    expect(await asked()).toMatchObject({
+      image: 'mine',
+      persistent: true,
+      tool: {
+        name: 'claude',
+        binary: '/opt/claude',
+        permission_mode: 'interactive',
+        claude: { effort_level: 'high', model: 'opus' },
+        host_files: false,
+      },
+      incus: { code_uid: 1234, code_user: 'dev', disable_shift: true },
+      paths: { preserve_workspace_path: true },
     });
   });
 

@@ -208,6 +208,22 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     proven(asked, mountLayers),
     proven('spec/parse-manifests.test.ts', '~ as the home of the owner, and paths without detours'),
   ],
+  'C-07': proven(
+    asked,
+    'is what variables say about image, persistence and limits',
+    'has the directories made that settings and variables name',
+  ),
+  'C-08': [
+    proven(
+      asked,
+      'is what the sections defaults, tool and incus say',
+      'has the directories made that settings and variables name',
+    ),
+    proven('spec/every-key.test.ts', '$name'),
+    proven(starts, 'takes nothing of the home directory where it is not to, and does not miss it'),
+    proven(tools, '%s with %j', 'of $name starts another binary, and hands a prompt over as one word'),
+    proven(paths, 'belongs to the user inside, whatever his number is'),
+  ],
   'C-10': [
     proven(
       asked,
@@ -308,8 +324,6 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
 /** Promises that no test proves yet, and what is missing. */
 export const later: Readonly<Record<string, string>> = {
   'B-01': 'validation of Bedrock',
-  'C-07': 'the two directories that the environment names are refused as not supported yet',
-  'C-08': 'defaults.model, mount_claude_config and the directories of [paths] are refused as not supported yet',
   'G-17': 'the monitor',
   'H-06': 'a throw-away container that tries what it reaches, which takes a real Incus',
   'H-07': 'checks of what the monitor needs',

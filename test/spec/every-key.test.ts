@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkData } from '../../src/spec/check-data.ts';
+import { namedDirectories } from '../../src/spec/environment.ts';
 import { manifestLayers, mergeSandbox, sessionVariables } from '../../src/spec/layers.ts';
 import { locateToml } from '../../src/spec/locate-toml.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
@@ -43,6 +44,9 @@ const samples: Readonly<Record<string, unknown>> = {
   max_duration: '1h',
   additional_protected_paths: ['.envrc'],
   environment: { LANG: 'C' },
+  sessions_dir: '~/s',
+  storage_dir: '~/t',
+  logs_dir: '/l',
 };
 
 function sampleOf({ path, schema, meta }: SchemaKey): unknown {
@@ -68,6 +72,7 @@ function inItsMode(path: readonly string[]): SandboxLayer {
   if (['git', 'security', 'paths'].includes(path[0]!)) return { workspace: '/srv/w' };
   if (path[0] === 'mounts') return { mounts: { p: { host: '/h' } } };
   if (['auto_stop', 'stop_graceful'].includes(path.at(-1)!)) return { limits: { runtime: { max_duration: '2h' } } };
+  if (['model', 'mount_claude_config'].includes(path.at(-1)!)) return { tool: { name: 'claude' } };
   if (path.includes('tool') && !['name', 'command'].includes(path.at(-1)!)) return { tool: { name: 'claude' } };
   const isListKey = ['allowed_domains', 'refresh_interval_minutes'].includes(path.at(-1)!);
   return isListKey ? { network: { mode: 'allowlist' } } : {};
@@ -86,7 +91,14 @@ function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown 
   const profile = layer.profiles?.['p'];
   const layers = manifestLayers({ settings: layer, profile, manifest });
   const variables = sessionVariables({ profile, flags: {} });
-  return { incus, controller, variables, sandbox: resolveSandbox({ layers, home: '/home/u', session: false }) };
+  const directories = namedDirectories(layer.paths ?? {}, {});
+  return {
+    incus,
+    controller,
+    variables,
+    directories,
+    sandbox: resolveSandbox({ layers, home: '/home/u', session: false }),
+  };
 }
 
 const sandboxKeys = keysOf(definitionOf(manifestFileSchema.shape.sandbox).valueType!);

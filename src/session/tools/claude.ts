@@ -11,10 +11,11 @@ export const claude: AgentTool = {
     files: ['.claude/.credentials.json'],
     variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK'],
   },
-  command: ({ binary = 'claude', permissionMode, sessionId, resume, prompt }) => [
+  command: ({ binary = 'claude', permissionMode, model, sessionId, resume, prompt }) => [
     binary,
     '--verbose',
     ...(permissionMode === 'bypass' ? ['--permission-mode', 'bypassPermissions'] : []),
+    ...(model === undefined ? [] : ['--model', model]),
     ...(resume === undefined ? ['--session-id', sessionId] : resume === true ? ['--continue'] : ['--resume', resume]),
     ...(prompt === undefined ? [] : ['--', prompt]),
   ],

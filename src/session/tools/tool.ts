@@ -7,6 +7,8 @@ export interface LaunchOptions {
   readonly binary?: string;
   readonly permissionMode: PermissionMode;
   readonly effort?: 'low' | 'medium' | 'high';
+  /** In place of the one of its own settings. */
+  readonly model?: string;
   /** What it is asked to do at once; without it, it waits for a person. */
   readonly prompt?: string;
   /** Id of the session as coi keeps it, a UUID. Agents that can be told an id use it as their own. */

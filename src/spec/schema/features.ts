@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toolNames } from '../defaults.ts';
-import { field, later } from './field.ts';
+import { field } from './field.ts';
 import { protectedPathFault, usualProtectedPaths } from '../protected-paths.ts';
 import { absolutePath, homePath, homePathAllowed } from './formats.ts';
 
@@ -25,16 +25,29 @@ export const toolSection = z.strictObject({
         description: 'How much thought the agent spends.',
         default: 'medium',
       }),
+      model: field(z.string(), {
+        description:
+          "The model to work with, by a name that the agent knows; empty leaves the choice to the agent's own settings.",
+        default: '',
+      }),
     }),
     { description: 'Settings of the agent `claude`.' },
   ),
+  host_files: field(z.boolean(), {
+    description:
+      "Whether the files of the owner's home directory that the agent needs to log in, and its settings there, go in, by their names.",
+    default: true,
+  }),
 });
 
-/** Where things are kept and mounted. */
+const ownDirectory = (what: string) =>
+  field(homePath, {
+    description: `${what} Made where it is named and not there when a session starts; coi itself keeps nothing in it.`,
+    allowed: homePathAllowed,
+  });
+
+/** Where things are mounted. */
 export const pathsSection = z.strictObject({
-  sessions_dir: later(z.string(), { description: 'Where saved sessions are.', default: '~/.coi/sessions' }),
-  storage_dir: later(z.string(), { description: 'Where shared storage is.', default: '~/.coi/storage' }),
-  logs_dir: later(z.string(), { description: 'Where logs are.', default: '~/.coi/logs' }),
   preserve_workspace_path: field(z.boolean(), {
     description:
       'Whether the workspace is mounted at its path on the host; below directories of the system it stays at /workspace. ' +
@@ -74,6 +87,13 @@ export const securitySection = z.strictObject({
     description: 'Whether nothing is read-only. Can only be turned on by higher layers.',
     default: false,
   }),
+});
+
+/** Where things are kept and mounted. */
+export const settingsPaths = pathsSection.extend({
+  sessions_dir: ownDirectory('A directory for sessions, which are saved in `~/.coi/sessions-TOOL`.'),
+  storage_dir: ownDirectory('A directory for what sessions share, to be mounted with `--storage`.'),
+  logs_dir: ownDirectory('A directory for logs.'),
 });
 
 const insidePath = absolutePath.meta({ allowed: 'an absolute path inside' });

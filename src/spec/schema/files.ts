@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { builtIn } from '../defaults.ts';
-import { gitSection, pathsSection, securitySection, settingsMounts, toolSection } from './features.ts';
-import { field, later } from './field.ts';
+import { gitSection, securitySection, settingsMounts, settingsPaths, toolSection } from './features.ts';
+import { field } from './field.ts';
 import { declaredName, imageName, instanceName, profileName, sessionSourceName, variableName } from './formats.ts';
 import { controllerSection, settingsIncus } from './host.ts';
 import { limitsSection } from './limits.ts';
@@ -95,8 +95,14 @@ export const settingsFileSchema = z.strictObject({
     z.strictObject({
       image,
       persistent,
-      model: later(z.string(), { description: 'Model of the agent.', default: 'claude-sonnet-4-5' }),
-      mount_claude_config: later(z.boolean(), { description: "Whether the agent's settings go in.", default: true }),
+      model: field(z.string(), {
+        description: 'Model of the agent `claude`: the older name of `tool.claude.model`, which wins.',
+        default: '',
+      }),
+      mount_claude_config: field(z.boolean(), {
+        description: "Whether the agent's files go in: the older name of `tool.host_files`, which wins.",
+        default: true,
+      }),
     }),
     { description: 'What every sandbox starts from.' },
   ),
@@ -109,7 +115,7 @@ export const settingsFileSchema = z.strictObject({
     description: 'Named sets of settings: `[profiles.NAME]`. A profile replaces one of the same name in a lower layer.',
   }),
   mounts: field(settingsMounts, { description: 'More directories of the host.' }),
-  paths: field(pathsSection, { description: 'Where things are kept and mounted.' }),
+  paths: field(settingsPaths, { description: 'Where things are kept and mounted.' }),
   git: field(gitSection, { description: 'Git inside the workspace.' }),
   security: field(securitySection, { description: 'What is read-only inside.' }),
   monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),

@@ -103,7 +103,7 @@ export const sandboxSchema = z.strictObject({
     description: 'More directories of the host, keyed by the path inside: `mounts."/data" = { host = "~/data" }`.',
     allowed: 'a table of absolute paths inside, each with its `host`',
   }),
-  paths: field(pathsSection, { description: 'Where things are kept and mounted.' }),
+  paths: field(pathsSection, { description: 'Where things are mounted.' }),
   git: field(gitSection, { description: 'Git inside the workspace.' }),
   security: field(securitySection, { description: 'What is read-only inside.' }),
   monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),

@@ -13,6 +13,11 @@ describe('the command of a tool', () => {
     ['claude', { permissionMode: 'interactive' }, ['claude', '--verbose', '--session-id', sessionId]],
     ['claude', { permissionMode: 'interactive', resume: 'abc' }, ['claude', '--verbose', '--resume', 'abc']],
     ['claude', { permissionMode: 'interactive', resume: true }, ['claude', '--verbose', '--continue']],
+    [
+      'claude',
+      { permissionMode: 'interactive', model: 'opus', prompt: 'go' },
+      ['claude', '--verbose', '--model', 'opus', '--session-id', sessionId, '--', 'go'],
+    ],
     ['opencode', {}, ['opencode']],
     ['opencode', { resume: true }, ['opencode', '--continue']],
     ['opencode', { resume: 'ses_1' }, ['opencode', '--session', 'ses_1']],
