@@ -79,10 +79,13 @@ function resolveTool({ tool = {}, prompt }: SandboxLayer, agent: boolean): Tool 
     name,
     ...(tool.binary && { binary: tool.binary }),
     permissionMode: tool.permission_mode ?? builtIn.tool.permissionMode,
-    ...(name === 'claude' && { effort: tool.claude?.effort_level ?? builtIn.tool.effort }),
-    ...(name === 'claude' && tool.claude?.model && { model: tool.claude.model }),
+    ...(name === 'claude' && claudeOf(tool.claude)),
     ...(tool.host_files === false && { hostFiles: false as const }),
   };
+}
+
+function claudeOf({ effort_level: effort, model }: NonNullable<SandboxLayer['tool']>['claude'] = {}): Tool {
+  return { effort: effort ?? builtIn.tool.effort, ...(model && { model }) };
 }
 
 /** In order of the paths inside, so that the order in files means nothing. */

@@ -142,6 +142,12 @@ describe('coi version', () => {
     },
   );
 
+  it('needs no settings, as completion does', async () => {
+    const env = { COI_CONFIG: '/nowhere', COI_ETC: '/nowhere', HOME: '/nowhere' };
+    expect(await coi(['list'], { env })).toMatchObject({ code: 1, stderr: expect.stringContaining('COI_CONFIG') });
+    for (const argv of [['version'], ['completion', 'bash']]) expect((await coi(argv, { env })).code).toBe(0);
+  });
+
   it('is the version of the package', () => {
     const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
     expect(version).toBe((JSON.parse(text) as { version: string }).version);

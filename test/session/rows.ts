@@ -239,7 +239,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   ),
   'G-03': proven(help, '%s has usage, flags and an example that can be read'),
   'G-04': proven(help, '$argv exits with 2 and says why'),
-  'G-05': proven(help, '%j prints two lines', 'is the version of the package'),
+  'G-05': proven(help, '%j prints two lines', 'needs no settings, as completion does', 'is the version of the package'),
   'K-11': [
     proven(orphans, 'are found and removed by a controller that runs', oneByOne),
     proven('cli/clean.test.ts', 'lists with reasons and removes nothing with --dry-run'),
