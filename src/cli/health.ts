@@ -6,6 +6,7 @@ import { Sight } from '../health/sight.ts';
 import { openIncus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
 import { openClient, probeSocket } from './client.ts';
+import { tryOut } from './health-trial.ts';
 import type { Io } from './io.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -30,15 +31,14 @@ export const health: Verb = async ({ io, options }) => {
 };
 
 async function examine(io: Io): Promise<HealthReport> {
-  const {
-    incus: { project },
-    controller,
-  } = await readHostSettings(io);
+  const settings = await readHostSettings(io);
+  const { project } = settings.incus;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock: systemClock });
   const sight = new Sight({
     incus,
-    bridgeName: controller.bridge,
+    bridgeName: settings.controller.bridge,
     controller: () => askController(io),
+    tryOut: (looking) => tryOut(io, settings, looking),
     isRoot: process.getuid?.() === 0,
     signal: io.signal,
   });

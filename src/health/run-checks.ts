@@ -53,6 +53,7 @@ async function look(check: HealthCheck, sight: Sight): Promise<Finding> {
 const unseen = new Set([
   'health.not-root',
   'health.no-bridge',
+  'health.untried',
   'health.nft-broke',
   'nft.permission',
   'xfrm.permission',

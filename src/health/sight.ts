@@ -5,6 +5,7 @@ import type { Incus } from '../host/incus/client.ts';
 import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-rules.ts';
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
 import type { Bridge } from '../network/policy.ts';
+import type { Trial } from './trial.ts';
 
 /** What checks look with. */
 export interface SightInit {
@@ -13,6 +14,8 @@ export interface SightInit {
   readonly bridgeName: string;
   /** What the controller says about the host; undefined where none answers this user. */
   readonly controller: () => Promise<HostReport | undefined>;
+  /** Tries out where a sandbox gets to. */
+  readonly tryOut: (sight: Sight) => Promise<Trial>;
   readonly isRoot: boolean;
   readonly signal: AbortSignal;
 }
@@ -56,6 +59,11 @@ export class Sight {
 
   controller(): Promise<HostReport | undefined> {
     return this.#once('controller', this.#init.controller);
+  }
+
+  /** @throws {Problem} `health.untried`, and what keeps a sandbox from starting */
+  trial(): Promise<Trial> {
+    return this.#once('trial', () => this.#init.tryOut(this));
   }
 
   iptables(): Promise<readonly Iptables[]> {
