@@ -39,6 +39,7 @@ export const shell: Verb = async (call) => {
   if (mode !== 'background') requireTerminal(io, 'To start it without one: coi shell --background');
   if (options.container !== undefined) return attachNamed(io, options.container);
   const asked = await askFor(io, options, mode);
+  if (asked.sandbox.tool.name === 'claude') await (await import('./require-bedrock.ts')).requireBedrock(io, asked);
   const opened = await openAndStart(io, asked, mode);
   if (!opened) return exitCodes.done;
   const { showAgent, awaitAgent } = await import('./show-agent.ts');
