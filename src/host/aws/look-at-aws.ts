@@ -61,7 +61,8 @@ async function macDirectoriesIn(homes: string): Promise<string[]> {
 
 async function namesIn(directory: string): Promise<string[]> {
   // Most hosts have no such directory; where it may not be listed there is nothing to say about it.
-  return (await readdir(directory).catch(() => [])).toSorted();
+  const names: string[] = await readdir(directory).catch(() => []);
+  return names.toSorted();
 }
 
 async function isDirectory(path: string): Promise<boolean> {
