@@ -129,7 +129,11 @@ describe('a session that cannot be saved', () => {
       sandboxes,
       hands: hands as unknown as Hands,
       fights: new Fights(),
-      journal: { began: () => Promise.resolve(), ended: () => undefined, bug: expect.fail },
+      journal: {
+        began: () => Promise.resolve(),
+        ended: () => undefined,
+        bug: (_key: string, error: unknown) => expect.fail(String(error)),
+      },
       isObserved: () => true,
       hasFailed: () => false,
     });
