@@ -8,6 +8,7 @@ import { incusSocket } from '../host/incus/socket.ts';
 import { ownerOf } from '../session/save/owner.ts';
 import { openClient, probeSocket } from './client.ts';
 import { healthSettings } from './health-settings.ts';
+import { tryOut } from './health-trial.ts';
 import type { Io } from './io.ts';
 import { withProgress } from './progress.ts';
 import { showHealth } from './render-health.ts';
@@ -36,6 +37,7 @@ async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
     orphans: () => askController(io, (api) => api.orphans()),
     settings: asked,
     owner: () => ownerOf(whoCalls(io).uid),
+    tryOut: (looking) => tryOut(io, settings, looking),
     isRoot: process.getuid?.() === 0,
     signal: io.signal,
   });

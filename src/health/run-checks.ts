@@ -56,6 +56,7 @@ const unseen = new Set([
   'health.no-incus',
   'health.no-image',
   'health.no-controller',
+  'health.untried',
   'health.nft-broke',
   'nft.permission',
   'xfrm.permission',

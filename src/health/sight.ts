@@ -6,6 +6,7 @@ import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
 import type { Bridge } from '../network/policy.ts';
 import type { Owner } from '../session/save/owner.ts';
+import type { Trial } from './trial.ts';
 
 /** What settings say that checks ask about. */
 export interface HealthSettings {
@@ -35,6 +36,8 @@ export interface SightInit {
   readonly settings: HealthSettings;
   /** Who asks, with the home that sessions are saved in. @throws {Problem} for a user without one */
   readonly owner: () => Promise<Owner>;
+  /** Tries out where a sandbox gets to. */
+  readonly tryOut: (sight: Sight) => Promise<Trial>;
   readonly isRoot: boolean;
   readonly signal: AbortSignal;
 }
@@ -103,6 +106,11 @@ export class Sight {
 
   controller(): Promise<HostReport | undefined> {
     return this.#once('controller', this.#init.controller);
+  }
+
+  /** @throws {Problem} `health.untried`, and what keeps a sandbox from starting */
+  trial(): Promise<Trial> {
+    return this.#once('trial', () => this.#init.tryOut(this));
   }
 
   iptables(): Promise<readonly Iptables[]> {

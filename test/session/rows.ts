@@ -13,6 +13,7 @@ const declared = 'session/declared-agents.lab.test.ts';
 const ends = 'session/ends.lab.test.ts';
 const starts = 'session/agent-start.test.ts';
 const script = 'cli/completion.test.ts';
+const bedrock = 'cli/require-bedrock.test.ts';
 const resume = 'session/resume.lab.test.ts';
 
 const streams = 'passes streams and the exit code through, and leaves nothing behind';
@@ -57,6 +58,7 @@ const everyEnd = 'is saved on shutdown, on kill and when its command line is gon
 const ofWorkspace = 'belongs to its workspace, also by its id, and knows when there is none';
 const sameContainer = 'keeps its mode and its container: a persistent one goes on where it stopped';
 const cleaned = 'goes with coi clean --sessions, and only then';
+const allMissing = 'keeps a session from starting by all that is missing, with what to do about each';
 
 const help = 'cli/help.test.ts';
 const asked = 'session/asked-settings.test.ts';
@@ -183,6 +185,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   'K-15': proven(ends, 'lets what was frozen run again, by name of container or all, and says what is not'),
   'C-12': proven(starts, 'copies the credentials of an agent that asks, and does not let it go on unasked'),
   'C-13': proven(starts, 'copies the files that the agent needs, by name, and nothing beside them'),
+  'B-01': proven(bedrock, allMissing, 'ends coi shell with exit code 1 before anything is declared'),
   'B-02': proven(declared, fromFile),
   'B-03': proven(declared, fromFile),
   'B-04': proven(declared, fromFile),
@@ -289,6 +292,13 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     '$free bytes free at home: $status',
     '$free of $total GiB free in the storage pool: $status',
   ),
+  'H-06': [
+    proven(
+      'health/trial.lab.test.ts',
+      'that reaches what it should and nothing else, and leaves nothing',
+      'and says what it does not reach, and what it reaches but should not',
+    ),
+  ],
   'H-08': [
     proven(checks, 'is a warning that names it, and the command that removes it'),
     proven(orphans, 'are found and removed by a controller that runs'),
@@ -323,9 +333,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
 
 /** Promises that no test proves yet, and what is missing. */
 export const later: Readonly<Record<string, string>> = {
-  'B-01': 'validation of Bedrock',
   'G-17': 'the monitor',
-  'H-06': 'a throw-away container that tries what it reaches, which takes a real Incus',
   'H-07': 'checks of what the monitor needs',
   'M-05': 'no keys for Docker are set: with nesting the attacks on protected paths have to be tried again',
   'M-06': 'Docker, in the whole image',

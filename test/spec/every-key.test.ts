@@ -87,13 +87,14 @@ function sandboxOutcome(manifest: SandboxLayer): unknown {
 }
 
 function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown {
-  const { incus, controller } = resolveSettings(layer);
+  const { incus, health, controller } = resolveSettings(layer);
   const profile = layer.profiles?.['p'];
   const layers = manifestLayers({ settings: layer, profile, manifest });
   const variables = sessionVariables({ profile, flags: {} });
   const directories = namedDirectories(layer.paths ?? {}, {});
   return {
     incus,
+    health,
     controller,
     variables,
     directories,

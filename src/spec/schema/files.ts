@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { builtIn } from '../defaults.ts';
 import { gitSection, securitySection, settingsMounts, settingsPaths, toolSection } from './features.ts';
+import { healthSection } from './health.ts';
 import { field } from './field.ts';
 import { declaredName, imageName, instanceName, profileName, sessionSourceName, variableName } from './formats.ts';
 import { controllerSection, settingsIncus } from './host.ts';
@@ -118,6 +119,7 @@ export const settingsFileSchema = z.strictObject({
   paths: field(settingsPaths, { description: 'Where things are kept and mounted.' }),
   git: field(gitSection, { description: 'Git inside the workspace.' }),
   security: field(securitySection, { description: 'What is read-only inside.' }),
+  health: field(healthSection, { description: 'Where `coi health` tries to get to from a sandbox of its own.' }),
   monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),
 });
 
