@@ -1,53 +1,77 @@
+import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import type { HostReport } from '../controller/control-api.ts';
+import { Problem } from '../base/problem.ts';
+import type { ControlApi } from '../controller/control-api.ts';
+import type { Caller } from '../health/caller.ts';
 import { checks } from '../health/checks.ts';
+import { thisMachine } from '../health/machine.ts';
 import { runChecks, type HealthReport } from '../health/run-checks.ts';
 import { Sight } from '../health/sight.ts';
 import { openIncus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
+import { ownerOf } from '../session/save/owner.ts';
+import type { Settings } from '../spec/settings.ts';
 import { openClient, probeSocket } from './client.ts';
 import type { Io } from './io.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { renderHealth } from './render-health.ts';
-import { adminSocket } from './run-directory.ts';
-import { readHostSettings } from './settings.ts';
+import { savedSessions } from './resume-session.ts';
+import { readUsableSettings } from './settings.ts';
 import { painter } from './style.ts';
 import type { Verb } from './verb.ts';
+import { whoCalls } from './who.ts';
 
 /** Exit codes that scripts may rely on. */
 const exitCodes = { healthy: 0, degraded: 1, unhealthy: 2 } as const;
 
 /** `coi health` */
 export const health: Verb = async ({ io, options }) => {
-  const report = await withProgress(io, 'Looking at this host', () => examine(io));
+  const isVerbose = options['verbose'] === true;
+  const report = await withProgress(io, 'Looking at this host', () => examine(io, isVerbose));
   if (options['format'] === 'json') io.stdout.write(jsonText(report));
   else {
-    const isVerbose = options['verbose'] === true;
     io.stdout.write(renderHealth(printableReport(report), { paint: painter(io.stdout, io), isVerbose }));
   }
   return exitCodes[report.status];
 };
 
-async function examine(io: Io): Promise<HealthReport> {
-  const {
-    incus: { project },
-    controller,
-  } = await readHostSettings(io);
+/** Settings that cannot be used are something to be told: what they leave open is looked at as if they were not there. */
+async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
+  const [seen, { settings: host }] = await Promise.all([readUsableSettings(io, false), readUsableSettings(io, true)]);
+  const { project } = host.incus;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock: systemClock });
+  const controller = controllerOf(io, seen.settings);
+  const { uid } = whoCalls(io);
   const sight = new Sight({
     incus,
-    bridgeName: controller.bridge,
-    controller: () => askController(io),
+    bridgeName: host.controller.bridge,
+    controller: async () => (await (await controller())?.status())?.host,
+    orphans: async () => (await controller())?.orphans(),
+    savedSessions: async (tool) => (await (await savedSessions(io, tool)).list()).length,
+    seen,
+    host,
+    machine: thisMachine(),
+    caller: await callerOf(uid),
+    now: io.clock.now(),
     isRoot: process.getuid?.() === 0,
     signal: io.signal,
   });
-  return await runChecks(checks, sight, io.clock.now());
+  return await runChecks(isVerbose ? checks : checks.filter(({ isExtra }) => !isExtra), sight, io.clock.now());
 }
 
 /** Nobody is started for this: that there is no controller is worth knowing. */
-async function askController(io: Io): Promise<HostReport | undefined> {
-  const path = await adminSocket(io);
-  if ((await probeSocket(path)) !== undefined) return undefined;
-  return (await openClient({ path, signal: io.signal }).status()).host;
+function controllerOf({ signal }: Io, { controller: { runDir } }: Settings): () => Promise<ControlApi | undefined> {
+  const path = join(runDir, 'coi.sock');
+  return async () => ((await probeSocket(path)) === undefined ? openClient({ path, signal }) : undefined);
+}
+
+async function callerOf(uid: number): Promise<Caller> {
+  try {
+    return await ownerOf(uid);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    // The user database knows no home of this user, which checks tell where it matters.
+    return { uid, gid: -1, home: undefined };
+  }
 }

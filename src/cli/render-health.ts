@@ -17,9 +17,10 @@ export interface HealthView {
 /** Everything by group, each problem with what puts it right. The report must be printable already. */
 export function renderHealth(report: HealthReport, view: HealthView): string {
   const { total, passed, warnings, failed, unknown } = report.summary;
-  const parts = groups.map((group) => {
+  const parts = groups.flatMap((group) => {
     const names = checks.filter((check) => check.group === group).map(({ name }) => name);
-    return `${group}\n${names.map((name) => renderCheck(report.checks[name], view)).join('')}`;
+    const found = names.flatMap((name) => report.checks[name] ?? []);
+    return found.length === 0 ? [] : [`${group}\n${found.map((finding) => renderCheck(finding, view)).join('')}`];
   });
   const counts = [`${passed} of ${total} passed`, plural(warnings, 'warning'), `${failed} failed`];
   if (unknown > 0) counts.push(`${unknown} unknown`);
@@ -27,8 +28,7 @@ export function renderHealth(report: HealthReport, view: HealthView): string {
   return `${parts.join('\n')}\nSTATUS: ${status} (${counts.join(', ')})\n`;
 }
 
-function renderCheck(finding: HealthReport['checks'][string] | undefined, { paint, isVerbose }: HealthView): string {
-  if (!finding) return '';
+function renderCheck(finding: HealthReport['checks'][string], { paint, isVerbose }: HealthView): string {
   const { name, status, message, fix = [], details = {} } = finding;
   const lines = [`  ${paint(styles[status], status.padEnd(7))}  ${name}: ${message}`];
   for (const command of fix) {

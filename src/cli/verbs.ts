@@ -342,7 +342,7 @@ export const verbs: readonly VerbSpec[] = [
       'Exit codes: 0 healthy, 1 degraded, 2 unhealthy. Changes nothing.\n' +
       'What only root sees is shown as "unknown" to others.',
     example: 'sudo coi health',
-    flags: [{ flags: '-v, --verbose', about: 'Show more about each check' }, format],
+    flags: [{ flags: '-v, --verbose', about: 'Make more checks, and show more about each' }, format],
     failureCode: () => 2,
     load: async () => (await import('./health.ts')).health,
   },

@@ -4,7 +4,17 @@ import type { Sight } from './sight.ts';
 export type CheckStatus = 'ok' | 'warning' | 'failed' | 'unknown';
 
 /** Headings that checks stand under, in the order in which they are shown. */
-export const groups = ['CRITICAL', 'NETWORKING', 'NEIGHBOURS'] as const;
+export const groups = [
+  'SYSTEM',
+  'CRITICAL',
+  'NETWORKING',
+  'NEIGHBOURS',
+  'MONITORING',
+  'STORAGE',
+  'CONFIGURATION',
+  'STATUS',
+  'OPTIONAL',
+] as const;
 export type CheckGroup = (typeof groups)[number];
 
 /** What a check found. */
@@ -23,6 +33,8 @@ export interface HealthCheck {
   /** Stable: scripts look for it. */
   readonly name: string;
   readonly group: CheckGroup;
+  /** Made only for whoever asks for more. */
+  readonly isExtra?: true;
   /**
    * Look. Reads and changes nothing.
    *
@@ -33,6 +45,11 @@ export interface HealthCheck {
 
 export function ok(message: string, details?: Finding['details']): Finding {
   return { status: 'ok', message, ...(details && { details }) };
+}
+
+/** It cannot be seen, and that is told elsewhere or nobody's fault. */
+export function unknown(message: string): Finding {
+  return { status: 'unknown', message };
 }
 
 /** Something works less well than it should. */

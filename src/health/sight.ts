@@ -1,10 +1,26 @@
 import { Problem } from '../base/problem.ts';
-import type { HostReport } from '../controller/control-api.ts';
+import type { HostReport, OrphansReport } from '../controller/control-api.ts';
 import { findBridge } from '../controller/find-bridge.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { ServerInfo } from '../host/incus/server.ts';
 import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-rules.ts';
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
 import type { Bridge } from '../network/policy.ts';
+import type { Settings } from '../spec/settings.ts';
+import type { Caller } from './caller.ts';
+import type { Machine } from './machine.ts';
+
+/** Settings as far as they can be used. */
+export interface SeenSettings {
+  /** What a session of this user starts from. A file with problems adds nothing to it. */
+  readonly settings: Settings;
+  /** The files that it is from, lowest layer first. */
+  readonly files: readonly string[];
+  /** Why files cannot be used. */
+  readonly problems: readonly Problem[];
+  /** Keys that nobody knows. */
+  readonly warnings: readonly Problem[];
+}
 
 /** What checks look with. */
 export interface SightInit {
@@ -13,6 +29,18 @@ export interface SightInit {
   readonly bridgeName: string;
   /** What the controller says about the host; undefined where none answers this user. */
   readonly controller: () => Promise<HostReport | undefined>;
+  /** What was left over on the host; undefined where no controller answers this user. */
+  readonly orphans: () => Promise<OrphansReport | undefined>;
+  /** How many sessions of an agent this user has saved. */
+  readonly savedSessions: (tool: string) => Promise<number>;
+  readonly seen: SeenSettings;
+  /** Settings as the controller sees them, as far as they can be used. */
+  readonly host: Settings;
+  readonly machine: Machine;
+  /** Who asks. */
+  readonly caller: Caller;
+  /** Milliseconds since 1970. */
+  readonly now: number;
   readonly isRoot: boolean;
   readonly signal: AbortSignal;
 }
@@ -23,6 +51,11 @@ export class Sight {
   readonly bridgeName: string;
   readonly isRoot: boolean;
   readonly signal: AbortSignal;
+  readonly seen: SeenSettings;
+  readonly host: Settings;
+  readonly machine: Machine;
+  readonly caller: Caller;
+  readonly now: number;
   readonly #init: SightInit;
   readonly #read = new Map<string, Promise<unknown>>();
 
@@ -32,6 +65,26 @@ export class Sight {
     this.bridgeName = init.bridgeName;
     this.isRoot = init.isRoot;
     this.signal = init.signal;
+    this.seen = init.seen;
+    this.host = init.host;
+    this.machine = init.machine;
+    this.caller = init.caller;
+    this.now = init.now;
+  }
+
+  /** @throws {IncusError} where it does not answer this user */
+  server(): Promise<ServerInfo> {
+    return this.#once('server', () => this.incus.server({ signal: this.signal }));
+  }
+
+  /** For checks that ask Incus: what is wrong with it is told by its own. */
+  async requireIncus(): Promise<void> {
+    try {
+      if ((await this.server()).isTrusted) return;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+    }
+    throw new Problem({ code: 'health.no-incus', message: 'nothing can be said without Incus' });
   }
 
   /** @throws {Problem} where there is none that coi can use */
@@ -56,6 +109,14 @@ export class Sight {
 
   controller(): Promise<HostReport | undefined> {
     return this.#once('controller', this.#init.controller);
+  }
+
+  orphans(): Promise<OrphansReport | undefined> {
+    return this.#init.orphans();
+  }
+
+  savedSessions(tool: string): Promise<number> {
+    return this.#init.savedSessions(tool);
   }
 
   iptables(): Promise<readonly Iptables[]> {
