@@ -54,15 +54,14 @@ describe('all checks together', () => {
 
 describe('the report as text', () => {
   it('shows each problem with what puts it right, and details when asked', async () => {
-    const [first] = checks;
     const report = await runChecks(
-      [check(first!.name, async () => failed('is bad', ['repair it', '# or ask somebody'], { socket: '/x' }))],
+      [check('incus', async () => failed('is bad', ['repair it', '# or ask somebody'], { socket: '/x' }))],
       nowhere,
       now,
     );
     const view = { paint: (_: string, text: string) => text, isVerbose: false } as const;
     expect(renderHealth(report, view)).toContain(
-      'CRITICAL\n  failed   incus: is bad\n           fix: repair it\n             # or ask somebody\n\n',
+      'CRITICAL\n  failed   incus: is bad\n           fix: repair it\n             # or ask somebody\n\nSTATUS',
     );
     expect(renderHealth(report, view)).not.toContain('/x');
     expect(renderHealth(report, { ...view, isVerbose: true })).toContain('           socket: /x\n');
@@ -74,5 +73,36 @@ describe('the checks', () => {
   it('have names of their own and groups that are shown', () => {
     expect(new Set(checks.map(({ name }) => name)).size).toBe(checks.length);
     expect(checks.filter(({ group }) => !groups.includes(group))).toEqual([]);
+  });
+
+  it('have the names that scripts look for', () => {
+    expect(checks.filter(({ isExtra }) => !isExtra).map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        'os',
+        'incus',
+        'permissions',
+        'image',
+        'image_age',
+        'network_bridge',
+        'ip_forwarding',
+        'coi_directory',
+        'sessions_directory',
+        'disk_space',
+        'incus_storage_pool',
+        'config',
+        'network_mode',
+        'tool',
+        'active_containers',
+        'saved_sessions',
+        'orphaned_resources',
+        'audit_log_directory',
+        'cgroup_availability',
+      ]),
+    );
+  });
+
+  it('are more for whoever asks for more', () => {
+    const extra = checks.filter(({ isExtra }) => isExtra).map(({ name }) => name);
+    expect(extra).toEqual(['dns_resolution', 'process_monitoring']);
   });
 });

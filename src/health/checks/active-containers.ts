@@ -15,7 +15,7 @@ export const activeContainersCheck: HealthCheck = {
         return seen.kind === 'owned' && !seen.isTombstone;
       });
       const running = own.filter(({ state }) => state === 'running').length;
-      return ok(`${running} of ${own.length} sandboxes run`, { running, count: own.length });
+      return ok(`Sandboxes that run: ${running} of ${own.length}`, { running, count: own.length });
     });
   },
 };

@@ -1,3 +1,4 @@
+import { renderDuration } from '../../base/units.ts';
 import type { Image } from '../../host/incus/images.ts';
 import { ok, unknown, warning, type Finding, type HealthCheck } from '../check.ts';
 import { findImage, imageName } from '../find-image.ts';
@@ -34,7 +35,7 @@ export function judgeAge(
     '# Build it anew and import it under the same name; sandboxes that are there keep theirs. See images/README.md',
   ];
   if (since === undefined) return warning(`How old the image "${name}" is cannot be told`, fix);
-  const days = Math.max(0, now - since) / dayMs;
-  const text = `The image "${name}" is ${Math.floor(days)} days old`;
-  return days > oldestDays ? warning(`${text}: what is in it may have known holes`, fix) : ok(text);
+  const age = now - since;
+  const text = `The image "${name}" is ${renderDuration(age)} old`;
+  return age > oldestDays * dayMs ? warning(`${text}: what is in it may have known holes`, fix) : ok(text);
 }

@@ -25,5 +25,5 @@ export function judgeNft(text: string | undefined, obstacle: string | undefined)
   const name = `nft ${version.join('.')}`;
   if (isOlder(version, oldest)) return failed(`${name} is older than ${oldest.join('.')}`, install);
   if (obstacle === undefined) return ok(name);
-  return ok(`${name} (${obstacle}: while rules are flushed, the second layer alone holds)`);
+  return ok(`${obstacle}: while rules are flushed, the second layer alone holds`);
 }

@@ -26,7 +26,7 @@ export function judgeOrphans({ orphans, problems }: OrphansReport): Finding {
     const names = own.slice(0, most).map(({ kind, what }) => `${kind} ${what}`);
     const rest = own.length > most ? `, and ${own.length - most} more` : '';
     const fix = ['sudo coi clean --orphans --dry-run', 'sudo coi clean --orphans'];
-    return warning(`${own.length} things belong to nobody: ${names.join(', ')}${rest}`, fix, details);
+    return warning(`Left over, and nobody's (${own.length}): ${names.join(', ')}${rest}`, fix, details);
   }
   if (problems.length > 0)
     return unknown(`Not everything could be looked at: ${problems.map((each) => each.message).join('; ')}`);

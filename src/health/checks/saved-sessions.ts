@@ -12,7 +12,7 @@ export const savedSessionsCheck: HealthCheck = {
     return orWarning(async () => {
       const tool = usualTool(sight);
       const count = await sight.savedSessions(tool);
-      return ok(`${count} saved sessions of ${tool}`, { count });
+      return ok(`Saved sessions of ${tool}: ${count}`, { count });
     });
   },
 };
