@@ -38,7 +38,7 @@ async function addresses(name: string): Promise<{ ipv4: string; ipv6: string; pi
 beforeAll(async () => {
   place = await Place.open({
     name: 'shared',
-    settings: `[incus]\nstorage_pool = "default"\n[controller]\nbridge = "${bridge}"\n`,
+    settings: `[incus]\nstorage_pool = "default"\n[controller]\nbridge = "${bridge}"\n[defaults]\nimage = "busybox"\n`,
     prepare: async (lab) => {
       const config = ['ipv4.address=10.93.0.1/24', 'ipv6.address=fd42:93::1/64', 'ipv4.nat=true', 'ipv6.nat=true'];
       await lab.incus('network', 'create', bridge, ...config);

@@ -46,7 +46,7 @@ export function judgeCgroups({ v1, v2 }: Cgroups): Finding {
   const missing = needed.filter((name) => !isIn1(name) && !v2?.includes(name));
   const details = {
     version: v2 === undefined ? '1' : needed.some(isIn1) ? '1 and 2' : '2',
-    missing: missing.join(', '),
+    missing: missing.join(', ') || 'none',
   };
   if (missing.length > 0) {
     return warning(
