@@ -11,6 +11,7 @@ import { confinementCheck } from './checks/confinement.ts';
 import { diskSpaceCheck } from './checks/disk-space.ts';
 import { dnsResolutionCheck } from './checks/dns-resolution.ts';
 import { dockerCheck } from './checks/docker.ts';
+import { firewallCheck } from './checks/firewall.ts';
 import { firewalldCheck } from './checks/firewalld.ts';
 import { forwardingCheck } from './checks/forwarding.ts';
 import { imageAgeCheck } from './checks/image-age.ts';
@@ -46,6 +47,7 @@ export const checks: readonly HealthCheck[] = [
   permissionsCheck,
   imageCheck,
   bridgeCheck,
+  firewallCheck,
   nftablesCheck,
   rulesCheck,
   blockPoliciesCheck,

@@ -85,6 +85,7 @@ describe('the checks', () => {
         'image_age',
         'network_bridge',
         'ip_forwarding',
+        'firewall',
         'coi_directory',
         'sessions_directory',
         'disk_space',

@@ -29,6 +29,7 @@ export interface Answers {
   readonly images?: unknown;
   readonly storage?: unknown;
   readonly instances?: unknown;
+  readonly networks?: unknown;
 }
 
 const server = async () => ({ isTrusted: true, version: '6.0.4' });

@@ -21,13 +21,13 @@ export const cgroupsCheck: HealthCheck = {
 };
 
 /** Controllers of each version; for v2 undefined where it is not mounted. */
-export interface Cgroups {
+interface Cgroups {
   readonly v1: readonly string[];
   readonly v2: readonly string[] | undefined;
 }
 
 /** Mount points of v2, and options of v1's mounts, which name their controllers. @see proc_pid_mounts(5), cgroups(7) */
-export function parseCgroups(mounts: string): { readonly v1: readonly string[]; readonly v2: readonly string[] } {
+function parseCgroups(mounts: string): { readonly v1: readonly string[]; readonly v2: readonly string[] } {
   const fields = mounts.split('\n').map((line) => line.split(' '));
   return {
     v1: fields.flatMap(([, , type, options = '']) => (type === 'cgroup' ? options.split(',') : [])),
@@ -35,7 +35,7 @@ export function parseCgroups(mounts: string): { readonly v1: readonly string[]; 
   };
 }
 
-export function judgeCgroups({ v1, v2 }: Cgroups): Finding {
+function judgeCgroups({ v1, v2 }: Cgroups): Finding {
   const unified = ['# Start the kernel with systemd.unified_cgroup_hierarchy=1, which is what distributions do today.'];
   if (v1.length === 0 && v2 === undefined) {
     return failed('There are no cgroups: no limit can be held, and no container starts', [
