@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
 import type { Caller } from '../health/caller.ts';
-import { checks } from '../health/checks.ts';
+import { checksFor } from '../health/checks.ts';
 import { thisMachine } from '../health/machine.ts';
 import { runChecks, type HealthReport } from '../health/run-checks.ts';
 import { Sight } from '../health/sight.ts';
@@ -57,7 +57,7 @@ async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
     isRoot: process.getuid?.() === 0,
     signal: io.signal,
   });
-  return await runChecks(isVerbose ? checks : checks.filter(({ isExtra }) => !isExtra), sight, io.clock.now());
+  return await runChecks(checksFor(isVerbose), sight, io.clock.now());
 }
 
 /** Nobody is started for this: that there is no controller is worth knowing. */

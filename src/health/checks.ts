@@ -77,3 +77,8 @@ export const checks: readonly HealthCheck[] = [
   dnsResolutionCheck,
   processMonitoringCheck,
 ];
+
+/** Those to make. @param isVerbose whether more was asked for */
+export function checksFor(isVerbose: boolean): readonly HealthCheck[] {
+  return isVerbose ? checks : checks.filter(({ isExtra }) => !isExtra);
+}

@@ -121,7 +121,7 @@ describe('sandboxes', () => {
   const list = async () => [
     { name: 'coi-a', state: 'running', config: stamped('coi-a') },
     { name: 'coi-b', state: 'stopped', config: stamped('coi-b') },
-    { name: `coi-del-${uid}`, state: 'running', config: stamped('coi-c') },
+    { name: `coi-del-${uid.toLowerCase()}`, state: 'running', config: stamped('coi-c') },
     { name: 'copy', state: 'running', config: stamped('coi-a') },
     { name: 'web', state: 'running', config: {} },
   ];

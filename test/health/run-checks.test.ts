@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import { renderHealth } from '../../src/cli/render-health.ts';
 import { failed, groups, ok, warning, type Finding, type HealthCheck } from '../../src/health/check.ts';
-import { checks } from '../../src/health/checks.ts';
+import { checks, checksFor } from '../../src/health/checks.ts';
 import { runChecks } from '../../src/health/run-checks.ts';
 import type { Sight } from '../../src/health/sight.ts';
 
@@ -76,7 +76,7 @@ describe('the checks', () => {
   });
 
   it('have the names that scripts look for', () => {
-    expect(checks.filter(({ isExtra }) => !isExtra).map(({ name }) => name)).toEqual(
+    expect(checksFor(false).map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'os',
         'incus',
@@ -103,7 +103,11 @@ describe('the checks', () => {
   });
 
   it('are more for whoever asks for more', () => {
-    const extra = checks.filter(({ isExtra }) => isExtra).map(({ name }) => name);
-    expect(extra).toEqual(['dns_resolution', 'process_monitoring']);
+    expect(checksFor(true)).toBe(checks);
+    const usual = new Set(checksFor(false));
+    expect(checks.filter((each) => !usual.has(each)).map(({ name }) => name)).toEqual([
+      'dns_resolution',
+      'process_monitoring',
+    ]);
   });
 });
