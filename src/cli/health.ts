@@ -12,6 +12,7 @@ import { incusSocket } from '../host/incus/socket.ts';
 import { ownerOf } from '../session/save/owner.ts';
 import type { Settings } from '../spec/settings.ts';
 import { openClient, probeSocket } from './client.ts';
+import { tryOut } from './health-trial.ts';
 import type { Io } from './io.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -54,6 +55,7 @@ async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
     machine: thisMachine(),
     caller: await callerOf(uid),
     now: io.clock.now(),
+    tryOut: (looking) => tryOut(io, host, looking),
     isRoot: process.getuid?.() === 0,
     signal: io.signal,
   });

@@ -1,4 +1,6 @@
+import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
+import type { SavedSession } from '../session/save/store.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
@@ -13,6 +15,9 @@ const haltMs = { ended: 5_000, endedBy: 60_000 };
 /** Longest wait for what is left of it to be gone, in milliseconds. */
 const endMs = 120_000;
 
+/** How often it is seen meanwhile whether it can be saved at all, in milliseconds. */
+const lookMs = 5_000;
+
 /** What ends a program that somebody leaves on purpose: 0, Ctrl-C, SIGKILL, SIGTERM, SIGHUP. */
 const asWished = new Set([0, 129, 130, 137, 143]);
 
@@ -25,6 +30,15 @@ export interface ShownSession {
   readonly exitCode: number;
   /** Whether what it showed is known to be there still. */
   readonly goesOn?: boolean;
+  /** Where it is saved when it ends; undefined where it is not. */
+  readonly saved?: SavedWhere;
+}
+
+/** Saved sessions, among which one may appear. */
+export interface SavedWhere {
+  readonly list: () => Promise<readonly SavedSession[]>;
+  /** When it was opened, milliseconds since 1970: what was saved before is of an earlier time. */
+  readonly since: number;
 }
 
 /**
@@ -46,11 +60,36 @@ export async function endShown(io: Io, shown: ShownSession): Promise<number> {
     io.stderr.write(`Container kept, stopped: ${instance}\n`);
     return exitCodes.done;
   }
-  const wait = { name, goal: 'away', timeoutMs: endMs, signal: unending } as const;
-  const { outcome } = await withProgress(io, `Cleaning up ${instance}`, () => api.awaitSandbox(wait));
-  if (outcome === 'reached') io.stderr.write('Cleanup complete\n');
+  const isCleared = await withProgress(io, `Cleaning up ${instance}`, () => untilCleared(api, io, shown));
+  if (isCleared && (await isSaved(shown))) io.stderr.write('Session data saved\n');
+  if (isCleared) io.stderr.write('Cleanup complete\n');
   else io.stderr.write(`coi: ${instance} is not gone yet; what is in the way: coi why ${name}\n`);
   return exitCodes.done;
+}
+
+/** A session is saved when its container is out of the way already, and deleted then: where it is saved, that is waited for. */
+async function untilCleared(api: ControlApi, { clock }: Io, { name, saved }: ShownSession): Promise<boolean> {
+  const deadline = clock.monotonic() + endMs;
+  const wait = { name, goal: saved ? 'gone' : 'away', signal: new AbortController().signal } as const;
+  for (;;) {
+    const left = Math.max(0, deadline - clock.monotonic());
+    const { outcome, sandbox } = await api.awaitSandbox({ ...wait, timeoutMs: Math.min(lookMs, left) });
+    if (outcome !== 'timeout') return outcome === 'reached';
+    const isHeldUp = sandbox?.conditions.some(({ reason }) => reason === 'SaveFailed');
+    if (isHeldUp || left <= lookMs) return false;
+  }
+}
+
+async function isSaved({ instance, saved }: ShownSession): Promise<boolean> {
+  const isThis = ({ container, hasData, savedAt }: SavedSession) =>
+    container === instance && hasData && Date.parse(savedAt) >= (saved?.since ?? Infinity);
+  try {
+    return (await saved?.list())?.some(isThis) ?? false;
+  } catch (error) {
+    // It is over, whatever became of that directory; coi list --all tells what is wrong with it.
+    if (error instanceof Problem) return false;
+    throw error;
+  }
 }
 
 function keptRunning(io: Io, { instance, exitCode }: ShownSession): number {

@@ -1,6 +1,6 @@
 import type { Problem } from '../base/problem.ts';
 import { activeOverrides, type Override } from '../plan/override.ts';
-import type { Plan } from '../plan/step.ts';
+import type { ActionKind, Plan } from '../plan/step.ts';
 import type { World } from '../plan/world.ts';
 import { timeText } from './report.ts';
 
@@ -34,8 +34,10 @@ type Draft = Omit<Condition, 'since'>;
 export interface Look {
   readonly world: World;
   readonly plan: Plan;
-  /** Why the last step failed, when it did. */
+  /** Why the last step failed, or the look itself, when it did. */
   readonly failure?: Problem | undefined;
+  /** What the step that failed was to do; undefined also when the look itself failed. */
+  readonly failedStep?: ActionKind | undefined;
 }
 
 /**
@@ -70,9 +72,9 @@ export function mergeConditions(before: readonly Condition[], drafts: readonly D
   };
 }
 
-function ready({ world, plan, failure }: Look): Draft {
+function ready({ world, plan, failure, failedStep }: Look): Draft {
   const type = 'Ready';
-  if (failure) return { type, status: 'False', reason: 'Failed', message: failure.message };
+  if (failure) return { type, status: 'False', reason: failedReason(failedStep, 'Failed'), message: failure.message };
   const [step] = plan.steps;
   if (step) return { type, status: 'False', reason: progress(world, plan), message: step.why };
   if (plan.block) return { type, status: 'False', reason: 'Blocked', message: plan.block.message };
@@ -121,11 +123,18 @@ function reconciling({ plan, failure }: Look): Draft[] {
   return [{ type, status: 'True', reason, message: plan.steps.map(({ action }) => action.kind).join(', ') }];
 }
 
-function stalledCondition({ plan, failure }: Look): Draft[] {
+function stalledCondition({ plan, failure, failedStep }: Look): Draft[] {
   const type = 'Stalled';
-  if (failure?.retry === 'never') return [{ type, status: 'True', reason: 'StepFailed', message: withHint(failure) }];
+  if (failure?.retry === 'never') {
+    return [{ type, status: 'True', reason: failedReason(failedStep, 'StepFailed'), message: withHint(failure) }];
+  }
   if (!plan.block?.stalled) return [];
   return [{ type, status: 'True', reason: plan.block.reason, message: withHint(plan.block) }];
+}
+
+/** A session that is not saved has a reason of its own: it alone holds up a deletion that somebody may want all the same. */
+function failedReason(failed: ActionKind | undefined, usual: 'Failed' | 'StepFailed'): string {
+  return failed === 'save' ? 'SaveFailed' : usual;
 }
 
 function withHint({ message, hint }: { readonly message: string; readonly hint?: string | undefined }): string {

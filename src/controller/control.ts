@@ -1,6 +1,7 @@
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem, ProblemList } from '../base/problem.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { Override } from '../plan/override.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import { renderStamp } from '../plan/stamp.ts';
@@ -153,21 +154,46 @@ export class Control implements ControlApi {
   }
 
   async delete({ names, by, noSave = false }: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
+    const { desired, sandboxes } = this.#init.controller;
     return this.#each(names, async (name) => {
-      const { controller, session, lifetime } = this.#init;
-      const manifest = controller.desired.manifests().get(name);
-      const source = manifest?.source ?? controller.sandboxes.get(name)?.world.instance?.stamp.source ?? '';
-      if (!session.isSession(source)) return refusal(name, manifest);
-      if (manifest?.sandbox.policy.deletion === 'protect') {
-        return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
-      }
-      if (noSave) await this.#countAsSaved(name);
-      await session.writeTombstone(name, source);
-      await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
-      await controller.sources.read(source, lifetime);
-      controller.hintSandbox(name);
-      return { name, done: true, message: 'It is being deleted' };
+      const isGoing = !desired.manifests().has(name) && sandboxes.get(name)?.world.tombstone !== undefined;
+      return noSave && isGoing ? this.#goOnUnsaved(name, by) : this.#deleteOne(name, { by, noSave });
     });
+  }
+
+  async #deleteOne(
+    name: string,
+    { by, noSave }: { readonly by: string; readonly noSave: boolean },
+  ): Promise<VerbReport> {
+    const { controller, session, lifetime } = this.#init;
+    const manifest = controller.desired.manifests().get(name);
+    const source = manifest?.source ?? controller.sandboxes.get(name)?.world.instance?.stamp.source ?? '';
+    if (!session.isSession(source)) return refusal(name, manifest);
+    if (manifest?.sandbox.policy.deletion === 'protect') {
+      return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
+    }
+    if (noSave) await this.#countAsSaved(name);
+    await session.writeTombstone(name, source);
+    await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
+    await controller.sources.read(source, lifetime);
+    controller.hintSandbox(name);
+    return { name, done: true, message: 'It is being deleted' };
+  }
+
+  /** What is being deleted already, and is held up because it cannot be saved, is deleted all the same. */
+  async #goOnUnsaved(name: string, by: string): Promise<VerbReport> {
+    const { controller, lifetime } = this.#init;
+    // Whoever waits for its end must not take what was said of it before for an answer.
+    using look = controller.sandboxes.nextLook(name);
+    await this.#countAsSaved(name);
+    const report = await this.#applied(name, {
+      kind: 'delete',
+      why: 'deleted by command without being saved',
+      message: 'It is being deleted, and not saved',
+      by,
+    });
+    await untilAborted(look.done, lifetime);
+    return report;
   }
 
   /** What is noted on the instance itself holds whoever goes on with its deletion. */

@@ -79,7 +79,7 @@ export class SandboxReconciler {
       mayLookAgain ||= !problem;
       if (!problem) continue;
       if (problem.retry === 'conflict' && mayLookAgain && ++conflicts <= mostConflicts) continue;
-      this.#init.sandboxes.record({ ...look, failure: problem });
+      this.#init.sandboxes.record({ ...look, failure: problem, failedStep: step.action.kind });
       return problem.retry === 'never' ? { kind: 'stalled' } : { kind: 'failed' };
     }
     this.#init.journal.bug(`sandbox/${visit.name}`, new Error(`no end after ${mostSteps} steps`));

@@ -49,13 +49,14 @@ export class Sandboxes {
   }
 
   /** Write down a look. A sandbox that is neither declared nor there any more is dropped. */
-  record({ world, plan, failure }: Look): void {
-    this.#put({ world, plan, failure });
-    const waiting = [...(this.#waiting.get(world.name) ?? [])];
+  record(look: Look): void {
+    this.#put(look);
+    const waiting = [...(this.#waiting.get(look.world.name) ?? [])];
     for (const wake of waiting) wake();
   }
 
-  #put({ world, plan, failure }: Look): void {
+  #put(look: Look): void {
+    const { world, plan, failure } = look;
     const { name, now } = world;
     const before = this.#records.get(name);
     if (isGone(world) && !failure) {
@@ -63,11 +64,7 @@ export class Sandboxes {
       if (before) this.#onTransition({ name, condition: gone(now) });
       return;
     }
-    const { conditions, transitions } = mergeConditions(
-      before?.conditions ?? [],
-      this.#derive({ world, plan, failure }),
-      now,
-    );
+    const { conditions, transitions } = mergeConditions(before?.conditions ?? [], this.#derive(look), now);
     const isReady = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
     const changedAt = isReady ? undefined : (before?.changedAt ?? now);
     this.#records.set(name, { name, world, plan, conditions, failure, lookedAt: now, changedAt });

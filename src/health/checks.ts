@@ -8,6 +8,7 @@ import { cgroupsCheck } from './checks/cgroups.ts';
 import { coiDirectoryCheck } from './checks/coi-directory.ts';
 import { configCheck } from './checks/config.ts';
 import { confinementCheck } from './checks/confinement.ts';
+import { containerConnectivityCheck } from './checks/container-connectivity.ts';
 import { diskSpaceCheck } from './checks/disk-space.ts';
 import { dnsResolutionCheck } from './checks/dns-resolution.ts';
 import { dockerCheck } from './checks/docker.ts';
@@ -20,6 +21,7 @@ import { incusCheck } from './checks/incus.ts';
 import { kernelCheck } from './checks/kernel.ts';
 import { networkManagerCheck } from './checks/network-manager.ts';
 import { networkModeCheck } from './checks/network-mode.ts';
+import { networkRestrictionCheck } from './checks/network-restriction.ts';
 import { nftablesServiceCheck } from './checks/nftables-service.ts';
 import { nftablesCheck } from './checks/nftables.ts';
 import { orphansCheck } from './checks/orphans.ts';
@@ -32,6 +34,7 @@ import { resolverPortCheck } from './checks/resolver-port.ts';
 import { rulesCheck } from './checks/rules.ts';
 import { savedSessionsCheck } from './checks/saved-sessions.ts';
 import { sessionsDirectoryCheck } from './checks/sessions-directory.ts';
+import { spoofingCheck } from './checks/spoofing.ts';
 import { storagePoolCheck } from './checks/storage-pool.ts';
 import { timeZoneCheck } from './checks/time-zone.ts';
 import { toolCheck } from './checks/tool.ts';
@@ -51,6 +54,9 @@ export const checks: readonly HealthCheck[] = [
   nftablesCheck,
   rulesCheck,
   blockPoliciesCheck,
+  containerConnectivityCheck,
+  networkRestrictionCheck,
+  spoofingCheck,
   forwardingCheck,
   bridgeFilterCheck,
   dockerCheck,

@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import type { HostReport, OrphansReport } from '../controller/control-api.ts';
 import { findBridge } from '../controller/find-bridge.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { Instance } from '../host/incus/instance.ts';
 import type { ServerInfo } from '../host/incus/server.ts';
 import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-rules.ts';
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
@@ -9,6 +10,7 @@ import type { Bridge } from '../network/policy.ts';
 import type { Settings } from '../spec/settings.ts';
 import type { Caller } from './caller.ts';
 import type { Machine } from './machine.ts';
+import type { Trial } from './trial.ts';
 
 /** Settings as far as they can be used. */
 export interface SeenSettings {
@@ -41,6 +43,8 @@ export interface SightInit {
   readonly caller: Caller;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Tries out where a sandbox gets to. */
+  readonly tryOut: (sight: Sight) => Promise<Trial>;
   readonly isRoot: boolean;
   readonly signal: AbortSignal;
 }
@@ -111,12 +115,40 @@ export class Sight {
     return this.#once('controller', this.#init.controller);
   }
 
+  /** What two looks agree on: what was being made or taken away during the first one is no leftover. */
   orphans(): Promise<OrphansReport | undefined> {
-    return this.#init.orphans();
+    return this.#once('orphans', async () => {
+      const first = await this.#init.orphans();
+      if (!first || first.orphans.length === 0) return first;
+      const second = await this.#init.orphans();
+      const ids = new Set(second?.orphans.map(({ id }) => id));
+      return { ...first, orphans: first.orphans.filter(({ id }) => ids.has(id)) };
+    });
+  }
+
+  /** Every container of the project. @throws {IncusError} */
+  instances(): Promise<readonly Instance[]> {
+    return this.#once('instances', () => this.incus.instances.list({ signal: this.signal }));
   }
 
   savedSessions(tool: string): Promise<number> {
     return this.#init.savedSessions(tool);
+  }
+
+  /**
+   * Begins when what is counted has been: its sandbox is not to be among that.
+   *
+   * @throws {Problem} `health.untried`, and what keeps a sandbox from starting
+   */
+  trial(): Promise<Trial> {
+    return this.#once('trial', async () => {
+      if (this.seen.problems.length > 0) {
+        throw new Problem({ code: 'health.untried', message: 'Nothing starts from settings that cannot be used' });
+      }
+      // Whoever counts tells of a failure.
+      await Promise.allSettled([this.instances(), this.orphans()]);
+      return this.#init.tryOut(this);
+    });
   }
 
   iptables(): Promise<readonly Iptables[]> {

@@ -6,6 +6,7 @@ const codes = new Set([
   'health.not-root',
   'health.no-bridge',
   'health.no-incus',
+  'health.untried',
   'health.nft-broke',
   'nft.permission',
   'xfrm.permission',

@@ -59,6 +59,7 @@ export type ConditionStatus = (typeof conditionStatuses)[number];
 /** Why nothing more happens until somebody changes something. */
 export const stallReasons = [
   'StepFailed',
+  'SaveFailed',
   'ImmutableChange',
   'ForeignOwner',
   'ImageMissing',

@@ -84,17 +84,24 @@ async function hostFiles(tool: AgentTool, owner: AgentStartInit['owner']): Promi
   );
 }
 
+function ownVariables({ ownVariables: own }: AgentTool, taken: Given['taken']): Readonly<Record<string, string>> {
+  const file = own && taken.get(own.path);
+  return file?.kind === 'file' ? own!.read(file.content.toString('utf8')) : {};
+}
+
 interface Given {
   readonly taken: ReadonlyMap<string, HomeFile>;
   readonly environment: AgentStartInit['environment'];
   readonly owner: AgentStartInit['owner'];
 }
 
-function lackOf({ name, credentials }: AgentTool, { taken, environment, owner }: Given): AgentLack | undefined {
+function lackOf(tool: AgentTool, { taken, environment, owner }: Given): AgentLack | undefined {
+  const { name, credentials } = tool;
+  const has = { ...environment, ...ownVariables(tool, taken) };
   const refused = [...taken.values()].flatMap((file) => (file.kind === 'refused' ? [file.why] : []));
   const isLoggedIn =
     credentials.files.some((path) => taken.get(path)?.kind === 'file') ||
-    credentials.variables.some((variable) => environment[variable]);
+    credentials.variables.some((variable) => has[variable]);
   const wanted = [...credentials.files.map((path) => `${owner?.home ?? '~'}/${path}`), ...credentials.variables];
   const missing = isLoggedIn ? [] : [`${name} cannot log in: there is none of ${wanted.join(', ')}`];
   if (missing.length + refused.length === 0) return undefined;

@@ -19,6 +19,7 @@ export const builtIn = {
   timezone: 'UTC',
   memoryEnforce: 'soft',
   incus: { project: 'default', group: 'incus-admin', storagePool: 'coi', codeUid: 1000, codeUser: 'code' },
+  health: { reach: 'api.anthropic.com:443', private: ['10.0.0.1:80', '192.168.0.1:80'] as readonly string[] },
   controller: {
     sources: ['/etc/coi/desired'] as readonly string[],
     stateDir: '/var/lib/coi',

@@ -11,6 +11,7 @@ import { settingsFileSchema, type SettingsLayer } from './schema/files.ts';
 /** Settings of the host with every default filled in. */
 export interface Settings {
   readonly incus: { readonly project: string; readonly group: string; readonly storagePool: string };
+  readonly health: { readonly reach: string; readonly private: readonly string[] };
   readonly controller: {
     /** Directories that are read for manifests. */
     readonly sources: readonly string[];
@@ -57,13 +58,14 @@ export function parseSettings(files: readonly { readonly file: string; readonly 
 
 /** Fill in every default. */
 export function resolveSettings(layer: SettingsLayer): Settings {
-  const { incus = {}, controller = {} } = layer;
+  const { incus = {}, controller = {}, health = {} } = layer;
   return {
     incus: {
       project: incus.project ?? builtIn.incus.project,
       group: incus.group ?? builtIn.incus.group,
       storagePool: incus.storage_pool ?? builtIn.incus.storagePool,
     },
+    health: { reach: health.reach ?? builtIn.health.reach, private: health.private ?? builtIn.health.private },
     controller: resolveController(controller),
     layer,
   };

@@ -111,6 +111,18 @@ describe('what is said about a sandbox', () => {
     expect(words(frozen, failed('never'))).toContain('Stalled=True StepFailed');
   });
 
+  it('whose session cannot be saved, by a reason of its own', () => {
+    const leaving = world({ kind: 'deleted' }, { tombstone: tombstoned(plain) });
+    const reasons = (retry: 'backoff' | 'never', failedStep?: 'save' | 'delete') =>
+      deriveConditions({ world: leaving, plan: plan(leaving), failure: failed(retry), failedStep })
+        .filter(({ type }) => type === 'Ready' || type === 'Stalled')
+        .map(({ type, reason }) => `${type} ${reason}`);
+    expect(reasons('never', 'save')).toEqual(['Ready SaveFailed', 'Stalled SaveFailed']);
+    expect(reasons('backoff', 'save')).toEqual(['Ready SaveFailed']);
+    expect(reasons('never', 'delete')).toEqual(['Ready Failed', 'Stalled StepFailed']);
+    expect(reasons('never')).toEqual(['Ready Failed', 'Stalled StepFailed']);
+  });
+
   it('changed by hand', () => {
     const changed = { ...owned(plain).config, 'boot.autostart': 'true' };
     expect(words(world(plain, { instance: owned(plain, { config: changed }) }))).toContain('Drifted=True Enforced');

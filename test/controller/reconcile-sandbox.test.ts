@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Hands } from '../../src/apply/hands.ts';
+import { Problem, type Retry } from '../../src/base/problem.ts';
 import { reconcileBackoff } from '../../src/base/backoff.ts';
 import { Fights } from '../../src/controller/fights.ts';
 import { WorkQueue } from '../../src/controller/queue.ts';
@@ -10,7 +11,7 @@ import { runWorkers } from '../../src/controller/workers.ts';
 import { IncusError } from '../../src/host/incus/errors.ts';
 import type { OwnedInstance } from '../../src/plan/world.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
-import { manifest, owned, world } from '../plan/given.ts';
+import { manifest, owned, tombstoned, world } from '../plan/given.ts';
 
 const key = 'sandbox/a';
 const minuteMs = 60_000;
@@ -108,5 +109,52 @@ describe('a write that comes too late', () => {
     expect(calls.writes).toBe(9);
     expect(queue.failures(key)).toBe(0);
     await stop();
+  });
+});
+
+describe('a session that cannot be saved', () => {
+  const session = { id: 'i', tool: 'claude', owner: 0, workspace: '', persistent: false, user: 'code' };
+  const left = tombstoned(manifest(), { stamped: { session }, startedAt: 1 });
+
+  /** One visit to what is left of it. */
+  async function visit(retry: Retry) {
+    const leaving = world({ kind: 'deleted' }, { tombstone: left });
+    const sandboxes = new Sandboxes(() => undefined);
+    const save = () => Promise.reject(new Problem({ code: 'session.x', message: 'The disk is full', retry }));
+    const instances = { get: () => Promise.resolve({ value: left, etag: 'e' }) };
+    const lifetime = new AbortController().signal;
+    const hands = { incus: { instances }, sessions: { save }, clock: new FakeClock(), lifetime };
+    const reconciler = new SandboxReconciler({
+      worlds: { cached: () => leaving, fresh: () => Promise.resolve(leaving), isDoubted: () => false },
+      sandboxes,
+      hands: hands as unknown as Hands,
+      fights: new Fights(),
+      journal: {
+        began: () => Promise.resolve(),
+        ended: () => undefined,
+        bug: (_key: string, error: unknown) => expect.fail(String(error)),
+      },
+      isObserved: () => true,
+      hasFailed: () => false,
+    });
+    const result = await reconciler.reconcile('a', lifetime);
+    return { result, conditions: sandboxes.get('a')?.conditions };
+  }
+
+  test('for good waits for somebody, and says by its reason that it is not saved', async () => {
+    const { result, conditions } = await visit('never');
+    expect(result).toEqual({ kind: 'stalled' });
+    expect(conditions).toContainEqual(
+      expect.objectContaining({ type: 'Stalled', status: 'True', reason: 'SaveFailed', message: 'The disk is full' }),
+    );
+  });
+
+  test('yet is tried again, and says the same', async () => {
+    const { result, conditions } = await visit('backoff');
+    expect(result).toEqual({ kind: 'failed' });
+    expect(conditions).toContainEqual(
+      expect.objectContaining({ type: 'Ready', status: 'False', reason: 'SaveFailed' }),
+    );
+    expect(conditions).not.toContainEqual(expect.objectContaining({ type: 'Stalled' }));
   });
 });

@@ -1,3 +1,4 @@
+import { Problem } from '../../src/base/problem.ts';
 import type { Machine } from '../../src/health/machine.ts';
 import { Sight, type SightInit } from '../../src/health/sight.ts';
 import type { Incus } from '../../src/host/incus/client.ts';
@@ -47,6 +48,7 @@ export function sightOf({
     controller: async () => undefined,
     orphans: async () => undefined,
     savedSessions: async () => 0,
+    tryOut: () => Promise.reject(new Problem({ code: 'health.untried', message: 'not here' })),
     seen: { ...parsed, files: ['/etc/coi/config.toml'] },
     host: parsed.settings,
     machine: machineWith(),

@@ -168,7 +168,7 @@ describe('closed label sets', () => {
     const fromRoom = (kind: ActionKind): labels.StepKind => kind;
     expect(labels.stepKinds.map(toRoom).map(fromRoom)).toEqual([...labels.stepKinds]);
     const blocks: readonly BlockReason[] = labels.pruneBlocks;
-    const stalls: readonly (BlockReason | 'StepFailed' | 'Other')[] = labels.stallReasons;
+    const stalls: readonly (BlockReason | 'StepFailed' | 'SaveFailed' | 'Other')[] = labels.stallReasons;
     expect(blocks.filter((reason) => stalls.includes(reason))).toEqual(['Guarded', 'NeedsConfirm', 'Protected']);
     expect([...labels.queuePriorities].sort()).toEqual(Object.keys(priorities).sort());
     expect([...labels.conditionTypes].sort()).toEqual([...knownConditions].sort());

@@ -80,6 +80,15 @@ describe('agentStart()', () => {
     expect(given.env).toMatchObject({ ANTHROPIC_API_KEY: 'k', CLAUDE_CODE_EFFORT_LEVEL: 'medium', IS_SANDBOX: '1' });
   });
 
+  it('takes one from the settings by which the agent gives itself variables', async () => {
+    for (const variable of ['CLAUDE_CODE_USE_BEDROCK', 'ANTHROPIC_API_KEY']) {
+      await file('.claude/settings.json', JSON.stringify({ env: { [variable]: '1' } }));
+      expect((await start({ tool: { name: 'claude' } })).lack).toBeUndefined();
+    }
+    await file('.claude/settings.json', '{"env":{"OTHER":"1"}}');
+    expect((await start({ tool: { name: 'claude' } })).lack).toMatchObject({ reason: 'CredentialMissing' });
+  });
+
   it('says which file it did not take', async () => {
     await file('.claude/.credentials.json', '{}');
     await file('.ssh/id', 'private');

@@ -13,6 +13,7 @@ const declared = 'session/declared-agents.lab.test.ts';
 const ends = 'session/ends.lab.test.ts';
 const starts = 'session/agent-start.test.ts';
 const script = 'cli/completion.test.ts';
+const bedrock = 'cli/require-bedrock.test.ts';
 const resume = 'session/resume.lab.test.ts';
 
 const streams = 'passes streams and the exit code through, and leaves nothing behind';
@@ -57,6 +58,7 @@ const everyEnd = 'is saved on shutdown, on kill and when its command line is gon
 const ofWorkspace = 'belongs to its workspace, also by its id, and knows when there is none';
 const sameContainer = 'keeps its mode and its container: a persistent one goes on where it stopped';
 const cleaned = 'goes with coi clean --sessions, and only then';
+const allMissing = 'keeps a session from starting by all that is missing, with what to do about each';
 
 function proven(file: string, ...tests: string[]): Proof {
   return { file, tests };
@@ -167,6 +169,7 @@ export const rows: Readonly<Record<string, Proof>> = {
   'K-15': proven(ends, 'lets what was frozen run again, by name of container or all, and says what is not'),
   'C-12': proven(starts, 'copies the credentials of an agent that asks, and does not let it go on unasked'),
   'C-13': proven(starts, 'copies the files that the agent needs, by name, and nothing beside them'),
+  'B-01': proven(bedrock, allMissing, 'ends coi shell with exit code 1 before anything is declared'),
   'B-02': proven(declared, fromFile),
   'B-03': proven(declared, fromFile),
   'B-04': proven(declared, fromFile),

@@ -81,9 +81,9 @@ function sandboxOutcome(manifest: SandboxLayer): unknown {
 }
 
 function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown {
-  const { incus, controller } = resolveSettings(layer);
+  const { incus, health, controller } = resolveSettings(layer);
   const layers = manifestLayers({ settings: layer, profile: layer.profiles?.['p'], manifest });
-  return { incus, controller, sandbox: resolveSandbox({ layers, home: '/home/u', session: false }) };
+  return { incus, health, controller, sandbox: resolveSandbox({ layers, home: '/home/u', session: false }) };
 }
 
 const sandboxKeys = keysOf(definitionOf(manifestFileSchema.shape.sandbox).valueType!);

@@ -9,8 +9,7 @@ export const activeContainersCheck: HealthCheck = {
   look: async (sight) => {
     await sight.requireIncus();
     return orWarning(async () => {
-      const instances = await sight.incus.instances.list({ signal: sight.signal });
-      const own = instances.filter((instance) => {
+      const own = (await sight.instances()).filter((instance) => {
         const seen = classify(instance);
         return seen.kind === 'owned' && !seen.isTombstone;
       });

@@ -42,6 +42,11 @@ export function scoped({ namespace }: NetworkScope, command: readonly [string, .
   return namespace === undefined ? [...command] : ['ip', 'netns', 'exec', namespace, ...command];
 }
 
+/** As {@link scoped}, for a program that goes on: it ends with this process, however that ends. See setpriv(1), `--pdeathsig`. */
+export function scopedForLife(scope: NetworkScope, command: readonly [string, ...string[]]): [string, ...string[]] {
+  return ['setpriv', '--pdeathsig', 'TERM', '--', ...scoped(scope, command)];
+}
+
 /**
  * Runs a program to its end. A failing exit code is a result, not an error.
  *

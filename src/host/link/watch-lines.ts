@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { backoffMs } from '../../base/backoff.ts';
 import { pause, type Clock } from '../../base/clock.ts';
-import { scoped } from './in-network.ts';
+import { scopedForLife } from './in-network.ts';
 import type { NetworkScope } from './in-network.ts';
 
 /** A program whose every line means that something happened. */
@@ -26,7 +26,7 @@ export async function watchLines(
   let failures = 0;
   while (!signal.aborted) {
     const startedAt = clock.monotonic();
-    const [file, ...args] = scoped(scope, command);
+    const [file, ...args] = scopedForLife(scope, command);
     const child = execa(file, args, {
       reject: false,
       buffer: false,

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { readFile } from 'node:fs/promises';
 import { backoffMs } from '../../base/backoff.ts';
 import { pause, type Clock } from '../../base/clock.ts';
-import { scoped } from '../link/in-network.ts';
+import { scopedForLife } from '../link/in-network.ts';
 import type { NetworkScope } from '../link/in-network.ts';
 
 /** What was touched: elements of sets, chains or rules or sets, or whole tables. */
@@ -60,7 +60,7 @@ export async function watchTables(watch: TableWatch): Promise<void> {
 }
 
 async function runMonitor(watch: TableWatch, onListening: () => void): Promise<string> {
-  const [file, ...args] = scoped(watch, ['nft', 'monitor']);
+  const [file, ...args] = scopedForLife(watch, ['nft', 'monitor']);
   const child = execa(file, args, {
     reject: false,
     buffer: false,

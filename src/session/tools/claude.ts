@@ -1,3 +1,4 @@
+import { readClaudeSettings } from '../bedrock/bedrock-switch.ts';
 import { literally, newestMatch } from './newest.ts';
 import type { AgentTool, JsonTable, LaunchOptions } from './tool.ts';
 
@@ -11,6 +12,7 @@ export const claude: AgentTool = {
     files: ['.claude/.credentials.json'],
     variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK'],
   },
+  ownVariables: { path: '.claude/settings.json', read: (text) => readClaudeSettings(text).env },
   command: ({ binary = 'claude', permissionMode, sessionId, resume, prompt }) => [
     binary,
     '--verbose',

@@ -51,6 +51,12 @@ export interface AgentTool {
   readonly hosts: readonly string[];
   /** Which of `hostFiles`, or of these variables, lets it log in; without any of them it is not logged in. */
   readonly credentials: { readonly files: readonly string[]; readonly variables: readonly string[] };
+  /** Settings of the host's user by which it gives itself variables; absent where it has none such. */
+  readonly ownVariables?: {
+    /** One of `hostFiles`. */
+    readonly path: string;
+    readonly read: (text: string) => Readonly<Record<string, string>>;
+  };
   readonly command: (options: LaunchOptions) => string[];
   /** Variables beside those of every agent. */
   readonly environment: (options: LaunchOptions) => Readonly<Record<string, string>>;

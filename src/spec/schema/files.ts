@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { builtIn } from '../defaults.ts';
 import { gitSection, pathsSection, securitySection, settingsMounts, toolSection } from './features.ts';
+import { healthSection } from './health.ts';
 import { field, later } from './field.ts';
 import { declaredName, imageName, instanceName, profileName, sessionSourceName } from './formats.ts';
 import { controllerSection, settingsIncus } from './host.ts';
@@ -108,6 +109,7 @@ export const settingsFileSchema = z.strictObject({
   paths: field(pathsSection, { description: 'Where things are kept and mounted.' }),
   git: field(gitSection, { description: 'Git inside the workspace.' }),
   security: field(securitySection, { description: 'What is read-only inside.' }),
+  health: field(healthSection, { description: 'Where `coi health` tries to get to from a sandbox of its own.' }),
   monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ReadyProgram } from '../../../src/host/link/ready-program.ts';
 import { until } from '../../lab/until.ts';
+import { isThere } from './is-there.ts';
 
 let dir: string;
 let program: ReadyProgram;
@@ -62,12 +63,3 @@ describe('ReadyProgram', () => {
     expect(await begun(2)).toHaveLength(2);
   });
 });
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    // No such process: kill(2).
-    return false;
-  }
-}
