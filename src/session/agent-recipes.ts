@@ -67,7 +67,7 @@ async function inputsOf(
   const files = new Map<string, Uint8Array>();
   for (const [path, file] of taken) if (file.kind === 'file') files.set(path, file.content);
   const lack = lackOf(agent.tool, { taken, environment, owner });
-  for (const { path, keys } of agent.tool.settings(agent.options)) {
+  for (const { path, keys } of agent.tool.settings({ ...agent.options, variables: environment })) {
     const below = files.get(path) ?? (await readInside(path));
     files.set(path, Buffer.from(mergeSettings(below && Buffer.from(below).toString('utf8'), keys, `~/${path}`)));
   }

@@ -1,6 +1,6 @@
 import { readClaudeSettings } from '../bedrock/bedrock-switch.ts';
 import { literally, newestMatch } from './newest.ts';
-import type { AgentTool, JsonTable, LaunchOptions } from './tool.ts';
+import type { AgentTool, JsonTable, LaunchOptions, SettingsInput } from './tool.ts';
 
 /** Claude Code. Its conversations are `.claude/projects/DIRECTORY/UUID.jsonl`. */
 export const claude: AgentTool = {
@@ -21,13 +21,13 @@ export const claude: AgentTool = {
     ...(prompt === undefined ? [] : ['--', prompt]),
   ],
   environment: ({ effort }) => (effort ? { CLAUDE_CODE_EFFORT_LEVEL: effort } : {}),
-  settings: (options) => {
-    const keys = settingsOf(options);
+  settings: (input) => {
+    const keys = settingsOf(input);
     return Object.keys(keys).length === 0
       ? []
       : [
           { path: '.claude/settings.json', keys },
-          { path: '.claude.json', keys },
+          { path: '.claude.json', keys: { ...keys, ...answersOf(input) } },
         ];
   },
   continuesByItself: false,
@@ -42,6 +42,20 @@ function settingsOf({ permissionMode, effort }: LaunchOptions): JsonTable {
       permissions: { defaultMode: 'bypassPermissions' },
     }),
     ...(effort && { effortLevel: effort }),
+  };
+}
+
+/**
+ * What it asks before it begins, seen with version 2.1: a theme, whether the workspace may be trusted, and whether a key in
+ * its environment is to be used, which it knows by its last 20 characters.
+ */
+function answersOf({ permissionMode, workspace, variables }: SettingsInput): JsonTable {
+  const key = variables['ANTHROPIC_API_KEY'];
+  if (permissionMode !== 'bypass') return {};
+  return {
+    hasCompletedOnboarding: true,
+    projects: { [workspace]: { hasTrustDialogAccepted: true } },
+    ...(key && { customApiKeyResponses: { approved: [key.slice(-20)] } }),
   };
 }
 

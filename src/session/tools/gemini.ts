@@ -10,11 +10,25 @@ export const gemini: AgentTool = {
   command: ({ binary = 'gemini', permissionMode, resume, prompt }) => [
     binary,
     ...(permissionMode === 'bypass' ? ['--yolo'] : []),
-    ...(resume === undefined ? [] : ['--resume', ...(resume === true ? [] : [resume])]),
+    ...(resume === undefined ? [] : ['--resume', resume === true ? 'latest' : resume]),
     ...(prompt === undefined ? [] : ['--prompt-interactive', prompt]),
   ],
   environment: () => ({}),
-  settings: () => [],
+  // It asks whether the directory may be trusted, and how to log in, before it begins: seen with version 0.61.
+  settings: ({ permissionMode, variables }) =>
+    permissionMode === 'bypass'
+      ? [
+          {
+            path: '.gemini/settings.json',
+            keys: {
+              security: {
+                folderTrust: { enabled: false },
+                ...(variables['GEMINI_API_KEY'] && { auth: { selectedType: 'gemini-api-key' } }),
+              },
+            },
+          },
+        ]
+      : [],
   continuesByItself: true,
   newestSession: () => undefined,
 };

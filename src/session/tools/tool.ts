@@ -17,6 +17,12 @@ export interface LaunchOptions {
   readonly workspace: string;
 }
 
+/** What settings depend on. */
+export interface SettingsInput extends LaunchOptions {
+  /** What somebody asked to have in its environment. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
 /** A file in the agent's home that gets keys laid over what it holds: nested tables are merged, other keys survive. */
 export interface SettingsOverlay {
   /** Relative to the home directory. */
@@ -60,7 +66,8 @@ export interface AgentTool {
   readonly command: (options: LaunchOptions) => string[];
   /** Variables beside those of every agent. */
   readonly environment: (options: LaunchOptions) => Readonly<Record<string, string>>;
-  readonly settings: (options: LaunchOptions) => readonly SettingsOverlay[];
+  /** What makes it begin at once where nobody is there to ask, besides what the user chose. */
+  readonly settings: (input: SettingsInput) => readonly SettingsOverlay[];
   /** Whether it finds its earlier conversation where nothing that was saved names one: in the workspace, as a rule. */
   readonly continuesByItself: boolean;
   /** The agent's own id of its newest conversation, told from the files that it left; undefined when it has none. */

@@ -19,6 +19,7 @@ describe('the command of a tool', () => {
     ['codex', { resume: true }, ['codex', 'resume', '--last', '--dangerously-bypass-approvals-and-sandbox']],
     ['codex', { permissionMode: 'interactive' }, ['codex']],
     ['gemini', {}, ['gemini', '--yolo']],
+    ['gemini', { resume: true }, ['gemini', '--yolo', '--resume', 'latest']],
     ['aider', { resume: true }, ['aider', '--yes-always', '--restore-chat-history']],
   ] as const)('%s with %j', (name, change, command) => {
     expect(launched(name, change)).toEqual(command);
@@ -41,18 +42,46 @@ describe('the command of a tool', () => {
 });
 
 describe('the settings of a tool', () => {
+  const input = { ...options, variables: {} };
+
+  it('answer what claude asks before it begins, unless a person is to be asked', () => {
+    const variables = { ANTHROPIC_API_KEY: 'sk-ant-0123456789abcdefghijklmnop' };
+    const asked = findTool('claude').settings({ ...input, variables, workspace: '/srv/w' })[1];
+    expect(asked).toMatchObject({
+      path: '.claude.json',
+      keys: {
+        hasCompletedOnboarding: true,
+        projects: { '/srv/w': { hasTrustDialogAccepted: true } },
+        customApiKeyResponses: { approved: ['6789abcdefghijklmnop'] },
+      },
+    });
+    const interactive = { ...input, variables, permissionMode: 'interactive', effort: 'low' } as const;
+    expect(findTool('claude').settings(interactive)[1]?.keys).toEqual({ effortLevel: 'low' });
+  });
+
+  it('answer what gemini asks before it begins', () => {
+    const { settings } = findTool('gemini');
+    expect(settings(input)).toEqual([
+      { path: '.gemini/settings.json', keys: { security: { folderTrust: { enabled: false } } } },
+    ]);
+    expect(settings({ ...input, variables: { GEMINI_API_KEY: 'k' } })[0]?.keys).toMatchObject({
+      security: { auth: { selectedType: 'gemini-api-key' } },
+    });
+    expect(settings({ ...input, permissionMode: 'interactive' })).toEqual([]);
+  });
+
   it('let claude act without asking only where that is wanted', () => {
     const { settings, environment } = findTool('claude');
-    expect(settings(options).map(({ path }) => path)).toEqual(['.claude/settings.json', '.claude.json']);
-    expect(settings(options)[0]?.keys).toMatchObject({ permissions: { defaultMode: 'bypassPermissions' } });
-    expect(settings({ ...options, permissionMode: 'interactive' })).toEqual([]);
+    expect(settings(input).map(({ path }) => path)).toEqual(['.claude/settings.json', '.claude.json']);
+    expect(settings(input)[0]?.keys).toMatchObject({ permissions: { defaultMode: 'bypassPermissions' } });
+    expect(settings({ ...input, permissionMode: 'interactive' })).toEqual([]);
     expect(environment({ ...options, effort: 'high' })).toEqual({ CLAUDE_CODE_EFFORT_LEVEL: 'high' });
   });
 
   it('let opencode ask or not, and keep its data with the workspace', () => {
     const { settings, environment } = findTool('opencode');
-    expect(settings(options)[0]?.keys).toEqual({ permission: { '*': 'allow' } });
-    expect(settings({ ...options, permissionMode: 'interactive' })[0]?.keys).toEqual({ permission: { '*': 'ask' } });
+    expect(settings(input)[0]?.keys).toEqual({ permission: { '*': 'allow' } });
+    expect(settings({ ...input, permissionMode: 'interactive' })[0]?.keys).toEqual({ permission: { '*': 'ask' } });
     expect(environment({ ...options, workspace: '/srv/w' })).toMatchObject({ XDG_DATA_HOME: '/srv/w/.local/share' });
   });
 });
