@@ -1,18 +1,23 @@
+import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
-import { checks } from '../health/checks.ts';
+import type { Caller } from '../health/caller.ts';
+import { checksFor } from '../health/checks.ts';
+import { thisMachine } from '../health/machine.ts';
 import { runChecks, type HealthReport } from '../health/run-checks.ts';
 import { Sight } from '../health/sight.ts';
 import { openIncus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
 import { ownerOf } from '../session/save/owner.ts';
+import type { Settings } from '../spec/settings.ts';
 import { openClient, probeSocket } from './client.ts';
-import { healthSettings } from './health-settings.ts';
 import { tryOut } from './health-trial.ts';
 import type { Io } from './io.ts';
 import { withProgress } from './progress.ts';
 import { showHealth } from './render-health.ts';
-import { adminSocket } from './run-directory.ts';
+import { savedSessions } from './resume-session.ts';
+import { readUsableSettings } from './settings.ts';
 import type { Verb } from './verb.ts';
 import { whoCalls } from './who.ts';
 
@@ -23,31 +28,43 @@ export const health: Verb = async ({ io, options }) => {
   return showHealth(io, report, { isVerbose, isJson: options['format'] === 'json' });
 };
 
+/** Settings that cannot be used are something to be told: what they leave open is looked at as if they were not there. */
 async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
-  const { settings, asked } = await healthSettings(io);
-  await using incus = openIncus({
-    socketPath: incusSocket(io.env),
-    project: settings.incus.project,
-    clock: systemClock,
-  });
+  const [seen, { settings: host }] = await Promise.all([readUsableSettings(io, false), readUsableSettings(io, true)]);
+  const { project } = host.incus;
+  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock: systemClock });
+  const controller = controllerOf(io, seen.settings);
+  const { uid } = whoCalls(io);
   const sight = new Sight({
     incus,
-    bridgeName: settings.controller.bridge,
-    controller: async () => (await askController(io, (api) => api.status()))?.host,
-    orphans: () => askController(io, (api) => api.orphans()),
-    settings: asked,
-    owner: () => ownerOf(whoCalls(io).uid),
-    tryOut: (looking) => tryOut(io, settings, looking),
+    bridgeName: host.controller.bridge,
+    controller: async () => (await (await controller())?.status())?.host,
+    orphans: async () => (await controller())?.orphans(),
+    savedSessions: async (tool) => (await (await savedSessions(io, tool)).list()).length,
+    seen,
+    host,
+    machine: thisMachine(),
+    caller: await callerOf(uid),
+    now: io.clock.now(),
+    tryOut: (looking) => tryOut(io, host, looking),
     isRoot: process.getuid?.() === 0,
     signal: io.signal,
   });
-  const wanted = checks.filter(({ isExtra }) => isVerbose || isExtra !== true);
-  return await runChecks(wanted, sight, io.clock.now());
+  return await runChecks(checksFor(isVerbose), sight, io.clock.now());
 }
 
 /** Nobody is started for this: that there is no controller is worth knowing. */
-async function askController<Answer>(io: Io, ask: (api: ControlApi) => Promise<Answer>): Promise<Answer | undefined> {
-  const path = await adminSocket(io);
-  if ((await probeSocket(path)) !== undefined) return undefined;
-  return ask(openClient({ path, signal: io.signal }));
+function controllerOf({ signal }: Io, { controller: { runDir } }: Settings): () => Promise<ControlApi | undefined> {
+  const path = join(runDir, 'coi.sock');
+  return async () => ((await probeSocket(path)) === undefined ? openClient({ path, signal }) : undefined);
+}
+
+async function callerOf(uid: number): Promise<Caller> {
+  try {
+    return await ownerOf(uid);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    // The user database knows no home of this user, which checks tell where it matters.
+    return { uid, gid: -1, home: undefined };
+  }
 }

@@ -21,7 +21,7 @@ export interface HealthView {
 
 /** Print a report. @returns the exit code that goes with it */
 export function showHealth(
-  io: Io,
+  io: Pick<Io, 'stdout' | 'env'>,
   report: HealthReport,
   { isJson, isVerbose }: { readonly isJson: boolean; readonly isVerbose: boolean },
 ): number {
@@ -35,8 +35,8 @@ export function renderHealth(report: HealthReport, view: HealthView): string {
   const { total, passed, warnings, failed, unknown } = report.summary;
   const parts = groups.flatMap((group) => {
     const names = checks.filter((check) => check.group === group).map(({ name }) => name);
-    const lines = names.map((name) => renderCheck(report.checks[name], view)).join('');
-    return lines === '' ? [] : [`${group}\n${lines}`];
+    const found = names.flatMap((name) => report.checks[name] ?? []);
+    return found.length === 0 ? [] : [`${group}\n${found.map((finding) => renderCheck(finding, view)).join('')}`];
   });
   const counts = [`${passed} of ${total} passed`, plural(warnings, 'warning'), `${failed} failed`];
   if (unknown > 0) counts.push(`${unknown} unknown`);
@@ -44,8 +44,7 @@ export function renderHealth(report: HealthReport, view: HealthView): string {
   return `${parts.join('\n')}\nSTATUS: ${status} (${counts.join(', ')})\n`;
 }
 
-function renderCheck(finding: HealthReport['checks'][string] | undefined, { paint, isVerbose }: HealthView): string {
-  if (!finding) return '';
+function renderCheck(finding: HealthReport['checks'][string], { paint, isVerbose }: HealthView): string {
   const { name, status, message, fix = [], details = {} } = finding;
   const lines = [`  ${paint(styles[status], status.padEnd(7))}  ${name}: ${message}`];
   for (const command of fix) {

@@ -1,8 +1,8 @@
 import { stringify } from 'smol-toml';
-import { ProblemList, renderProblem } from '../base/problem.ts';
+import { Problem, ProblemList, renderProblem } from '../base/problem.ts';
 import { hostLayer, mergeSettings } from '../spec/layers.ts';
 import type { SettingsLayer } from '../spec/schema/files.ts';
-import { parseSettings, type Settings } from '../spec/settings.ts';
+import { parseSettings, type ParsedSettings, type Settings } from '../spec/settings.ts';
 import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { readProjectFile, type ProjectFile } from './project-file.ts';
@@ -35,6 +35,28 @@ export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise
  */
 export async function readHostSettings(io: Io): Promise<Settings> {
   return settingsFrom(io, await readSettingsFiles(io, true), {});
+}
+
+/** Settings as far as they can be used, and why the rest cannot. */
+export interface UsableSettings extends ParsedSettings {
+  /** Those that were read, lowest layer first. */
+  readonly files: readonly string[];
+}
+
+/**
+ * For whoever must go on all the same: a file with problems adds nothing, and where files cannot be read, none does.
+ *
+ * @param isHost whether to read what the controller would, whoever asks
+ */
+export async function readUsableSettings(io: Io, isHost: boolean): Promise<UsableSettings> {
+  try {
+    const files = await readSettingsFiles(io, isHost || undefined);
+    return { ...parseLayers(io, files, {}), files: files.map(({ file }) => file) };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const { settings } = parseLayers(io, [], {});
+    return { settings, warnings: [], problems: [error], files: [] };
+  }
 }
 
 /** Settings for a session, and what of them is the project's. */
@@ -80,13 +102,17 @@ export async function withHostLayer(settings: Settings, { env, stderr, signal }:
   return { ...settings, layer: mergeSettings([hostLayer(entries), settings.layer]) };
 }
 
-function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {
-  const { COI_STATE_DIR: stateDir, COI_RUN_DIR: runDir } = io.env;
-  const { settings, warnings, problems } = parseSettings([
+function parseLayers({ env }: Io, files: readonly SettingsFile[], flags: ControllerFlags): ParsedSettings {
+  const { COI_STATE_DIR: stateDir, COI_RUN_DIR: runDir } = env;
+  return parseSettings([
     ...files,
     { file: 'environment', text: layerText({ state_dir: stateDir || undefined, run_dir: runDir || undefined }) },
     { file: 'command line', text: layerText(flags) },
   ]);
+}
+
+function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {
+  const { settings, warnings, problems } = parseLayers(io, files, flags);
   for (const warning of warnings) io.stderr.write(`coi: warning: ${printableLines(renderProblem(warning))}\n`);
   if (problems.length > 0) throw new ProblemList(problems);
   return settings;

@@ -9,6 +9,7 @@ export const groups = [
   'CRITICAL',
   'NETWORKING',
   'NEIGHBOURS',
+  'MONITORING',
   'STORAGE',
   'CONFIGURATION',
   'STATUS',
@@ -44,6 +45,11 @@ export interface HealthCheck {
 
 export function ok(message: string, details?: Finding['details']): Finding {
   return { status: 'ok', message, ...(details && { details }) };
+}
+
+/** It cannot be seen, and that is told elsewhere or nobody's fault. */
+export function unknown(message: string): Finding {
+  return { status: 'unknown', message };
 }
 
 /** Something works less well than it should. */

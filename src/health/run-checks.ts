@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { CheckStatus, Finding, HealthCheck } from './check.ts';
 import type { Sight } from './sight.ts';
+import { isUnseen } from './unseen.ts';
 
 /** What all checks found, as JSON output has it. Unknown ones count for neither good nor bad. */
 export interface HealthReport {
@@ -43,21 +44,8 @@ async function look(check: HealthCheck, sight: Sight): Promise<Finding> {
     return await check.look(sight);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const { code, message, hint } = error;
-    const status = unseen.has(code) ? 'unknown' : 'failed';
+    const { message, hint } = error;
+    const status = isUnseen(error) ? 'unknown' : 'failed';
     return { status, message, ...(hint !== undefined && { fix: [`# ${hint}`] }) };
   }
 }
-
-/** Codes of problems that say nothing about what is looked at, only about who asks, or that another check tells of. */
-const unseen = new Set([
-  'health.not-root',
-  'health.no-bridge',
-  'health.no-incus',
-  'health.no-image',
-  'health.no-controller',
-  'health.untried',
-  'health.nft-broke',
-  'nft.permission',
-  'xfrm.permission',
-]);

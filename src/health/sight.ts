@@ -2,26 +2,26 @@ import { Problem } from '../base/problem.ts';
 import type { HostReport, OrphansReport } from '../controller/control-api.ts';
 import { findBridge } from '../controller/find-bridge.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { Instance } from '../host/incus/instance.ts';
+import type { ServerInfo } from '../host/incus/server.ts';
 import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-rules.ts';
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
 import type { Bridge } from '../network/policy.ts';
-import type { Owner } from '../session/save/owner.ts';
+import type { Settings } from '../spec/settings.ts';
+import type { Caller } from './caller.ts';
+import type { Machine } from './machine.ts';
 import type { Trial } from './trial.ts';
 
-/** What settings say that checks ask about. */
-export interface HealthSettings {
-  /** Alias of the image that sandboxes are made from unless told otherwise. */
-  readonly image: string;
-  readonly storagePool: string;
-  /** Group whose members may use Incus. */
-  readonly group: string;
-  readonly networkMode: string;
-  /** The agent that sessions start by its name; undefined where they start a command. */
-  readonly agent?: string;
-  /** Files that were read, lowest first. */
+/** Settings as far as they can be used. */
+export interface SeenSettings {
+  /** What a session of this user starts from. A file with problems adds nothing to it. */
+  readonly settings: Settings;
+  /** The files that it is from, lowest layer first. */
   readonly files: readonly string[];
-  /** Why they could not be used: then these are the built-in values. */
-  readonly problem?: Problem;
+  /** Why files cannot be used. */
+  readonly problems: readonly Problem[];
+  /** Keys that nobody knows. */
+  readonly warnings: readonly Problem[];
 }
 
 /** What checks look with. */
@@ -31,11 +31,18 @@ export interface SightInit {
   readonly bridgeName: string;
   /** What the controller says about the host; undefined where none answers this user. */
   readonly controller: () => Promise<HostReport | undefined>;
-  /** What was left over and belongs to nobody, by the controller; undefined where none answers this user. */
+  /** What was left over on the host; undefined where no controller answers this user. */
   readonly orphans: () => Promise<OrphansReport | undefined>;
-  readonly settings: HealthSettings;
-  /** Who asks, with the home that sessions are saved in. @throws {Problem} for a user without one */
-  readonly owner: () => Promise<Owner>;
+  /** How many sessions of an agent this user has saved. */
+  readonly savedSessions: (tool: string) => Promise<number>;
+  readonly seen: SeenSettings;
+  /** Settings as the controller sees them, as far as they can be used. */
+  readonly host: Settings;
+  readonly machine: Machine;
+  /** Who asks. */
+  readonly caller: Caller;
+  /** Milliseconds since 1970. */
+  readonly now: number;
   /** Tries out where a sandbox gets to. */
   readonly tryOut: (sight: Sight) => Promise<Trial>;
   readonly isRoot: boolean;
@@ -47,8 +54,12 @@ export class Sight {
   readonly incus: Incus;
   readonly bridgeName: string;
   readonly isRoot: boolean;
-  readonly settings: HealthSettings;
   readonly signal: AbortSignal;
+  readonly seen: SeenSettings;
+  readonly host: Settings;
+  readonly machine: Machine;
+  readonly caller: Caller;
+  readonly now: number;
   readonly #init: SightInit;
   readonly #read = new Map<string, Promise<unknown>>();
 
@@ -57,8 +68,27 @@ export class Sight {
     this.incus = init.incus;
     this.bridgeName = init.bridgeName;
     this.isRoot = init.isRoot;
-    this.settings = init.settings;
     this.signal = init.signal;
+    this.seen = init.seen;
+    this.host = init.host;
+    this.machine = init.machine;
+    this.caller = init.caller;
+    this.now = init.now;
+  }
+
+  /** @throws {IncusError} where it does not answer this user */
+  server(): Promise<ServerInfo> {
+    return this.#once('server', () => this.incus.server({ signal: this.signal }));
+  }
+
+  /** For checks that ask Incus: what is wrong with it is told by its own. */
+  async requireIncus(): Promise<void> {
+    try {
+      if ((await this.server()).isTrusted) return;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+    }
+    throw new Problem({ code: 'health.no-incus', message: 'nothing can be said without Incus' });
   }
 
   /** @throws {Problem} where there is none that coi can use */
@@ -81,36 +111,44 @@ export class Sight {
     }
   }
 
-  owner(): Promise<Owner> {
-    return this.#once('owner', this.#init.owner);
-  }
-
-  /** Incus, where it lets this user do anything: what is wrong with it is told by its own check. */
-  async requireIncus(): Promise<Incus> {
-    if (await this.#once('trust', () => this.#isTrusted())) return this.incus;
-    throw new Problem({ code: 'health.no-incus', message: 'nothing can be said without Incus' });
-  }
-
-  async #isTrusted(): Promise<boolean> {
-    try {
-      return (await this.incus.server({ signal: this.signal })).isTrusted;
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      return false;
-    }
-  }
-
-  orphans(): Promise<OrphansReport | undefined> {
-    return this.#once('orphans', this.#init.orphans);
-  }
-
   controller(): Promise<HostReport | undefined> {
     return this.#once('controller', this.#init.controller);
   }
 
-  /** @throws {Problem} `health.untried`, and what keeps a sandbox from starting */
+  /** What two looks agree on: what was being made or taken away during the first one is no leftover. */
+  orphans(): Promise<OrphansReport | undefined> {
+    return this.#once('orphans', async () => {
+      const first = await this.#init.orphans();
+      if (!first || first.orphans.length === 0) return first;
+      const second = await this.#init.orphans();
+      const ids = new Set(second?.orphans.map(({ id }) => id));
+      return { ...first, orphans: first.orphans.filter(({ id }) => ids.has(id)) };
+    });
+  }
+
+  /** Every container of the project. @throws {IncusError} */
+  instances(): Promise<readonly Instance[]> {
+    return this.#once('instances', () => this.incus.instances.list({ signal: this.signal }));
+  }
+
+  savedSessions(tool: string): Promise<number> {
+    return this.#init.savedSessions(tool);
+  }
+
+  /**
+   * Begins when what is counted has been: its sandbox is not to be among that.
+   *
+   * @throws {Problem} `health.untried`, and what keeps a sandbox from starting
+   */
   trial(): Promise<Trial> {
-    return this.#once('trial', () => this.#init.tryOut(this));
+    return this.#once('trial', async () => {
+      if (this.seen.problems.length > 0) {
+        throw new Problem({ code: 'health.untried', message: 'Nothing starts from settings that cannot be used' });
+      }
+      // Whoever counts tells of a failure.
+      await Promise.allSettled([this.instances(), this.orphans()]);
+      return this.#init.tryOut(this);
+    });
   }
 
   iptables(): Promise<readonly Iptables[]> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import { renderHealth } from '../../src/cli/render-health.ts';
 import { failed, groups, ok, warning, type Finding, type HealthCheck } from '../../src/health/check.ts';
-import { checks } from '../../src/health/checks.ts';
+import { checks, checksFor } from '../../src/health/checks.ts';
 import { runChecks } from '../../src/health/run-checks.ts';
 import type { Sight } from '../../src/health/sight.ts';
 
@@ -61,7 +61,7 @@ describe('the report as text', () => {
     );
     const view = { paint: (_: string, text: string) => text, isVerbose: false } as const;
     expect(renderHealth(report, view)).toContain(
-      'CRITICAL\n  failed   incus: is bad\n           fix: repair it\n             # or ask somebody\n\n',
+      'CRITICAL\n  failed   incus: is bad\n           fix: repair it\n             # or ask somebody\n\nSTATUS',
     );
     expect(renderHealth(report, view)).not.toContain('/x');
     expect(renderHealth(report, { ...view, isVerbose: true })).toContain('           socket: /x\n');
@@ -73,5 +73,41 @@ describe('the checks', () => {
   it('have names of their own and groups that are shown', () => {
     expect(new Set(checks.map(({ name }) => name)).size).toBe(checks.length);
     expect(checks.filter(({ group }) => !groups.includes(group))).toEqual([]);
+  });
+
+  it('have the names that scripts look for', () => {
+    expect(checksFor(false).map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        'os',
+        'incus',
+        'permissions',
+        'image',
+        'image_age',
+        'network_bridge',
+        'ip_forwarding',
+        'firewall',
+        'coi_directory',
+        'sessions_directory',
+        'disk_space',
+        'incus_storage_pool',
+        'config',
+        'network_mode',
+        'tool',
+        'active_containers',
+        'saved_sessions',
+        'orphaned_resources',
+        'audit_log_directory',
+        'cgroup_availability',
+      ]),
+    );
+  });
+
+  it('are more for whoever asks for more', () => {
+    expect(checksFor(true)).toBe(checks);
+    const usual = new Set(checksFor(false));
+    expect(checks.filter((each) => !usual.has(each)).map(({ name }) => name)).toEqual([
+      'dns_resolution',
+      'process_monitoring',
+    ]);
   });
 });

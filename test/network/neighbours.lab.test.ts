@@ -16,11 +16,9 @@ const allowed = ['internet4', 'internet6'];
 const denied = ['private4', 'private6', 'sibling4', 'sibling6', 'metadata4'];
 
 beforeAll(async () => {
-  place = await Place.open({
-    name: 'beside',
-    // The image of a lab is another than the usual one.
-    settings: '[incus]\nstorage_pool = "default"\n[defaults]\nimage = "busybox"\n',
-  });
+  // Health also looks for the image that sandboxes start from unless they say otherwise: the lab has another one.
+  const settings = '[incus]\nstorage_pool = "default"\n[defaults]\nimage = "busybox"\n';
+  place = await Place.open({ name: 'beside', settings });
   const { ipv4, ipv6 } = await place.lab.neighbour('internet');
   const near = await place.lab.neighbour('private');
   internet = await place.neighbour('internet');
@@ -53,10 +51,13 @@ async function health(): Promise<HealthReport> {
   return JSON.parse(stdout) as HealthReport;
 }
 
+/** What is tried from a sandbox: the small image has nothing to try it with, and a neighbour in the way shows there, too. */
+const tried = new Set(['container_connectivity', 'network_restriction', 'spoofing']);
+
 /** What `coi health` says about one neighbour, and that nothing else is wrong. */
 async function finding(name: string) {
   const { checks, status } = await health();
-  const wrong = Object.values(checks).filter((check) => !['ok', 'unknown'].includes(check.status));
+  const wrong = Object.values(checks).filter((check) => check.status !== 'ok' && !tried.has(check.name));
   expect(wrong.map((check) => check.name)).toEqual(checks[name]?.status === 'ok' ? [] : [name]);
   return { ...checks[name], overall: status };
 }

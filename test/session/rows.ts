@@ -68,7 +68,6 @@ const mountLayers = 'has the mounts of all files, and that of the command line w
 const orphans = 'controller/orphans.lab.test.ts';
 const oneByOne = 'in firewalld: its rules for dead addresses go, one by one, and nothing else';
 const health = 'cli/health.test.ts';
-const checks = 'health/checks.test.ts';
 const neighbours = 'network/neighbours.lab.test.ts';
 const tools = 'session/tools/tools.test.ts';
 const save = 'session/save/save-session.lab.test.ts';
@@ -286,12 +285,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     proven(neighbours, 'is healthy, and the sandbox reaches what it should'),
   ],
   'H-04': proven(health, 'makes more checks with --verbose, and shows more'),
-  'H-05': proven(
-    checks,
-    'an image of $days days: $status',
-    '$free bytes free at home: $status',
-    '$free of $total GiB free in the storage pool: $status',
-  ),
+  'H-05': proven('health/thresholds.test.ts', 'of $bytes bytes is $status', '$what is $status'),
   'H-06': [
     proven(
       'health/trial.lab.test.ts',
@@ -299,8 +293,9 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
       'and says what it does not reach, and what it reaches but should not',
     ),
   ],
+  'H-07': proven('health/machine-checks.test.ts', '$text is $status', 'that others do not find may be where root does'),
   'H-08': [
-    proven(checks, 'is a warning that names it, and the command that removes it'),
+    proven('health/thresholds.test.ts', 'are worth a warning from the first one, with what removes them'),
     proven(orphans, 'are found and removed by a controller that runs'),
   ],
   'L-07': proven('cli/info.test.ts', 'knows the sessions of every agent by their own data, and how to go on with them'),
@@ -326,7 +321,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     proven('cli/spawned.test.ts', 'a user who may not use Incus is told which group may'),
   ],
   'O-03': [
-    proven(checks, 'has a name, and is said to be a machine of Lima, whose files belong to a Mac'),
+    proven('health/machine-checks.test.ts', 'names $what'),
     proven(paths, 'is not shifted where the settings say so, or the host is a machine of Lima'),
   ],
 };
@@ -334,7 +329,6 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
 /** Promises that no test proves yet, and what is missing. */
 export const later: Readonly<Record<string, string>> = {
   'G-17': 'the monitor',
-  'H-07': 'checks of what the monitor needs',
   'M-05': 'no keys for Docker are set: with nesting the attacks on protected paths have to be tried again',
   'M-06': 'Docker, in the whole image',
   'M-08': 'the timer that clears /tmp, in the whole image',

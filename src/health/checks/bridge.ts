@@ -5,6 +5,7 @@ export const bridgeCheck: HealthCheck = {
   name: 'network_bridge',
   group: 'CRITICAL',
   look: async (sight) => {
+    await sight.requireIncus();
     const bridge = await sight.bridge();
     const { isUp } = await sight.incus.networks.state(bridge.name, { signal: sight.signal });
     const addresses = [bridge.ipv4, bridge.ipv6].filter((address) => address !== undefined).join(', ');

@@ -1,15 +1,25 @@
 import { Problem } from '../../base/problem.ts';
-import { failed, ok, type HealthCheck } from '../check.ts';
+import { failed, ok, warning, type HealthCheck } from '../check.ts';
+import { isOlder, versionIn } from '../version.ts';
 
-/** Whether incusd answers this user. */
+/** The oldest Incus that coi is tried with. */
+const oldest = [6, 0];
+
+/** Whether incusd answers this user, and is new enough. */
 export const incusCheck: HealthCheck = {
   name: 'incus',
   group: 'CRITICAL',
-  look: async ({ incus, signal }) => {
+  look: async (sight) => {
     try {
-      const { isTrusted, version } = await incus.server({ signal });
-      if (isTrusted) return ok(`Incus ${version} answers`, { socket: incus.socketPath, version });
-      return failed('Incus answers, but does not let this user do anything', [join]);
+      const { isTrusted, version } = await sight.server();
+      if (!isTrusted) return failed('Incus answers, but does not let this user do anything', [join]);
+      const details = { socket: sight.incus.socketPath, version };
+      if (!isOlder(versionIn(version) ?? oldest, oldest)) return ok(`Incus ${version} answers`, details);
+      return warning(
+        `Incus ${version} is older than ${oldest.join('.')}, the oldest that coi is tried with`,
+        ['# Install a newer one: Debian 13, Ubuntu 24.04 and the backports of Debian 12 have it.'],
+        details,
+      );
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       const isDenied = error.code === 'incus.no-permission';

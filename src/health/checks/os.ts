@@ -1,24 +1,21 @@
-import { machine, release } from 'node:os';
-import { cannotShiftBecause } from '../../host/mount/lima.ts';
-import { readOptional } from '../../host/neighbours/files.ts';
-import { ok, type Finding, type HealthCheck } from '../check.ts';
+import { ok, type HealthCheck } from '../check.ts';
 
-/** What this host is. */
+/** Which system this is. Says nothing about its fitness: every other check does. */
 export const osCheck: HealthCheck = {
   name: 'os',
   group: 'SYSTEM',
-  look: async () => describeSystem((await readOptional('/etc/os-release')) ?? '', await cannotShiftBecause()),
+  look: async ({ machine }) => {
+    const text = (await machine.read('/etc/os-release')) ?? '';
+    const name = valueOf(text, 'PRETTY_NAME') ?? valueOf(text, 'NAME') ?? 'Linux';
+    const isLima = await machine.isLima();
+    // Colima's guests are Lima's, under a name of their own.
+    const guest = isLima ? ` [${machine.hostname.startsWith('colima') ? 'colima' : 'lima'}]` : '';
+    return ok(`${name} on ${machine.architecture}${guest}`, { architecture: machine.architecture, lima: isLima });
+  },
 };
 
-/**
- * What a host is, for people.
- *
- * @param osRelease text of os-release(5)
- * @param lima why ids of files are not shifted there
- */
-export function describeSystem(osRelease: string, lima: string | undefined): Finding {
-  const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease)?.[1] || 'Linux';
-  const what = `${name}, kernel ${release()}, ${machine()}`;
-  if (lima === undefined) return ok(what);
-  return ok(`${what}; ${lima}: ids of files are left as they are, and what is on the Mac belongs to its user`);
+/** @see os-release(5) */
+function valueOf(text: string, key: string): string | undefined {
+  const line = text.split('\n').find((each) => each.startsWith(`${key}=`));
+  return line?.slice(key.length + 1).replace(/^(["'])(.*)\1$/, '$2');
 }

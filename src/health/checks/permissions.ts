@@ -1,36 +1,24 @@
-import { readFile } from 'node:fs/promises';
-import { failed, ok, type Finding, type HealthCheck } from '../check.ts';
+import { failed, ok, type HealthCheck } from '../check.ts';
+import { orWarning } from '../unseen.ts';
 
-/** Whether this user is in the group that may use Incus and the controller. */
+/** Whether this user may use Incus and the controller. */
 export const permissionsCheck: HealthCheck = {
   name: 'permissions',
   group: 'CRITICAL',
-  look: async ({ isRoot, settings: { group } }) => {
-    if (isRoot) return ok('Root may do everything');
-    return judgeGroup({ group, groups: await readFile('/etc/group', 'utf8'), own: process.getgroups?.() ?? [] });
-  },
+  look: ({ host, machine, isRoot, signal }) =>
+    orWarning(async () => {
+      const { group } = host.incus;
+      if (isRoot) return ok(`This is root, who needs no group; others need ${group}`);
+      const id = await machine.groupId(group, signal);
+      if (id === undefined) {
+        return failed(`There is no group ${group}`, [
+          '# Installing Incus makes it: deploy/quickstart. Or name another one: [incus] group = "…"',
+        ]);
+      }
+      if (machine.groups.includes(id)) return ok(`This user is in the group ${group}`);
+      return failed(`This user is not in the group ${group}, or was not at login`, [
+        `sudo usermod -aG ${group} "$USER"`,
+        '# Then log in again.',
+      ]);
+    }),
 };
-
-/** Whether somebody belongs to a group. @param groups text of group(5) @param own numbers of the groups of that user */
-export function judgeGroup({
-  group,
-  groups,
-  own,
-}: {
-  readonly group: string;
-  readonly groups: string;
-  readonly own: readonly number[];
-}): Finding {
-  const [, , id] =
-    groups
-      .split('\n')
-      .map((line) => line.split(':'))
-      .find(([name]) => name === group) ?? [];
-  if (id === undefined)
-    return failed(`There is no group ${group}, which may use Incus`, [`groupadd --system ${group}`]);
-  if (own.includes(Number(id))) return ok(`This user is in the group ${group}`);
-  return failed(`This user is not in the group ${group}, which may use Incus`, [
-    `usermod -aG ${group} "$USER"`,
-    '# Then log in again.',
-  ]);
-}

@@ -1,34 +1,51 @@
-import { isIncusError } from '../../host/incus/errors.ts';
 import type { StorageSpace } from '../../host/incus/storage.ts';
 import { failed, ok, warning, type Finding, type HealthCheck } from '../check.ts';
+import { renderSize } from '../render-size.ts';
+import { orWarning } from '../unseen.ts';
 
-const gibibyte = 2 ** 30;
+const gib = 2 ** 30;
+/** From where there is too little: bytes that are free, and part of the whole that is used. */
+const tight = { bytes: 5 * gib, used: 0.8 };
+const full = { bytes: 2 * gib, used: 0.9 };
 
-/** How full the storage pool is that sandboxes lie in. */
+/** Whether there is room for root disks. */
 export const storagePoolCheck: HealthCheck = {
   name: 'incus_storage_pool',
   group: 'STORAGE',
   look: async (sight) => {
-    const { storagePool: name } = sight.settings;
-    const { storage } = await sight.requireIncus();
-    try {
-      return judgeStoragePool(name, await storage.space(name, { signal: sight.signal }));
-    } catch (error) {
-      if (!isIncusError(error, 'gone')) throw error;
-      return failed(`There is no storage pool "${name}"`, [
-        'deploy/quickstart',
-        '# Or name another one in /etc/coi/config.toml: [incus] storage_pool = "…"',
-      ]);
-    }
+    await sight.requireIncus();
+    const { incus, signal } = sight;
+    const { storagePool: name } = sight.host.incus;
+    return orWarning(async () => {
+      const known = (await incus.storage.list({ signal })).map((each) => each.name);
+      if (!known.includes(name)) return missing(name, known);
+      return judgeStoragePool(await incus.storage.space(name, { signal }), name);
+    });
   },
 };
 
-/** Whether there is room: a warning below 5 GiB or above 80 %, a failure below 2 GiB or above 90 %. */
-export function judgeStoragePool(name: string, { usedBytes, totalBytes }: StorageSpace): Finding {
+function missing(name: string, known: readonly string[]): Finding {
+  return failed(`There is no storage pool "${name}" in Incus; there is ${known.join(', ') || 'none'}`, [
+    `incus storage create ${name} btrfs`,
+    '# Or name another one in /etc/coi/config.toml: [incus] storage_pool = "…"',
+  ]);
+}
+
+/** Boundaries themselves are still fine. */
+export function judgeStoragePool({ usedBytes, totalBytes }: StorageSpace, name: string): Finding {
+  const fix = [
+    'coi clean',
+    'incus image list',
+    `# Delete images that nothing needs, or make it larger: incus storage set ${name} size=…`,
+  ];
+  if (totalBytes <= 0)
+    return warning(`How full the storage pool "${name}" is cannot be told`, [`incus storage info ${name}`]);
   const free = totalBytes - usedBytes;
-  const used = totalBytes === 0 ? 1 : usedBytes / totalBytes;
-  const text = `The storage pool "${name}" has ${(free / gibibyte).toFixed(1)} GiB free, ${Math.round(used * 100)} % are used`;
-  const fix = ['coi clean', `incus storage info ${name}`];
-  if (free < 2 * gibibyte || used > 0.9) return failed(text, fix);
-  return free < 5 * gibibyte || used > 0.8 ? warning(text, fix) : ok(text);
+  const used = usedBytes / totalBytes;
+  const details = { free_bytes: free, used_bytes: usedBytes, total_bytes: totalBytes };
+  const text = `The storage pool "${name}" has ${renderSize(free)} free and is ${Math.ceil(used * 100)} % full`;
+  const isBelow = (limit: typeof full) => free < limit.bytes || used > limit.used;
+  if (isBelow(full)) return failed(`${text}: sandboxes are about to fail to write`, fix, details);
+  if (isBelow(tight)) return warning(text, fix, details);
+  return ok(text, details);
 }

@@ -14,6 +14,7 @@ const schema = z.looseObject({
   architecture: z.string().default(''),
   properties: z.record(z.string(), z.string()).nullish(),
   aliases: z.array(z.looseObject({ name: z.string() })).nullish(),
+  created_at: z.string().default(''),
   uploaded_at: z.string().default(''),
 });
 const aliasSchema = z.looseObject({ name: z.string(), target: z.string().min(1) });
@@ -26,7 +27,9 @@ export interface Image {
   readonly architecture: string;
   readonly properties: Readonly<Record<string, string>>;
   readonly aliases: readonly string[];
-  /** RFC 3339. */
+  /** When it was made, RFC 3339; what its maker says, which may be long before Incus existed. */
+  readonly createdAt: string;
+  /** When it came here, RFC 3339. */
   readonly uploadedAt: string;
 }
 
@@ -124,6 +127,7 @@ function parseImage(value: unknown): Image {
     architecture: image.architecture,
     properties: image.properties ?? {},
     aliases: (image.aliases ?? []).map(({ name }) => name),
+    createdAt: image.created_at,
     uploadedAt: image.uploaded_at,
   };
 }
