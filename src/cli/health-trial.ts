@@ -59,7 +59,7 @@ async function runInside(io: Io, path: string, { sight, targets }: TrialRun): Pr
   const { image } = asked.sandbox;
   if (!(await hasImage(sight, image))) throw untried(`there is no image "${image}"`);
   const api = openClient({ path, signal: new AbortController().signal });
-  return await inSession({ api, io, asked, isShown: false }, async ({ instance }) => {
+  return await inSession({ api, io, asked, isShown: false, untilGone: true }, async ({ instance }) => {
     const argv = ['bash', '-c', trialScript, 'coi', ...trialArguments(targets)];
     const ran = await sight.incus.exec.run(instance, argv, { uid: 0, timeoutMs: scriptMs, signal: io.signal });
     if (ran.exitCode === 127) throw untried(`the image "${image}" has no bash`);

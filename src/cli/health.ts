@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { systemClock } from '../base/clock.ts';
+import { pause, systemClock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
 import type { Caller } from '../health/caller.ts';
-import { checksFor } from '../health/checks.ts';
+import { checksFor, type CheckChoice } from '../health/checks.ts';
 import { thisMachine } from '../health/machine.ts';
 import { runChecks, type HealthReport } from '../health/run-checks.ts';
 import { Sight } from '../health/sight.ts';
@@ -21,15 +21,19 @@ import { readUsableSettings } from './settings.ts';
 import type { Verb } from './verb.ts';
 import { whoCalls } from './who.ts';
 
+/** How long clearing a sandbox away takes at most, in milliseconds. */
+const settleMs = 2_000;
+
 /** `coi health` */
 export const health: Verb = async ({ io, options }) => {
   const isVerbose = options['verbose'] === true;
-  const report = await withProgress(io, 'Looking at this host', () => examine(io, isVerbose));
+  const choice = { isVerbose, isQuick: options['quick'] === true };
+  const report = await withProgress(io, 'Looking at this host', () => examine(io, choice));
   return showHealth(io, report, { isVerbose, isJson: options['format'] === 'json' });
 };
 
 /** Settings that cannot be used are something to be told: what they leave open is looked at as if they were not there. */
-async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
+async function examine(io: Io, choice: CheckChoice): Promise<HealthReport> {
   const [seen, { settings: host }] = await Promise.all([readUsableSettings(io, false), readUsableSettings(io, true)]);
   const { project } = host.incus;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock: systemClock });
@@ -40,6 +44,7 @@ async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
     bridgeName: host.controller.bridge,
     controller: async () => (await (await controller())?.status())?.host,
     orphans: async () => (await controller())?.orphans(),
+    settle: () => pause(io.clock, settleMs, io.signal),
     savedSessions: async (tool) => (await (await savedSessions(io, tool)).list()).length,
     seen,
     host,
@@ -50,7 +55,7 @@ async function examine(io: Io, isVerbose: boolean): Promise<HealthReport> {
     isRoot: process.getuid?.() === 0,
     signal: io.signal,
   });
-  return await runChecks(checksFor(isVerbose), sight, io.clock.now());
+  return await runChecks(checksFor(choice), sight, io.clock.now());
 }
 
 /** Nobody is started for this: that there is no controller is worth knowing. */

@@ -29,11 +29,13 @@ export interface SessionAround {
   readonly asked: AskedSession;
   /** Whether what is started and cleaned up is shown; yes unless said otherwise. */
   readonly isShown?: boolean;
+  /** Whether to wait until nothing at all is left; else until nothing of it runs or has its name. */
+  readonly untilGone?: boolean;
 }
 
 /** Opens a session, does something in it once it runs, and ends it whatever came of that. */
 export async function inSession<Result>(
-  { api, io, asked, isShown = true }: SessionAround,
+  { api, io, asked, isShown = true, untilGone = false }: SessionAround,
   work: (opened: SessionOpened) => Promise<Result>,
 ): Promise<Result> {
   const show = <T>(what: string, doing: () => Promise<T>) => (isShown ? withProgress(io, what, doing) : doing());
@@ -45,7 +47,7 @@ export async function inSession<Result>(
     hasStarted = true;
     return await work(opened);
   } finally {
-    await show(`Cleaning up ${opened.instance}`, () => end(api, { asked, opened, hasStarted }));
+    await show(`Cleaning up ${opened.instance}`, () => end(api, { asked, opened, hasStarted, untilGone }));
   }
 }
 
@@ -53,16 +55,17 @@ interface Ending {
   readonly asked: AskedSession;
   readonly opened: SessionOpened;
   readonly hasStarted: boolean;
+  readonly untilGone: boolean;
 }
 
 /** Ephemeral: until nothing of it runs or has its name; its files go behind our back. Persistent: until it is stopped. */
-async function end(api: ControlApi, { asked, opened, hasStarted }: Ending): Promise<void> {
+async function end(api: ControlApi, { asked, opened, hasStarted, untilGone }: Ending): Promise<void> {
   const { name } = opened;
   const { by } = asked.request;
   const isKept = asked.sandbox.persistent && (hasStarted || opened.isReused);
   if (isKept) await api.endSession({ name, by });
   else await api.delete({ names: [name], by });
-  const goal = isKept ? 'stopped' : 'away';
+  const goal = isKept ? 'stopped' : untilGone ? 'gone' : 'away';
   const { outcome } = await api.awaitSandbox({ name, goal, timeoutMs: endMs, signal: new AbortController().signal });
   requireEnd(opened, outcome);
 }

@@ -1,6 +1,7 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags } from './session-flags.ts';
+import { healthVerb } from './health-verb.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -334,18 +335,7 @@ export const verbs: readonly VerbSpec[] = [
     flags: [{ flags: '--yes', about: 'Do not ask' }, format],
     load: async () => (await import('./uninstall.ts')).uninstall,
   },
-  {
-    name: 'health',
-    args: '',
-    about: 'Check this host, and say what puts each problem right',
-    detail:
-      'Exit codes: 0 healthy, 1 degraded, 2 unhealthy. Changes nothing.\n' +
-      'What only root sees is shown as "unknown" to others.',
-    example: 'sudo coi health',
-    flags: [{ flags: '-v, --verbose', about: 'Make more checks, and show more about each' }, format],
-    failureCode: () => 2,
-    load: async () => (await import('./health.ts')).health,
-  },
+  healthVerb,
   trustVerb,
   {
     name: 'validate',

@@ -35,6 +35,8 @@ export interface HealthCheck {
   readonly group: CheckGroup;
   /** Made only for whoever asks for more. */
   readonly isExtra?: true;
+  /** Takes a sandbox of its own, and seconds: left out for whoever is in a hurry. */
+  readonly isTried?: true;
   /**
    * Look. Reads and changes nothing.
    *

@@ -84,7 +84,13 @@ export const checks: readonly HealthCheck[] = [
   processMonitoringCheck,
 ];
 
-/** Those to make. @param isVerbose whether more was asked for */
-export function checksFor(isVerbose: boolean): readonly HealthCheck[] {
-  return isVerbose ? checks : checks.filter(({ isExtra }) => !isExtra);
+/** Which checks somebody asks for. */
+export interface CheckChoice {
+  readonly isVerbose: boolean;
+  readonly isQuick: boolean;
+}
+
+/** Those to make. */
+export function checksFor({ isVerbose, isQuick }: CheckChoice): readonly HealthCheck[] {
+  return checks.filter(({ isExtra, isTried }) => (isVerbose || !isExtra) && !(isQuick && isTried));
 }

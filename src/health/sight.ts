@@ -33,6 +33,8 @@ export interface SightInit {
   readonly controller: () => Promise<HostReport | undefined>;
   /** What was left over on the host; undefined where no controller answers this user. */
   readonly orphans: () => Promise<OrphansReport | undefined>;
+  /** Waits for as long as it takes to clear a sandbox away: what is left of it then is left over. */
+  readonly settle: () => Promise<void>;
   /** How many sessions of an agent this user has saved. */
   readonly savedSessions: (tool: string) => Promise<number>;
   readonly seen: SeenSettings;
@@ -120,6 +122,7 @@ export class Sight {
     return this.#once('orphans', async () => {
       const first = await this.#init.orphans();
       if (!first || first.orphans.length === 0) return first;
+      await this.#init.settle();
       const second = await this.#init.orphans();
       const ids = new Set(second?.orphans.map(({ id }) => id));
       return { ...first, orphans: first.orphans.filter(({ id }) => ids.has(id)) };

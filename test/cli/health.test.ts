@@ -34,7 +34,7 @@ function health(...argv: string[]) {
   return { code: status, stdout, stderr };
 }
 
-const usual = checksFor(false).map(({ name }) => name);
+const usual = checksFor({ isVerbose: false, isQuick: false }).map(({ name }) => name);
 const extra = checks.map(({ name }) => name).filter((name) => !usual.includes(name));
 
 describe('coi health', () => {

@@ -76,7 +76,7 @@ describe('the checks', () => {
   });
 
   it('have the names that scripts look for', () => {
-    expect(checksFor(false).map(({ name }) => name)).toEqual(
+    expect(checksFor({ isVerbose: false, isQuick: false }).map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'os',
         'incus',
@@ -103,11 +103,21 @@ describe('the checks', () => {
   });
 
   it('are more for whoever asks for more', () => {
-    expect(checksFor(true)).toBe(checks);
-    const usual = new Set(checksFor(false));
+    expect(checksFor({ isVerbose: true, isQuick: false })).toEqual(checks);
+    const usual = new Set(checksFor({ isVerbose: false, isQuick: false }));
     expect(checks.filter((each) => !usual.has(each)).map(({ name }) => name)).toEqual([
       'dns_resolution',
       'process_monitoring',
+    ]);
+  });
+
+  it('are fewer, and start no sandbox, for whoever is in a hurry', () => {
+    const usual = checksFor({ isVerbose: false, isQuick: false });
+    const quick = new Set(checksFor({ isVerbose: false, isQuick: true }));
+    expect(usual.filter((each) => !quick.has(each)).map(({ name }) => name)).toEqual([
+      'container_connectivity',
+      'network_restriction',
+      'spoofing',
     ]);
   });
 });

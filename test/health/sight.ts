@@ -47,6 +47,7 @@ export function sightOf({
     bridgeName: 'coibr0',
     controller: async () => undefined,
     orphans: async () => undefined,
+    settle: async () => undefined,
     savedSessions: async () => 0,
     tryOut: () => Promise.reject(new Problem({ code: 'health.untried', message: 'not here' })),
     seen: { ...parsed, files: ['/etc/coi/config.toml'] },

@@ -5,6 +5,7 @@ import { placeText } from '../trial.ts';
 export const containerConnectivityCheck: HealthCheck = {
   name: 'container_connectivity',
   group: 'NETWORKING',
+  isTried: true,
   look: async (sight) => {
     const { targets, resolved, reached, hostReaches } = await sight.trial();
     const place = placeText(targets.reach);

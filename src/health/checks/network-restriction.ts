@@ -5,6 +5,7 @@ import { placeText } from '../trial.ts';
 export const networkRestrictionCheck: HealthCheck = {
   name: 'network_restriction',
   group: 'NETWORKING',
+  isTried: true,
   look: async (sight) => {
     const { targets, opened } = await sight.trial();
     const tried = targets.private.map(placeText).join(', ') || 'no place';

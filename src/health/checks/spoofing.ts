@@ -5,6 +5,7 @@ import { placeText } from '../trial.ts';
 export const spoofingCheck: HealthCheck = {
   name: 'spoofing',
   group: 'NETWORKING',
+  isTried: true,
   look: async (sight): Promise<Finding> => {
     const { targets, forgery } = await sight.trial();
     switch (forgery) {
