@@ -55,7 +55,7 @@ export async function create(
     halted: false,
   } as const;
   // What an earlier attempt with this uid achieved says nothing about this one.
-  hands.reservations.unmarkCreated(reservation.uid);
+  hands.reservations.beginCreation(reservation.uid, manifest.instance);
   const covered = protectedWorkspace(manifest.sandbox);
   // It starts on what is mounted now: later would be too late.
   if (covered && start) await hands.trees.prepare({ uid: reservation.uid, ...covered }, signal);

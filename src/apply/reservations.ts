@@ -16,6 +16,8 @@ export interface Reserved extends Reservation {
 export class Reservations {
   readonly #byName = new Map<string, Reserved>();
   readonly #created = new Set<string>();
+  /** Names of the instances that were begun to be created, by uid. */
+  readonly #begun = new Map<string, string>();
 
   of(name: string): Reserved | undefined {
     return this.#byName.get(name);
@@ -54,9 +56,15 @@ export class Reservations {
     this.#created.add(uid);
   }
 
-  /** A creation begins anew: until it succeeds, what there is may be half-made. */
-  unmarkCreated(uid: string): void {
+  /** A creation begins, maybe anew: from now on there may be an instance, and until it succeeds a half-made one. */
+  beginCreation(uid: string, instance: string): void {
     this.#created.delete(uid);
+    this.#begun.set(uid, instance);
+  }
+
+  /** The instance that may have come to be for a sandbox, whether or not anybody has seen it. */
+  begun(name: string): string | undefined {
+    return this.#begun.get(this.#byName.get(name)?.uid ?? '');
   }
 
   wasCreated(uid: string): boolean {
@@ -65,11 +73,13 @@ export class Reservations {
 
   /** The instance exists and speaks for itself from now on. */
   settle(name: string): void {
+    this.#begun.delete(this.#byName.get(name)?.uid ?? '');
     this.#byName.delete(name);
   }
 
   release(uid: string): void {
     this.#created.delete(uid);
+    this.#begun.delete(uid);
     for (const [name, reserved] of this.#byName) if (reserved.uid === uid) this.#byName.delete(name);
   }
 }

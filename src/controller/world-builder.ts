@@ -82,12 +82,15 @@ export class WorldBuilder {
 
   /** After asking Incus and the host about this sandbox: enough to act on. A candidate stands in for what is declared. */
   async fresh(sandbox: string, signal: AbortSignal, candidate?: Manifest): Promise<World> {
-    const { instances } = this.#from;
+    const { instances, reservations } = this.#from;
     const wishNow = (): Desired =>
       candidate ? { kind: 'declared', manifest: candidate, sourceComplete: true } : this.#from.desired(sandbox);
     const wish = wishNow();
     const names = new Set(instances.ofSandbox(sandbox).map(({ instance }) => instance.name));
     if (wish.kind === 'declared') names.add(wish.manifest.instance);
+    const begun = reservations.begun(sandbox);
+    // What was declared a moment ago may exist, though it is wanted no more and no event has told of it yet.
+    if (begun !== undefined) names.add(begun);
     await Promise.all([...names].map((name) => instances.refresh(name, signal)));
     const details = await this.#details(sandbox, wish, signal);
     return this.#build(sandbox, wishNow(), details);

@@ -99,7 +99,7 @@ describe('an agent by name from a dropped file', () => {
     const linked = await desk.controller.condition('linked', 'Healthy=False(FilesRefused)', { timeoutMs: 60_000 });
     expect(linked.conditions.find(({ type }) => type === 'Healthy')?.message).toContain('~/.gemini/settings.json');
     await agentPid('linked');
-    expect(await inside('linked', 'ls .gemini')).toBe('google_accounts.json\noauth_creds.json');
+    expect(await inside('linked', 'ls .gemini')).toBe('google_accounts.json\noauth_creds.json\nsettings.json');
   });
 
   it('is said to have ended, once and for all or until it starts again', async () => {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionOpened, SessionRequest } from '../../src/controller/session-api.ts';
 import { renderManifest } from '../../src/spec/render-manifest.ts';
@@ -175,5 +176,27 @@ describe('without a controller', () => {
     });
     expect((await worldOf(desk.lab)).instances).toEqual(before.instances);
     await desk.controller.start();
+  });
+});
+
+describe('a session that is given up', () => {
+  it('while its container is being created is deleted like any other', async () => {
+    const here = await desk.workspace('given-up');
+    // Creating takes longer than the longest of these waits.
+    for (let ms = 0; ms < 200; ms += 20) {
+      const opened = await open(request(here));
+      if (typeof opened === 'string') throw new Error(opened);
+      await sleep(ms);
+      await desk.controller.api.delete({ names: [opened.name], by: 'test' });
+      await desk.cleared();
+    }
+    const done: string[] = [];
+    for await (const { key, kind } of desk.controller.api.events({ signal: AbortSignal.timeout(20_000) })) {
+      if (String(key) === `sandbox/${workspaceHash(here)}-1`) done.push(String(kind));
+    }
+    // Letting go of what was reserved is for what never came to be: it takes away what a container stands on.
+    const afterCreation = done.flatMap((kind, index) => (done[index - 1] === 'create' ? [kind] : []));
+    expect(afterCreation).not.toContain('release');
+    expect(afterCreation.length).toBeGreaterThan(0);
   });
 });
