@@ -21,7 +21,7 @@ export interface Target {
 export async function findTarget({ step, hands, signal }: Task): Promise<Target> {
   const { value, etag } = await hands.incus.instances.get(step.instance, { signal });
   const uid = parseStamp(value.config)?.uid;
-  if (uid !== undefined && uid === step.precondition.uid) return { instance: value, etag };
+  if (uid !== undefined && uid === step.precondition.uid) return standing(hands, uid, { instance: value, etag });
   throw new Problem({
     code: 'step.other-instance',
     message: `Instance "${step.instance}" is another one than a moment ago`,
@@ -39,7 +39,13 @@ export async function seenTarget(task: Task): Promise<Target> {
   const { step, hands } = task;
   const seen = hands.instances.get(step.instance);
   const isSame = seen?.owner.kind === 'owned' && seen.owner.stamp.uid === step.precondition.uid;
-  return isSame && seen.etag ? { instance: seen.instance, etag: seen.etag } : findTarget(task);
+  if (!isSame || !seen.etag) return findTarget(task);
+  return standing(hands, seen.owner.stamp.uid, { instance: seen.instance, etag: seen.etag });
+}
+
+async function standing({ trees }: Task['hands'], uid: string, target: Target): Promise<Target> {
+  await trees.stand(uid, target.instance.devices['workspace']?.['source']);
+  return target;
 }
 
 /** Unpacking a large image on a slow disk takes minutes; the signal ends it earlier. */

@@ -350,3 +350,22 @@ describe('a workspace that fights back', () => {
     expect((await asRoot('free', 'echo x >/workspace/.git/hooks/x')).exitCode).toBe(0);
   });
 });
+
+describe('a workspace whose directories are gone', () => {
+  it('keeps no sandbox from being deleted', async () => {
+    const names = ['lost', 'bare', 'treeless'];
+    const paths = await Promise.all(names.map((name) => repository(name)));
+    const keys: Readonly<Record<string, string[]>> = { bare: ['security = { protected_paths = [] }'] };
+    for (const [index, name] of names.entries()) await sandbox(name, paths[index]!, ...(keys[name] ?? []));
+    for (const [index, name] of names.entries()) {
+      const stopped = ['state = "stopped"', 'image = "system"', `workspace = "${paths[index]}"`, ...(keys[name] ?? [])];
+      await controller.declare(name, ...stopped);
+    }
+    for (const name of names) await controller.ready(name, 'stopped');
+    const { uid = '' } = (await controller.sandbox('treeless')) ?? {};
+    await Promise.all(paths.slice(0, 2).map((path) => rm(path, { recursive: true })));
+    await rm(join(lab.stateDir, 'workspaces', uid), { recursive: true });
+    for (const name of names) await controller.remove(`${name}.toml`);
+    for (const name of names) await controller.gone(name);
+  });
+});

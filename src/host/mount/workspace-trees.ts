@@ -145,6 +145,14 @@ export class WorkspaceTrees {
     await chown(tree, nobodyInside, nobodyInside);
   }
 
+  /**
+   * Put the directory of a tree back where somebody took it away: Incus checks every device with every change, and would
+   * refuse them all. @param source of the workspace's device; another one than the tree's is left alone
+   */
+  async stand(uid: string, source: string | undefined): Promise<void> {
+    if (source === treePath(this.#init.dir, uid)) await this.makeEmpty(uid);
+  }
+
   /** Once is enough: nobody changes that while both run. */
   async #requireSeen(signal: AbortSignal): Promise<void> {
     const { incusd } = this.#init;
