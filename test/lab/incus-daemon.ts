@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { request } from 'node:http';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,8 +55,36 @@ export class IncusDaemon {
 
   /** Ends it: SIGTERM lets it finish what it does, SIGKILL does not. Containers stay. */
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const { pid } = this;
+    const namespace = pid === undefined ? undefined : await mountNamespace(pid);
     await this.#running?.stop(signal);
+    if (namespace !== undefined) await endStoppedChildren(namespace);
   }
+}
+
+/**
+ * While it makes an idmapped mount, incusd has a child that stops itself and waits to be killed. When incusd dies at that
+ * moment, the child stays, with all that was open, and the next incusd hangs on its database. Whoever kills it on purpose
+ * clears that away.
+ */
+async function endStoppedChildren(namespace: string): Promise<void> {
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || (await mountNamespace(pid)) !== namespace) continue;
+    const [stat, command] = await Promise.all([textOf(`/proc/${pid}/stat`), textOf(`/proc/${pid}/cmdline`)]);
+    const state = stat.slice(stat.lastIndexOf(')') + 2)[0];
+    if (state === 'T' && /incusd\0/.test(command)) process.kill(pid, 'SIGKILL');
+  }
+}
+
+/** Of a process; undefined when there is none. */
+function mountNamespace(pid: number): Promise<string | undefined> {
+  return readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined);
+}
+
+/** Of a file of a process; nothing when the process is gone. */
+function textOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
 }
 
 /** Whether the daemon behind `socket` has finished starting: `/internal/ready` answers 200 then and 503 before. */
