@@ -3,6 +3,7 @@ import { runInNetwork } from '../host/link/in-network.ts';
 import { cannotShiftBecause } from '../host/mount/lima.ts';
 import { ask } from '../host/neighbours/ask.ts';
 import { readOptional } from '../host/neighbours/files.ts';
+import { stoppedIncusd } from '../host/process/stopped-incusd.ts';
 
 /** What checks look at of the machine itself, and of the process that looks. */
 export interface Machine {
@@ -23,6 +24,8 @@ export interface Machine {
   readonly addresses: (name: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** What `nft --version` prints; undefined where it is not to be found. */
   readonly nftVersion: (signal: AbortSignal) => Promise<string | undefined>;
+  /** What keeps incusd from starting: see `host/process/stopped-incusd.ts`. */
+  readonly stoppedIncusd: () => Promise<readonly number[]>;
   /** Whether this is a guest of Lima or Colima. */
   readonly isLima: () => Promise<boolean>;
 }
@@ -44,6 +47,7 @@ export function thisMachine(): Machine {
     groupId,
     addresses,
     nftVersion: async (signal) => (await ask(['nft', '--version'], { signal }))?.stdout,
+    stoppedIncusd,
     isLima: async () => (await cannotShiftBecause()) !== undefined,
   };
 }

@@ -367,5 +367,7 @@ describe('a workspace whose directories are gone', () => {
     await rm(join(lab.stateDir, 'workspaces', uid), { recursive: true });
     for (const name of names) await controller.remove(`${name}.toml`);
     for (const name of names) await controller.gone(name);
+    const left = await controller.instances();
+    expect(names.filter((name) => left.has(`coi-${name}`))).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import { storagePoolCheck } from '../../src/health/checks/storage-pool.ts';
 import { runChecks } from '../../src/health/run-checks.ts';
 import { IncusError } from '../../src/host/incus/errors.ts';
 import { renderStamp } from '../../src/plan/stamp.ts';
-import { sightOf, type Answers } from './sight.ts';
+import { machineWith, sightOf, type Answers } from './sight.ts';
 
 async function find(check: HealthCheck, incus: Answers, settings = '') {
   return (await runChecks([check], sightOf({ incus, settings }), 0)).checks[check.name]!;
@@ -30,6 +30,14 @@ describe('incus', () => {
     { what: 'none', incus: { server: refuse('transient') }, status: 'failed' },
   ])('of $what is $status', async ({ incus, status }) => {
     expect((await find(incusCheck, incus)).status).toBe(status);
+  });
+
+  it('that hangs on what an earlier one left behind is put right by ending that', async () => {
+    const machine = machineWith({ stoppedIncusd: async () => [4711] });
+    const sight = sightOf({ incus: { server: refuse('transient') }, machine });
+    const found = (await runChecks([incusCheck], sight, 0)).checks['incus'];
+    expect(found).toMatchObject({ status: 'failed', message: expect.stringContaining('(4711)') });
+    expect(found?.fix).toEqual(['kill -KILL 4711', 'systemctl restart incus']);
   });
 });
 

@@ -19,6 +19,7 @@ export function machineWith({
     groupId: async () => undefined,
     addresses: async () => [],
     nftVersion: async () => 'nftables v1.1.3 (Commodore Bullmoose #4)\n',
+    stoppedIncusd: async () => [],
     isLima: async () => false,
     ...part,
   };

@@ -22,10 +22,12 @@ export const incusCheck: HealthCheck = {
       );
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      const isDenied = error.code === 'incus.no-permission';
+      if (error.code === 'incus.no-permission') return failed(error.message, [join, '# Then log in again.']);
+      const stopped = await sight.machine.stoppedIncusd();
+      if (stopped.length === 0) return failed(error.message, ['systemctl start incus', ...hintOf(error)]);
       return failed(
-        error.message,
-        isDenied ? [join, '# Then log in again.'] : ['systemctl start incus', ...hintOf(error)],
+        `${error.message}; a child of an incusd that died is in its way, stopped, with its database open (${stopped.join(', ')})`,
+        [`kill -KILL ${stopped.join(' ')}`, 'systemctl restart incus'],
       );
     }
   },
