@@ -215,7 +215,7 @@ async function openController(
       journal: recorder,
       workers: settings.controller.workers,
       overrides: overrides.of,
-      setOverride: (name, override) => overrides.set(name, override),
+      setOverride: (name, override) => overrides.hold(name, override),
       listeners: recorder,
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,

@@ -37,6 +37,8 @@ export class OverrideStore {
   readonly path: string;
   readonly #clock: Clock;
   #bySandbox: ReadonlyMap<string, readonly Override[]> = new Map();
+  /** What holds although the disk refused it, by path; written as soon as that works. */
+  readonly #unwritten = new Map<string, { readonly sandbox: string; readonly override: Override }>();
   /** Loading while something is being written could bring back what was just replaced. */
   readonly #turns = new Turns();
 
@@ -65,21 +67,57 @@ export class OverrideStore {
   /** Set an override, in place of one of the same kind. Durable and effective when it resolves. */
   set(sandbox: string, override: Override): Promise<void> {
     return this.#turns.take(async () => {
-      const path = this.#fileOf({ sandbox, kind: override.kind });
+      await this.#write(sandbox, override);
+      this.#put(sandbox, [...this.#others({ sandbox, kind: override.kind }), override]);
+    });
+  }
+
+  /**
+   * As {@link set}, for what must hold whatever the disk says: it is effective when this resolves, and where it could not be
+   * written that is tried again with every {@link load}, which tells of it until it works.
+   */
+  hold(sandbox: string, override: Override): Promise<void> {
+    return this.#turns.take(async () => {
       try {
-        await makeDirectory(this.path);
-        await writeFileAtomically(path, renderOverride(override));
-      } catch (error) {
-        throw unwritable(path, error);
+        await this.#write(sandbox, override);
+      } catch {
+        // The next load tells why, if it is still so.
+        this.#unwritten.set(this.#fileOf({ sandbox, kind: override.kind }), { sandbox, override });
       }
       this.#put(sandbox, [...this.#others({ sandbox, kind: override.kind }), override]);
     });
+  }
+
+  async #write(sandbox: string, override: Override): Promise<void> {
+    const path = this.#fileOf({ sandbox, kind: override.kind });
+    try {
+      await makeDirectory(this.path);
+      await writeFileAtomically(path, renderOverride(override));
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+    this.#unwritten.delete(path);
+  }
+
+  /** @returns why what is not written yet still cannot be */
+  async #writeLate(): Promise<Problem[]> {
+    const problems: Problem[] = [];
+    for (const { sandbox, override } of this.#unwritten.values()) {
+      try {
+        await this.#write(sandbox, override);
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        problems.push(error);
+      }
+    }
+    return problems;
   }
 
   /** Lift an override. @returns whether there was one */
   remove(sandbox: string, kind: Override['kind']): Promise<boolean> {
     return this.#turns.take(async () => {
       const path = this.#fileOf({ sandbox, kind });
+      this.#unwritten.delete(path);
       try {
         await rm(path);
         await syncDirectory(this.path);
@@ -116,14 +154,17 @@ export class OverrideStore {
   }
 
   async #load(): Promise<LoadedOverrides> {
+    const problems = await this.#writeLate();
     const names = await this.#list();
     const found = new Map<string, Override[]>();
-    const problems: Problem[] = [];
     for (const name of names.filter((each) => !isIgnored(each)).sort()) {
       const place = overridePlaceOf(name);
       if (!place) problems.push(notOurs(join(this.path, name)));
       const override = place && (await this.#read(name, place, problems));
       if (override) found.set(place.sandbox, [...(found.get(place.sandbox) ?? []), override]);
+    }
+    for (const { sandbox, override } of this.#unwritten.values()) {
+      found.set(sandbox, [...(found.get(sandbox) ?? []).filter(({ kind }) => kind !== override.kind), override]);
     }
     const before = this.#bySandbox;
     const changed = [...new Set([...before.keys(), ...found.keys()])].filter(

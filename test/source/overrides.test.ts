@@ -37,6 +37,26 @@ describe('overrides', () => {
     expect(await lab.store.load()).toMatchObject({ changed: new Set() });
   });
 
+  it('hold also where the disk refuses them, if they must, and are written as soon as it takes them', async () => {
+    await using lab = await open();
+    // Where a directory should be.
+    await writeFile(lab.directory.at('desired'), '');
+    await expect(lab.store.set('one', suspend)).rejects.toMatchObject({ code: 'override.unwritable' });
+    expect(lab.store.of('one')).toEqual([]);
+    await lab.store.hold('one', freeze);
+    expect(lab.store.of('one')).toEqual([freeze]);
+    await expect(lab.store.load()).rejects.toMatchObject({ code: 'override.unreadable' });
+    expect(lab.store.of('one')).toEqual([freeze]);
+    await rm(lab.directory.at('desired'));
+    expect(await lab.store.load()).toEqual({ changed: new Set(), problems: [] });
+    const restarted = lab.again();
+    await restarted.load();
+    expect(restarted.of('one')).toEqual([freeze]);
+    expect(await lab.store.remove('one', 'freeze')).toBe(true);
+    await lab.store.load();
+    expect(lab.store.of('one')).toEqual([]);
+  });
+
   it('replace one of the same kind', async () => {
     await using lab = await open();
     await lab.store.set('one', freeze);
