@@ -169,7 +169,10 @@ async function openController(
       journal: recorder,
       workers: settings.controller.workers,
       overrides: overrides.of,
-      setOverride: (name, override) => overrides.hold(name, override),
+      setOverride: async (name, override) => {
+        const problem = await overrides.hold(name, override);
+        if (problem) log.warn({ problem }, 'It holds, and is written as soon as that works');
+      },
       listeners: recorder,
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
