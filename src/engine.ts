@@ -21,7 +21,7 @@ import { reportProblem } from './controller/report.ts';
 import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
-import { incusSocket } from './host/incus/socket.ts';
+import { incusHome, incusSocket } from './host/incus/socket.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
@@ -115,7 +115,8 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
 
 function openClient({ settings, env }: EngineInit, metrics: Metrics): Incus {
   const observe = metrics.incus.request.bind(metrics.incus);
-  return openIncus({ socketPath: incusSocket(env), project: settings.incus.project, clock, observe });
+  const { project } = settings.incus;
+  return openIncus({ socketPath: incusSocket(env), home: incusHome(env), project, clock, observe });
 }
 
 interface Parts {

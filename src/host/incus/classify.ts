@@ -75,6 +75,12 @@ const rules: readonly Rule[] = [
     code: 'incus.volume-unmade',
     hint: 'incusd was killed before it had made the volume: remove the directory that the message names.',
   },
+  {
+    pattern: /Cannot remove a volume that has snapshots/,
+    class: 'transient',
+    code: 'incus.lost-snapshots',
+    hint: 'Incus does not list these snapshots any more: remove them under storage-pools/POOL/containers-snapshots/INSTANCE.',
+  },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },
