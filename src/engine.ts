@@ -22,7 +22,7 @@ import { reportProblem } from './controller/report.ts';
 import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
-import { incusSocket } from './host/incus/socket.ts';
+import { incusHome, incusSocket } from './host/incus/socket.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { cannotShiftBecause } from './host/mount/lima.ts';
 import { WorkspaceTrees } from './host/mount/workspace-trees.ts';
@@ -152,7 +152,8 @@ async function endByItself(sessions: SessionControl, sources: SourceSet, manifes
 
 function openClient({ settings, env }: EngineInit, metrics: Metrics): Incus {
   const observe = metrics.incus.request.bind(metrics.incus);
-  return openIncus({ socketPath: incusSocket(env), project: settings.incus.project, clock, observe });
+  const { project } = settings.incus;
+  return openIncus({ socketPath: incusSocket(env), home: incusHome(env), project, clock, observe });
 }
 
 interface Parts {
@@ -215,7 +216,10 @@ async function openController(
       journal: recorder,
       workers: settings.controller.workers,
       overrides: overrides.of,
-      setOverride: (name, override) => overrides.hold(name, override),
+      setOverride: async (name, override) => {
+        const problem = await overrides.hold(name, override);
+        if (problem) log.warn({ problem }, 'It holds, and is written as soon as that works');
+      },
       listeners: recorder,
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,

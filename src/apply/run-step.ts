@@ -4,6 +4,7 @@ import type { Action } from '../plan/step.ts';
 import { startAgent } from './start-agent.ts';
 import { create, reserve } from './create.ts';
 import type { Hands, Task } from './hands.ts';
+import { removeLostSnapshots } from './lost-snapshots.ts';
 import { power, tombstone } from './power.ts';
 import { loadPolicy } from './rules.ts';
 import { save } from './save.ts';
@@ -79,7 +80,8 @@ async function deleteWithVolume(task: Task): Promise<void> {
   try {
     await remove();
   } catch (error) {
-    if (!(await removeUnmadeVolume(error, step.instance))) throw error;
+    const isMended = (await removeUnmadeVolume(error, step.instance)) || (await removeLostSnapshots(error, task));
+    if (!isMended) throw error;
     await remove();
   }
 }

@@ -20,6 +20,9 @@ import { codeOf } from './sentinel.ts';
 import { readTrustedFile, unreadable } from './trusted-file.ts';
 import { watchDirectory } from './watch.ts';
 
+/** How long after a refusal the disk is tried again, in milliseconds. */
+const writeAgainMs = 5_000;
+
 /** What loading found. */
 export interface LoadedOverrides {
   /** Sandboxes about which something else is said than before. */
@@ -73,19 +76,36 @@ export class OverrideStore {
   }
 
   /**
-   * As {@link set}, for what must hold whatever the disk says: it is effective when this resolves, and where it could not be
-   * written that is tried again with every {@link load}, which tells of it until it works.
+   * As {@link set}, for what must hold whatever the disk says: it is effective when this resolves, and written as soon as
+   * that works.
+   *
+   * @returns why it could not be written at once; undefined when it was
    */
-  hold(sandbox: string, override: Override): Promise<void> {
+  hold(sandbox: string, override: Override): Promise<unknown> {
     return this.#turns.take(async () => {
+      let why: unknown;
       try {
         await this.#write(sandbox, override);
-      } catch {
-        // The next load tells why, if it is still so.
+      } catch (error) {
+        why = error;
         this.#unwritten.set(this.#fileOf({ sandbox, kind: override.kind }), { sandbox, override });
+        this.#writeLater();
       }
       this.#put(sandbox, [...this.#others({ sandbox, kind: override.kind }), override]);
+      return why;
     });
+  }
+
+  #writeLater(): void {
+    this.#clock.after(writeAgainMs, () => void this.#turns.take(() => this.#writeLate()));
+  }
+
+  async #writeLate(): Promise<void> {
+    for (const { sandbox, override } of this.#unwritten.values()) {
+      // Whoever held it was told why; it stays, and is tried again.
+      await this.#write(sandbox, override).catch(() => undefined);
+    }
+    if (this.#unwritten.size > 0) this.#writeLater();
   }
 
   async #write(sandbox: string, override: Override): Promise<void> {
@@ -97,20 +117,6 @@ export class OverrideStore {
       throw unwritable(path, error);
     }
     this.#unwritten.delete(path);
-  }
-
-  /** @returns why what is not written yet still cannot be */
-  async #writeLate(): Promise<Problem[]> {
-    const problems: Problem[] = [];
-    for (const { sandbox, override } of this.#unwritten.values()) {
-      try {
-        await this.#write(sandbox, override);
-      } catch (error) {
-        if (!(error instanceof Problem)) throw error;
-        problems.push(error);
-      }
-    }
-    return problems;
   }
 
   /** Lift an override. @returns whether there was one */
@@ -154,9 +160,9 @@ export class OverrideStore {
   }
 
   async #load(): Promise<LoadedOverrides> {
-    const problems = await this.#writeLate();
     const names = await this.#list();
     const found = new Map<string, Override[]>();
+    const problems: Problem[] = [];
     for (const name of names.filter((each) => !isIgnored(each)).sort()) {
       const place = overridePlaceOf(name);
       if (!place) problems.push(notOurs(join(this.path, name)));

@@ -81,13 +81,7 @@ async function replace({ stage: { incus }, onStuck }: FaultContext, target: RawI
   await remove(incus, target);
   const source = { type: 'image', alias: 'busybox' };
   await incus.call('POST', '/1.0/instances', { name: target.name, source, type: 'container', profiles: ['default'] });
-  const before = JSON.stringify(await incus.instance(target.name));
-  if (before.includes('user.coi.uid')) return;
-  onStuck(async () => {
-    const after = JSON.stringify(await incus.instance(target.name));
-    if (after !== before) throw new Error(`somebody else's instance was touched:\n${before}\n${after}`);
-    await incus.call('DELETE', path(target.name));
-  });
+  await keepAsIs({ incus, onStuck }, target.name, (theirs) => incus.call('DELETE', path(theirs.name)));
 }
 
 /** Renamed by hand: no longer ours, so it stays as it is. */
@@ -95,11 +89,24 @@ async function rename({ stage: { incus }, prefix, onStuck }: FaultContext, targe
   await stop(incus, target);
   const name = `moved-${prefix}x`;
   await incus.call('POST', path(target.name), { name });
-  const before = JSON.stringify(await incus.instance(name));
+  await keepAsIs({ incus, onStuck }, name, (moved) => remove(incus, moved));
+}
+
+interface Keeping extends Pick<FaultContext, 'onStuck'> {
+  readonly incus: RawIncus;
+}
+
+/** Has somebody else's instance compared with what it is now, and taken away by `clear`, once a person would do so. */
+async function keepAsIs({ incus, onStuck }: Keeping, name: string, clear: (theirs: RawInstance) => Promise<unknown>) {
+  let before = '';
+  // Registered before anything that can fail: a second attempt finds nothing to meddle with.
   onStuck(async () => {
-    const moved = await incus.instance(name);
-    if (JSON.stringify(moved) !== before)
-      throw new Error(`a renamed instance was touched:\n${before}\n${JSON.stringify(moved)}`);
-    await remove(incus, moved);
+    const theirs = await incus.instance(name);
+    const after = JSON.stringify(theirs);
+    if (before !== '' && after !== before) {
+      throw new Error(`somebody else's instance was touched:\n${before}\n${after}`);
+    }
+    await clear(theirs);
   });
+  before = JSON.stringify(await incus.instance(name));
 }

@@ -149,6 +149,21 @@ test('a wreck whose volume was never made goes all the same', async () => {
   await untilNothingIsLeft();
 });
 
+test('snapshots that Incus has lost sight of keep nothing from being deleted', async () => {
+  const { controller, lab } = stage;
+  const name = `${nextPrefix()}lost`;
+  await controller.declare(name);
+  await controller.ready(name, 'running');
+  const pool = join(lab.incusDir, 'storage-pools/default');
+  const folder = join(pool, `containers-snapshots/coi-${name}`);
+  await lab.inside.output(['mkdir', '-p', join(folder, 'plain/inside')]);
+  const volume = join(pool, `containers/coi-${name}`);
+  await lab.inside.output(['btrfs', 'subvolume', 'snapshot', '-r', volume, join(folder, 'before')]);
+  await controller.declare(name, 'state = "absent"');
+  await untilNothingIsLeft();
+  expect(await lab.inside.output(['ls', join(pool, 'containers-snapshots')])).toBe('');
+});
+
 /** Links that incusd made before it died stay for a minute: only then is it certain that they belong to nobody. */
 async function untilNothingIsLeft(): Promise<void> {
   const look = async () => {

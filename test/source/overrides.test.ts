@@ -2,19 +2,21 @@ import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'no
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { Override } from '../../src/plan/override.ts';
 import { parseOverride, renderOverride } from '../../src/source/override-file.ts';
 import { OverrideStore } from '../../src/source/overrides.ts';
 import { runStates } from '../../src/spec/sandbox.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { until } from '../lab/until.ts';
 import { Directory } from './fixtures/directory.ts';
 
 const freeze: Override = { kind: 'freeze', state: 'frozen', reason: 'by hand', by: 'root', at: 1_700_000_000_000 };
 const suspend: Override = { kind: 'suspend', reason: 'maintenance', by: 'root', at: 1, until: 1_800_000_000_000 };
 
-async function open() {
+async function open(clock: Clock = systemClock) {
   const directory = await Directory.create();
-  const again = () => new OverrideStore({ stateDir: directory.path, clock: systemClock });
+  const again = () => new OverrideStore({ stateDir: directory.path, clock });
   const file = (name: string) => directory.at(`desired/overrides/${name}`);
   return { store: again(), again, file, directory, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
 }
@@ -38,16 +40,22 @@ describe('overrides', () => {
   });
 
   it('hold also where the disk refuses them, if they must, and are written as soon as it takes them', async () => {
-    await using lab = await open();
+    const clock = new FakeClock();
+    await using lab = await open(clock);
     // Where a directory should be.
     await writeFile(lab.directory.at('desired'), '');
     await expect(lab.store.set('one', suspend)).rejects.toMatchObject({ code: 'override.unwritable' });
     expect(lab.store.of('one')).toEqual([]);
-    await lab.store.hold('one', freeze);
+    expect(await lab.store.hold('one', freeze)).toMatchObject({ code: 'override.unwritable' });
     expect(lab.store.of('one')).toEqual([freeze]);
     await expect(lab.store.load()).rejects.toMatchObject({ code: 'override.unreadable' });
     expect(lab.store.of('one')).toEqual([freeze]);
+    clock.skip(5_000);
+    await until('the next attempt', () => clock.armed === 1);
     await rm(lab.directory.at('desired'));
+    clock.skip(5_000);
+    await until('the file', async () => (await lab.again().load()).changed.has('one'));
+    expect(clock.armed).toBe(0);
     expect(await lab.store.load()).toEqual({ changed: new Set(), problems: [] });
     const restarted = lab.again();
     await restarted.load();

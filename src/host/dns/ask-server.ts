@@ -49,6 +49,7 @@ export async function askServer(ask: Ask): Promise<DecodedPacket> {
 
 async function askByDatagram({ server, sockets, signal }: Ask, packet: Packet): Promise<DecodedPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<DecodedPacket>();
+  const bytes = encode(packet);
   const socket = await sockets.take(server);
   const stop = () => reject(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
@@ -58,7 +59,7 @@ async function askByDatagram({ server, sockets, signal }: Ask, packet: Packet): 
     const answer = readMatching(message, packet);
     if (answer) resolve(answer);
   });
-  socket.send(encode(packet), (error) => {
+  socket.send(bytes, (error) => {
     if (error) reject(error);
   });
   return promise.finally(() => {

@@ -81,6 +81,12 @@ const rules: readonly Rule[] = [
     code: 'incus.limit-unenforceable',
     hint: 'This host cannot enforce that limit: take it out.',
   },
+  {
+    pattern: /Cannot remove a volume that has snapshots/,
+    class: 'transient',
+    code: 'incus.lost-snapshots',
+    hint: 'Incus does not list these snapshots any more: remove them under storage-pools/POOL/containers-snapshots/INSTANCE.',
+  },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

@@ -17,11 +17,14 @@ import { Transport, type TransportOptions } from './transport.ts';
 /** What {@link openIncus} is given. */
 export interface IncusOptions extends TransportOptions {
   readonly clock: Clock;
+  /** Directory in which incusd keeps its storage pools; `/var/lib/incus` unless given. */
+  readonly home?: string;
 }
 
 /** One Incus daemon, seen through one project. Dispose of it: connections and the event stream end with it. */
 export class Incus implements AsyncDisposable {
   readonly socketPath: string;
+  readonly home: string;
   readonly instances: Instances;
   readonly operations: Operations;
   readonly exec: Exec;
@@ -37,9 +40,10 @@ export class Incus implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #api: Api;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, home: string) {
     const api = new Api(transport);
     this.socketPath = transport.socketPath;
+    this.home = home;
     this.#transport = transport;
     this.#api = api;
     this.events = new Events(transport);
@@ -69,5 +73,5 @@ export class Incus implements AsyncDisposable {
 
 /** Makes a client. Connects to nothing yet: whether Incus is there shows at the first call. */
 export function openIncus(options: IncusOptions): Incus {
-  return new Incus(new Transport(options));
+  return new Incus(new Transport(options), options.home ?? '/var/lib/incus');
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Answer, Api } from './api.ts';
 import type { Config } from './instance.ts';
 import type { CallOptions } from './instances.ts';
-import { configSchema, usedBySchema } from './schemas.ts';
+import { configSchema, pathsSchema } from './schemas.ts';
 
 /** Incus leaves empty fields out. */
 const ruleSchema = z.looseObject({
@@ -21,7 +21,7 @@ const schema = z.looseObject({
   egress: z.array(ruleSchema).nullish(),
   ingress: z.array(ruleSchema).nullish(),
   config: configSchema,
-  used_by: usedBySchema,
+  used_by: pathsSchema,
 });
 
 /** One rule of a network ACL, in Incus' own terms. Addresses and ports may be lists with commas. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Answer, Api } from './api.ts';
 import type { Config } from './instance.ts';
 import type { CallOptions } from './instances.ts';
-import { configSchema, usedBySchema } from './schemas.ts';
+import { configSchema, pathsSchema } from './schemas.ts';
 
 const schema = z.looseObject({
   name: z.string(),
@@ -10,7 +10,7 @@ const schema = z.looseObject({
   managed: z.boolean().default(false),
   status: z.string().default(''),
   config: configSchema,
-  used_by: usedBySchema,
+  used_by: pathsSchema,
 });
 
 const stateSchema = z.looseObject({

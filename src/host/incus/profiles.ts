@@ -2,14 +2,14 @@ import { z } from 'zod';
 import type { Answer, Api } from './api.ts';
 import type { Config, Devices } from './instance.ts';
 import type { CallOptions } from './instances.ts';
-import { configSchema, devicesSchema, usedBySchema } from './schemas.ts';
+import { configSchema, devicesSchema, pathsSchema } from './schemas.ts';
 
 const schema = z.looseObject({
   name: z.string(),
   description: z.string().default(''),
   config: configSchema,
   devices: devicesSchema,
-  used_by: usedBySchema,
+  used_by: pathsSchema,
 });
 
 /** Configuration that instances share. */

@@ -12,8 +12,8 @@ export const devicesSchema = z
   .nullish()
   .transform((devices) => devices ?? {});
 
-/** Paths of what uses a thing. */
-export const usedBySchema = z
+/** Paths of things, as Incus writes them; `null` means none. */
+export const pathsSchema = z
   .array(z.string())
   .nullish()
   .transform((paths) => paths ?? []);

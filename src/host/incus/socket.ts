@@ -1,6 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Where incusd keeps its files: `INCUS_DIR`, else its own default. @see Incus documentation, "Environment variables" */
+export function incusHome(env: Readonly<Record<string, string | undefined>>): string {
+  return env['INCUS_DIR'] || '/var/lib/incus';
+}
+
 const usual = ['/run/incus/unix.socket', '/var/lib/incus/unix.socket'];
 
 /**

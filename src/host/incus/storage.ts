@@ -2,14 +2,14 @@ import { z } from 'zod';
 import type { Api } from './api.ts';
 import type { Config } from './instance.ts';
 import type { CallOptions } from './instances.ts';
-import { configSchema, usedBySchema } from './schemas.ts';
+import { configSchema, pathsSchema } from './schemas.ts';
 
 const schema = z.looseObject({
   name: z.string(),
   driver: z.string(),
   status: z.string().default(''),
   config: configSchema,
-  used_by: usedBySchema,
+  used_by: pathsSchema,
 });
 
 const resourcesSchema = z.looseObject({

@@ -49,6 +49,12 @@ const seen = [
     'invalid',
     'incus.limit-unenforceable',
   ],
+  [
+    undefined,
+    'Error deleting storage volume: Cannot remove a volume that has snapshots',
+    'transient',
+    'incus.lost-snapshots',
+  ],
   [400, 'The network is currently in use', 'conflict', 'incus.in-use'],
   [500, 'sftp: "remove /etc: directory not empty" (SSH_FX_FAILURE)', 'conflict', 'incus.not-empty'],
   [undefined, 'Image not provided for instance creation', 'gone', 'incus.image-missing'],
