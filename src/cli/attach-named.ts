@@ -10,7 +10,7 @@ import { findContainer } from './end-containers.ts';
 import { exitCodes } from './failure.ts';
 import { showInside } from './inside-terminal.ts';
 import type { Io } from './io.ts';
-import { endShown } from './session-end.ts';
+import { endShown, savedWhere } from './session-end.ts';
 import { readSettings } from './settings.ts';
 import { endOfProgram, showSession, type ShownEnd } from './show-agent.ts';
 import { hasTmux, type TmuxPlace } from './show-tmux.ts';
@@ -34,8 +34,9 @@ export async function attachNamed(io: Io, name: string, { bash = false }: Attach
     io.stderr.write(`No tmux session runs in ${instance}. For a shell in it: coi attach ${instance} --bash\n`);
     return exitCodes.done;
   }
+  const saved = savedWhere(io, found.tool);
   const end = bash ? await showShell(io, incus, place) : await showSession(io, incus, place);
-  return endShown(io, { name: found.name, instance, isKept: found.persistent === true, ...end });
+  return endShown(io, { name: found.name, instance, isKept: found.persistent === true, ...saved, ...end });
 }
 
 /** Whoever answers is let go before anything is shown: without a controller nobody else could do its work meanwhile. */

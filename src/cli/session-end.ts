@@ -37,8 +37,17 @@ export interface ShownSession {
 /** Saved sessions, among which one may appear. */
 export interface SavedWhere {
   readonly list: () => Promise<readonly SavedSession[]>;
-  /** When it was opened, milliseconds since 1970: what was saved before is of an earlier time. */
+  /** When it began to be shown, milliseconds since 1970: what was saved before is of an earlier time. */
   readonly since: number;
+}
+
+/** Where the session of an agent that is shown from now on is saved. @param tool name of the agent; undefined for none by name */
+export function savedWhere(io: Io, tool: string | undefined): Pick<ShownSession, 'saved'> {
+  if (tool === undefined) return {};
+  // A signal ends what is shown; what became of it is told all the same.
+  const calm = { ...io, signal: new AbortController().signal };
+  const list = async () => (await (await import('./resume-session.ts')).savedSessions(calm, tool)).list();
+  return { saved: { list, since: io.clock.now() } };
 }
 
 /**

@@ -9,7 +9,7 @@ import { exitCodes } from './failure.ts';
 import { requireTerminal } from './inside-terminal.ts';
 import type { Io } from './io.ts';
 import { withProgress } from './progress.ts';
-import { discardSession, endShown, type ShownSession } from './session-end.ts';
+import { discardSession, endShown, savedWhere } from './session-end.ts';
 import type { SessionOptions } from './session-flags.ts';
 import { askForSession, type AskedSession } from './session-request.ts';
 import { noteSlot, untilStarted } from './session-start.ts';
@@ -40,7 +40,7 @@ export const shell: Verb = async (call) => {
   if (options.container !== undefined) return attachNamed(io, options.container);
   const asked = await askFor(io, options, mode);
   if (asked.sandbox.tool.name === 'claude') await (await import('./require-bedrock.ts')).requireBedrock(io, asked);
-  const saved = savedWhere(io, asked);
+  const saved = savedWhere(io, asked.sandbox.tool.name);
   const opened = await openAndStart(io, asked, mode);
   if (!opened) return exitCodes.done;
   const { showAgent, awaitAgent } = await import('./show-agent.ts');
@@ -51,16 +51,6 @@ export const shell: Verb = async (call) => {
   const end = await showAgent(io, { asked, opened, mode });
   return endShown(io, { ...opened, isKept: asked.sandbox.persistent, ...saved, ...end });
 };
-
-/** Where a session that begins now is saved. */
-function savedWhere(io: Io, { sandbox: { tool } }: AskedSession): Pick<ShownSession, 'saved'> {
-  const { name } = tool;
-  if (name === undefined) return {};
-  // A signal ends what is shown; what became of it is told all the same.
-  const calm = { ...io, signal: new AbortController().signal };
-  const list = async () => (await (await import('./resume-session.ts')).savedSessions(calm, name)).list();
-  return { saved: { list, since: io.clock.now() } };
-}
 
 /** Undefined when it was called off. Whoever answers is let go: without a controller nobody else could do its work meanwhile. */
 async function openAndStart(io: Io, asked: AskedSession, mode: ShellMode): Promise<SessionOpened | undefined> {

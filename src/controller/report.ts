@@ -56,6 +56,8 @@ export interface SandboxReport {
   /** Where it appears inside. */
   readonly workspace_inside?: string;
   readonly persistent?: boolean;
+  /** Agent by name. */
+  readonly tool?: string;
   /** User inside that owns the workspace and runs the agent. */
   readonly code_uid?: number;
   readonly code_user?: string;
@@ -139,6 +141,7 @@ function declaredPart({ world }: SandboxRecord): Partial<SandboxReport> {
     code_uid: sandbox.codeUser.uid,
     code_user: sandbox.codeUser.name,
     network: sandbox.network.mode,
+    ...(sandbox.tool.name !== undefined && { tool: sandbox.tool.name }),
     ...(sandbox.workspace && { workspace: sandbox.workspace, workspace_inside: workspaceInside(sandbox) }),
   };
 }

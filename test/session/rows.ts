@@ -35,7 +35,8 @@ const order = 'are given out lowest first, and the next free one where the wante
 const backAndForth = 'is what coi does without a command: an agent in tmux, left and gone back to';
 const unseen = 'starts in the background, takes slot after slot, and is found by attach';
 const otherwise = 'starts bash in place of the agent, or the agent without tmux';
-const afterAgent = 'drops to a shell when the agent ends; exit keeps the container, and attach says what there is';
+const afterAgent =
+  'drops to a shell when the agent ends; exit keeps the container, attach says what there is and what became of it';
 const poweroff = 'is over with poweroff inside: an ephemeral container goes, a persistent one stays, and goes on later';
 const signals = 'goes on when its terminal goes away, and ends its part on signals';
 const nothingLeft = 'leaves nothing when it is called off before it runs, or cannot run';

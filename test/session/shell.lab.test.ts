@@ -113,7 +113,7 @@ describe('coi shell', () => {
     await direct.shows(/Container kept running.*\n.*\n\[exit 0\]/);
   });
 
-  it('drops to a shell when the agent ends; exit keeps the container, and attach says what there is', async () => {
+  it('drops to a shell when the agent ends; exit keeps the container, attach says what there is and what became of it', async () => {
     await project();
     await using window = await shell();
     await window.shows(/ready, type a line/);
@@ -130,6 +130,11 @@ describe('coi shell', () => {
     await bash.shows(/code@.*\/workspace\$/);
     await bash.type('exit');
     await bash.shows(/\[exit 0\]/);
+
+    await using last = await open(['attach', name, '--bash']);
+    await last.shows(/code@.*\/workspace\$/);
+    await last.type('poweroff');
+    await last.shows(/Session data saved\nCleanup complete\n\[exit 0\]/);
   });
 
   it('is over with poweroff inside: an ephemeral container goes, a persistent one stays, and goes on later', async () => {
