@@ -189,6 +189,24 @@ describe('waits after failures (Q6, Q7)', () => {
     expect(await taken(queue)).toBe('a');
   });
 
+  it('go on counting over a wait for something else, which an event ends', async () => {
+    const { clock, queue } = start();
+    queue.add('a');
+    for (let failures = 1; failures <= 5; failures += 1) {
+      await queue.next(never);
+      queue.done('a', { kind: 'failed' });
+      await clock.advance(250 * 2 ** (failures - 1) - 1);
+      queue.add('a', { priority: 'event' });
+      expect(await taken(queue)).toBeUndefined();
+      await clock.advance(1);
+      await queue.next(never);
+      queue.done('a', { kind: 'waiting', afterMs: 2_000 });
+      expect(await taken(queue)).toBeUndefined();
+      queue.add('a', { priority: 'event' });
+    }
+    expect(queue.failures('a')).toBe(5);
+  });
+
   it('an event does not shorten the wait of a failing key, a changed manifest does', async () => {
     const { queue } = start();
     queue.add('a');
