@@ -85,6 +85,8 @@ export class WorkQueue {
   /** Ask for a key to be looked at. The higher priority and the earlier time win over what was asked before. */
   add(key: string, { priority = 'event', afterMs = 0 }: AddOptions = {}): void {
     this.counts.adds += 1;
+    // What failed before says nothing about what somebody has changed since.
+    if (isChange(priority)) this.#failures.delete(key);
     const active = this.#active.get(key);
     if (active && afterMs === 0) {
       active.again = active.again === undefined ? priority : higher(active.again, priority);
@@ -159,7 +161,7 @@ export class WorkQueue {
     this.#active.delete(key);
     if (result.kind === 'failed') this.#retryLater(key, again);
     else if (result.kind === 'yielded')
-      this.add(key, { priority: higher(active?.priority ?? 'event', again ?? 'resync') });
+      this.#put(key, higher(active?.priority ?? 'event', again ?? 'resync'), this.#clock.monotonic());
     else {
       if (result.kind !== 'waiting') this.#failures.delete(key);
       if (again !== undefined) this.add(key, { priority: again });
@@ -172,7 +174,7 @@ export class WorkQueue {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.counts.retries += 1;
-    const isUrgent = again !== undefined && priorities[again] >= priorities.spec;
+    const isUrgent = again !== undefined && isChange(again);
     const afterMs = isUrgent ? 0 : backoffMs(this.#backoff, failures, this.#random());
     const asked = this.#waiting.get(key);
     // An event during the try neither hurries the next one nor puts it off.
@@ -216,6 +218,11 @@ export class WorkQueue {
       active: [...this.#active].map(([key, { since }]) => ({ key, forMs: now - since })),
     };
   }
+}
+
+/** Whether somebody changed or asked for something, rather than something having happened. */
+function isChange(priority: Priority): boolean {
+  return priority === 'spec' || priority === 'command';
 }
 
 /** Of two equally urgent ones, the one that has been ready for longer. */
