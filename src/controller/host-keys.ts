@@ -70,7 +70,8 @@ export class HostKeys {
     listeners.onNetwork(await network.reconcile(signal));
     if (wasReady) return;
     for (const { name, plan, world } of sandboxes.all()) {
-      const isWaiting = plan.block?.reason === 'WaitingNetwork' || world.instance?.rules !== 'current';
+      const isBare = world.instance !== undefined && world.instance.rules !== 'current';
+      const isWaiting = plan.block?.reason === 'WaitingNetwork' || isBare;
       if (isWaiting) queue.add(sandboxKey(name), { priority: 'security' });
     }
   }

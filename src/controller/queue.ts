@@ -20,6 +20,8 @@ export interface QueueItem {
 export type QueueResult =
   /** Nothing left to do; look again after `afterMs` at the latest. */
   | { readonly kind: 'settled'; readonly afterMs?: number }
+  /** Something else has to come first: neither done nor failed, so earlier failures still count. Look again after `afterMs`. */
+  | { readonly kind: 'waiting'; readonly afterMs: number }
   /** More to do, but those that have waited as urgently come first. */
   | { readonly kind: 'yielded' }
   /** Try again after a wait that grows. */
@@ -38,6 +40,8 @@ interface Waiting {
   readonly dueAt: number;
   /** Order of arrival, for those that are due at the same time. */
   readonly order: number;
+  /** Whether it waits because it has failed. */
+  readonly isRetry: boolean;
 }
 
 interface Active {
@@ -81,31 +85,33 @@ export class WorkQueue {
   /** Ask for a key to be looked at. The higher priority and the earlier time win over what was asked before. */
   add(key: string, { priority = 'event', afterMs = 0 }: AddOptions = {}): void {
     this.counts.adds += 1;
+    // What failed before says nothing about what somebody has changed since.
+    if (isChange(priority)) this.#failures.delete(key);
     const active = this.#active.get(key);
     if (active && afterMs === 0) {
       active.again = active.again === undefined ? priority : higher(active.again, priority);
       return;
     }
     const before = this.#waiting.get(key);
-    if (before && this.#isHeldBack(key, before, priority)) return;
+    if (before && this.#isHeldBack(before, priority)) return;
     this.#put(key, priority, this.#clock.monotonic() + afterMs);
     this.#wake();
   }
 
-  #put(key: string, priority: Priority, dueAt: number): void {
+  #put(key: string, priority: Priority, dueAt: number, isRetry = false): void {
     const before = this.#waiting.get(key);
     const isEarlier = !before || dueAt < before.dueAt;
     this.#waiting.set(key, {
       priority: before ? higher(before.priority, priority) : priority,
       dueAt: isEarlier ? dueAt : before.dueAt,
       order: isEarlier ? this.#order++ : before.order,
+      isRetry: isEarlier ? isRetry : before.isRetry,
     });
   }
 
   /** A failing key keeps its wait when only an event asks: most such events are echoes of its own failing. */
-  #isHeldBack(key: string, before: Waiting, priority: Priority): boolean {
-    const isWaiting = before.dueAt > this.#clock.monotonic();
-    return isWaiting && (this.#failures.get(key) ?? 0) > 0 && priorities[priority] < priorities.spec;
+  #isHeldBack({ isRetry, dueAt }: Waiting, priority: Priority): boolean {
+    return isRetry && dueAt > this.#clock.monotonic() && priorities[priority] < priorities.spec;
   }
 
   /** The most urgent ready key, as soon as there is one. Rejects with the signal's reason when it aborts. */
@@ -155,9 +161,9 @@ export class WorkQueue {
     this.#active.delete(key);
     if (result.kind === 'failed') this.#retryLater(key, again);
     else if (result.kind === 'yielded')
-      this.add(key, { priority: higher(active?.priority ?? 'event', again ?? 'resync') });
+      this.#put(key, higher(active?.priority ?? 'event', again ?? 'resync'), this.#clock.monotonic());
     else {
-      this.#failures.delete(key);
+      if (result.kind !== 'waiting') this.#failures.delete(key);
       if (again !== undefined) this.add(key, { priority: again });
       else if (result.afterMs !== undefined) this.add(key, { priority: 'resync', afterMs: result.afterMs });
     }
@@ -168,12 +174,12 @@ export class WorkQueue {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.counts.retries += 1;
-    const isUrgent = again !== undefined && priorities[again] >= priorities.spec;
+    const isUrgent = again !== undefined && isChange(again);
     const afterMs = isUrgent ? 0 : backoffMs(this.#backoff, failures, this.#random());
     const asked = this.#waiting.get(key);
     // An event during the try neither hurries the next one nor puts it off.
     if (asked && priorities[asked.priority] < priorities.spec) this.#waiting.delete(key);
-    this.#put(key, isUrgent ? again : 'retry', this.#clock.monotonic() + afterMs);
+    this.#put(key, isUrgent ? again : 'retry', this.#clock.monotonic() + afterMs, !isUrgent);
   }
 
   /** Drop what is known about a key that will not come back. */
@@ -212,6 +218,11 @@ export class WorkQueue {
       active: [...this.#active].map(([key, { since }]) => ({ key, forMs: now - since })),
     };
   }
+}
+
+/** Whether somebody changed or asked for something, rather than something having happened. */
+function isChange(priority: Priority): boolean {
+  return priority === 'spec' || priority === 'command';
 }
 
 /** Of two equally urgent ones, the one that has been ready for longer. */

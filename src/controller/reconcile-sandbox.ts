@@ -58,7 +58,7 @@ export class SandboxReconciler {
 
   /** One visit. Never throws for what goes wrong with this sandbox. */
   async reconcile(name: string, signal: AbortSignal): Promise<QueueResult> {
-    if (!this.#init.isObserved()) return { kind: 'settled', afterMs: waitingLookMs };
+    if (!this.#init.isObserved()) return { kind: 'waiting', afterMs: waitingLookMs };
     const world = this.#init.worlds.cached(name);
     const plan = planSandbox(world);
     // A sweep over many sandboxes costs no request as long as there is nothing to do.
@@ -104,6 +104,8 @@ export class SandboxReconciler {
     const waitMs = waitBefore(plan.block);
     const nextMs = plan.nextLookAt === undefined ? undefined : Math.max(0, plan.nextLookAt - world.now);
     const afterMs = Math.min(waitMs ?? Infinity, nextMs ?? Infinity);
+    // What waits is neither done nor failed: a creation that fails each time would begin anew after each wait.
+    if (waitMs !== undefined && !plan.block?.stalled) return { kind: 'waiting', afterMs };
     const kind = plan.block?.stalled ? 'stalled' : 'settled';
     return afterMs === Infinity ? { kind } : { kind, afterMs };
   }

@@ -8,7 +8,7 @@ export const controllers = ['sandbox', 'image', 'source', 'host'] as const;
 export type ControllerName = (typeof controllers)[number];
 
 /** How a visit to a key ended. */
-export const reconcileResults = ['settled', 'yielded', 'failed', 'stalled'] as const;
+export const reconcileResults = ['settled', 'waiting', 'yielded', 'failed', 'stalled'] as const;
 export type ReconcileResult = (typeof reconcileResults)[number];
 
 export const stepKinds = [

@@ -189,6 +189,24 @@ describe('waits after failures (Q6, Q7)', () => {
     expect(await taken(queue)).toBe('a');
   });
 
+  it('go on counting over a wait for something else, which an event ends', async () => {
+    const { clock, queue } = start();
+    queue.add('a');
+    for (let failures = 1; failures <= 5; failures += 1) {
+      await queue.next(never);
+      queue.done('a', { kind: 'failed' });
+      await clock.advance(250 * 2 ** (failures - 1) - 1);
+      queue.add('a', { priority: 'event' });
+      expect(await taken(queue)).toBeUndefined();
+      await clock.advance(1);
+      await queue.next(never);
+      queue.done('a', { kind: 'waiting', afterMs: 2_000 });
+      expect(await taken(queue)).toBeUndefined();
+      queue.add('a', { priority: 'event' });
+    }
+    expect(queue.failures('a')).toBe(5);
+  });
+
   it('an event does not shorten the wait of a failing key, a changed manifest does', async () => {
     const { queue } = start();
     queue.add('a');
@@ -198,6 +216,7 @@ describe('waits after failures (Q6, Q7)', () => {
     expect(await taken(queue)).toBeUndefined();
     queue.add('a', { priority: 'spec' });
     expect(await taken(queue)).toBe('a');
+    expect(queue.failures('a')).toBe(0);
   });
 
   it('an event during the failing look does not shorten the wait, a command does', async () => {
@@ -217,14 +236,14 @@ describe('waits after failures (Q6, Q7)', () => {
   it.each([1, 3_600_000])(
     'a later look asked for during the failing one (in %i ms) does not move the retry',
     async (afterMs) => {
-      const { queue } = start();
+      const { clock, queue } = start();
       queue.add('a');
       for (let failures = 1; failures <= 3; failures += 1) {
         await queue.next(never);
         queue.add('a', { afterMs });
         queue.done('a', { kind: 'failed' });
         expect(queue.snapshot().delayed).toEqual([{ key: 'a', priority: 'retry', inMs: 250 * 2 ** (failures - 1) }]);
-        queue.add('a', { priority: 'spec' });
+        await clock.advance(250 * 2 ** (failures - 1));
       }
     },
   );
@@ -316,12 +335,12 @@ describe('waiting for a key', () => {
 describe('a key that yields', () => {
   it('comes back behind those that have waited as urgently, with its priority and its failures', async () => {
     const { queue } = start();
-    queue.add('long', { priority: 'spec' });
+    queue.add('long', { priority: 'security' });
     await queue.next(never);
     queue.done('long', { kind: 'failed' });
-    queue.add('long', { priority: 'command' });
+    queue.add('long', { priority: 'security' });
     await queue.next(never);
-    queue.add('other', { priority: 'command' });
+    queue.add('other', { priority: 'security' });
     queue.add('event', { priority: 'event' });
     queue.done('long', { kind: 'yielded' });
     expect(queue.failures('long')).toBe(1);

@@ -172,6 +172,31 @@ describe('one sandbox that cannot be as declared', () => {
     expect([instances.has('coi-linked'), instances.has('coi-shared')]).toEqual([false, false]);
   });
 
+  it('cannot start: it is tried ever less often, and what Incus says of it can be read', async () => {
+    await lab.incus('init', 'busybox', 'hollow');
+    await lab.incus('file', 'delete', 'hollow/sbin/init');
+    await lab.incus('publish', 'hollow', '--alias', 'hollow', '--compression', 'none');
+    await lab.incus('delete', 'hollow');
+    // What else goes on must not hurry it: each of these has the rules put right, which everything waits for.
+    const meddle = 'while sleep 0.2; do nft add rule inet coi restricted counter; done';
+    const rival = lab.spawn(['sh', '-c', meddle]);
+    await controller.declare('dead', 'image = "hollow"');
+    const failures = () =>
+      controller.log.match(/"time":\d+,"sandbox":"dead","step":"create".*"msg":"Step failed"/g) ?? [];
+    const tried = await until('five tries', () => Promise.resolve(failures().length >= 5 && failures()), {
+      timeoutMs: 60_000,
+    });
+    await rival.stop();
+    const at = tried.map((line) => Number(/"time":(\d+)/.exec(line)?.[1]));
+    // Each wait is twice as long as the one before, from a quarter of a second on; the fifth try comes after two.
+    expect(at[4]! - at[3]! - (at[1]! - at[0]!)).toBeGreaterThan(1_000);
+    const why = await controller.coi('why', 'dead');
+    expect(why.stdout).toMatch(/Cannot create instance "coi-dead"[^]*incus info INSTANCE --show-log/);
+    await expectOthersFine();
+    await controller.declare('dead', 'image = "hollow"', 'state = "absent"');
+    await until('its end', async () => !(await controller.instances()).has('coi-dead'));
+  });
+
   it('has a name that is none, in a file that is pointed at', async () => {
     await controller.write('typos.toml', 'apiVersion = "coi/v1"\n[sandbox.Bad_Name]\n[sandbox.t]\nimagee = "x"\n');
     const { problems } = await until('the problems', async () => {

@@ -12,6 +12,7 @@ const urgencies = Object.keys(priorities) as Priority[];
 const results: QueueResult[] = [
   { kind: 'settled' },
   { kind: 'settled', afterMs: 2_000 },
+  { kind: 'waiting', afterMs: 900 },
   { kind: 'yielded' },
   { kind: 'failed' },
   { kind: 'stalled' },

@@ -87,6 +87,12 @@ const rules: readonly Rule[] = [
     code: 'incus.lost-snapshots',
     hint: 'Incus does not list these snapshots any more: remove them under storage-pools/POOL/containers-snapshots/INSTANCE.',
   },
+  {
+    pattern: /incusd forkstart /,
+    class: 'transient',
+    code: 'incus.start-failed',
+    hint: 'What it says of that: incus info INSTANCE --show-log',
+  },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

@@ -103,7 +103,7 @@ const seen = [
     undefined,
     'Failed to run: /usr/libexec/incus/incusd forkstart e1 /var/lib/incus/containers /run/incus/e1/lxc.conf: exit status 1',
     'transient',
-    'incus.transient',
+    'incus.start-failed',
   ],
   [undefined, 'Failed to retrieve PID of executing child process', 'transient', 'incus.transient'],
   [403, 'not authorized', 'forbidden', 'incus.forbidden'],
