@@ -58,7 +58,7 @@ describe('the home of a user', () => {
       'passwd',
       'root:x:0:0:root:/root:/bin/sh\nana:x:1000:1000::/home/ana:/bin/sh\nbob:x:2:2:::\n',
     );
-    const homes = await Promise.all([0, 1000, 2, 3].map((uid) => homeOf(uid, directory.at('passwd'))));
+    const homes = await Promise.all([0, 1000, 2, 987_654_321].map((uid) => homeOf(uid, directory.at('passwd'))));
     expect(homes).toEqual(['/root', '/home/ana', '/nonexistent', '/nonexistent']);
   });
 });

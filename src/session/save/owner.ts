@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { Problem } from '../../base/problem.ts';
+import { userEntry } from '../../host/home/user-entry.ts';
 
 /** Whose sessions they are: they are read and written as this user, never as root unless it is root. */
 export interface Owner {
@@ -10,17 +10,16 @@ export interface Owner {
 }
 
 /**
- * A user by passwd(5).
+ * A user by numeric id.
  *
- * @throws {Problem} `session.no-home` for an id that is not in it, or has no home there
+ * @throws {Problem} `session.no-home` for an id that nobody knows, or that has no home
  */
 export async function ownerOf(uid: number, passwd = '/etc/passwd'): Promise<Owner> {
-  const lines = (await readFile(passwd, 'utf8')).split('\n').map((line) => line.split(':'));
-  const [, , , gid, , home] = lines.find(([, , id]) => id === String(uid)) ?? [];
-  if (home?.startsWith('/') && gid !== undefined) return { uid, gid: Number(gid), home };
+  const { gid, home } = (await userEntry(uid, { file: passwd })) ?? {};
+  if (home?.startsWith('/') && gid !== undefined) return { uid, gid, home };
   throw new Problem({
     code: 'session.no-home',
-    message: `Cannot save sessions of user ${uid}: ${passwd} knows no home of that user`,
-    hint: 'Give the user a home, or delete the sandbox without saving: coi kill --no-save NAME',
+    message: `There is no place for sessions of user ${uid}: nobody knows a home of that user`,
+    hint: `Give the user a home directory; getent passwd ${uid} is to show it`,
   });
 }
