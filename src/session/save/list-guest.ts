@@ -86,13 +86,15 @@ export class GuestList {
   }
 
   #take(directory: DirectoryEntry, file: NamedFile): void {
+    if (this.#left <= 0) return;
+    // Whatever it is: what is not copied takes its time, too.
+    this.#left -= 1;
     const path = below(directory.path, file.name);
     if (!isName(file.name)) return this.#init.leftOut.add('name', path);
-    if (this.#left <= 0 || this.#isExcluded(path)) return;
+    if (this.#isExcluded(path)) return;
     const entry = this.#entry(file, path);
-    if (!entry) return this.#init.leftOut.add('kind', path);
-    directory.children.push(entry);
-    this.#left -= 1;
+    if (entry) directory.children.push(entry);
+    else this.#init.leftOut.add('kind', path);
   }
 
   #entry({ name, attributes }: NamedFile, path: Buffer): Entry | undefined {

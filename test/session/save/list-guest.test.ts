@@ -5,17 +5,21 @@ import { LeftOut } from '../../../src/session/save/left-out.ts';
 import { GuestList } from '../../../src/session/save/list-guest.ts';
 import { Peer, reply, status } from '../../host/incus/sftp/peer.ts';
 
-const [directory, file] = [0o040755, 0o100644];
+const [directory, file, fifo] = [0o040755, 0o100644, 0o010644];
 const attributes = (mode: number) => Buffer.concat([uint32(1 | 4), uint64(1), uint32(mode)]);
 
-/** Has every directory hold the same names, of which those that end in `/` are directories. */
+/** Has every directory hold the same names, of which those that end in `/` are directories, in `|` fifos. */
 async function listed(names: readonly string[], limits = { maxEntries: 1_000, maxDepth: 3 }) {
   let asked = 0;
   let left = 0;
   const entries = names.map((name) => {
     const isDirectory = name.length > 1 && name.endsWith('/');
     const bytes = Buffer.from(isDirectory ? name.slice(0, -1) : name);
-    return Buffer.concat([string(bytes), string(Buffer.alloc(0)), attributes(isDirectory ? directory : file)]);
+    return Buffer.concat([
+      string(bytes),
+      string(Buffer.alloc(0)),
+      attributes(isDirectory ? directory : name.endsWith('|') ? fifo : file),
+    ]);
   });
   using peer = await Peer.open((id, packet) => {
     asked += 1;
@@ -53,4 +57,14 @@ test('a directory that never ends is given up at the limit', async () => {
   const { claude, leftOut } = await listed(names, { maxEntries: 10, maxDepth: 64 });
   expect(claude.children).toHaveLength(10);
   expect(leftOut).toMatchObject({ count: 1, examples: [{ path: '.claude', reason: 'too-many' }] });
+});
+
+test('what is not copied counts as well: neither fifos nor odd names make it go on for ever', async () => {
+  for (const nameOf of [(number: number) => `f${number}|`, (number: number) => `a/${number}`]) {
+    const names = Array.from({ length: 100 }, (_, number) => nameOf(number));
+    const { claude, leftOut } = await listed(names, { maxEntries: 10, maxDepth: 64 });
+    expect(claude.children).toEqual([]);
+    expect(leftOut.count).toBe(11);
+    expect(leftOut.examples.at(-1)).toEqual({ path: '.claude', reason: 'too-many' });
+  }
 });
