@@ -172,8 +172,15 @@ export class Control implements ControlApi {
     if (manifest?.sandbox.policy.deletion === 'protect') {
       return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
     }
-    if (noSave) await this.#countAsSaved(name);
-    await session.writeTombstone(name, source);
+    // Before: its deletion may begin as soon as the tombstone is there.
+    const takeBack = noSave ? await this.#countAsSaved(name) : undefined;
+    try {
+      await session.writeTombstone(name, source);
+    } catch (error) {
+      // It goes on, and is to be saved when it ends.
+      await takeBack?.();
+      throw error;
+    }
     await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
     await controller.sources.read(source, lifetime);
     controller.hintSandbox(name);
@@ -196,12 +203,16 @@ export class Control implements ControlApi {
     return report;
   }
 
-  /** What is noted on the instance itself holds whoever goes on with its deletion. */
-  async #countAsSaved(name: string): Promise<void> {
+  /** What is noted on the instance itself holds whoever goes on with its deletion. @returns how to take that back */
+  async #countAsSaved(name: string): Promise<(() => Promise<void>) | undefined> {
     const { adoptConfig, lifetime } = this.#init;
     const world = this.#init.controller.sandboxes.get(name)?.world;
     const instance = world?.instance ?? world?.tombstone;
-    if (instance?.stamp.session) await adoptConfig(instance.name, renderStamp({ saved: Date.now() }), lifetime);
+    if (!instance?.stamp.session) return undefined;
+    const { saved } = instance.stamp;
+    const note = (at: number | undefined) => adoptConfig(instance.name, renderStamp({ saved: at }), lifetime);
+    await note(Date.now());
+    return () => note(saved);
   }
 
   freeze({ names, by, reason }: Parameters<ControlApi['freeze']>[0]): Promise<readonly VerbReport[]> {

@@ -3,7 +3,7 @@ import { Control, type ControlInit } from '../../src/controller/control.ts';
 import { Sandboxes } from '../../src/controller/sandboxes.ts';
 import { plan } from '../../src/plan/plan.ts';
 import { parseStamp } from '../../src/plan/stamp.ts';
-import { manifest, tombstoned, world } from '../plan/given.ts';
+import { manifest, owned, tombstoned, world } from '../plan/given.ts';
 
 const session = { id: 'i', tool: 'claude', owner: 0, workspace: '', persistent: false, user: 'code' };
 const left = tombstoned(manifest(), { stamped: { session }, startedAt: 1 });
@@ -40,6 +40,31 @@ function held() {
   const steps = () => sandboxes.get('a')?.plan.steps.map(({ action }) => action.kind);
   return { control, config, audited, hinted, steps };
 }
+
+describe('a deletion without being saved', () => {
+  it('that cannot be declared leaves the session to be saved when it ends', async () => {
+    const saved = 1_000;
+    const live = owned(manifest(), { stamped: { session, saved }, startedAt: 2_000 });
+    const sandboxes = new Sandboxes(() => undefined);
+    const running = world(manifest(), { instance: live });
+    sandboxes.record({ world: running, plan: plan(running) });
+    const written: Record<string, string>[] = [];
+    const manifests = new Map([['a', manifest()]]);
+    const control = new Control({
+      controller: {
+        sandboxes,
+        desired: { manifests: () => manifests, missing: () => [] },
+        instances: { all: () => [] },
+      },
+      session: { isSession: () => true, writeTombstone: () => Promise.reject(new Error('the disk is full')) },
+      sessions: {},
+      adoptConfig: async (_instance: string, changes: Record<string, string>) => void written.push(changes),
+      lifetime: new AbortController().signal,
+    } as unknown as ControlInit);
+    await expect(control.delete({ names: ['a'], by: 'ann', noSave: true })).rejects.toThrow('the disk is full');
+    expect(written.at(-1)).toEqual({ 'user.coi.saved': String(saved) });
+  });
+});
 
 describe('a deletion that is held up by its save', () => {
   it('goes on without, when told so', async () => {
