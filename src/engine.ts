@@ -211,7 +211,7 @@ async function openController(
       placement: await placementOf(init, bridge.name),
       reservations: new Reservations(),
       agents: new Agents(clock),
-      recipes: openAgentRecipes({ environmentOf, clock, signal }),
+      recipes: openAgentRecipes({ environmentOf }),
       sessions: openSessionKeeper({ incus, clock }),
       journal: recorder,
       workers: settings.controller.workers,

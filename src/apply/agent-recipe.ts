@@ -16,8 +16,25 @@ export interface AgentAsk {
   readonly manifest: Manifest;
   /** Of its instance. */
   readonly uid: string;
-  /** What a file of the home directory inside holds now; undefined when there is none. */
-  readonly readInside: (path: string) => Promise<Buffer | undefined>;
+  readonly inside: InsideFiles;
+  /** Whether what it did before is inside, for it to go on with. */
+  readonly goesOn: boolean;
+}
+
+/** A file of the home directory inside. */
+export interface InsideFile {
+  /** Relative to the home directory. */
+  readonly path: string;
+  /** Milliseconds since 1970. */
+  readonly modifiedAt: number;
+}
+
+/** The home directory inside, as its user sees it. What is in it is up to whoever is inside. */
+export interface InsideFiles {
+  /** What a file holds now; undefined when there is none. */
+  read(path: string): Promise<Buffer | undefined>;
+  /** The files that were written to last of those in some directories; none where that cannot be told. */
+  newest(directories: readonly string[]): Promise<readonly InsideFile[]>;
 }
 
 /** Knows how agents are started. */

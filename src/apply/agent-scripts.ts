@@ -3,11 +3,20 @@
  * shell text.
  */
 
-/** Where the exit code is left: not in what a booting system sweeps, unless there is no home. Needs `session` and HOME. */
-const status = `
-status=/tmp/$session.status
-if [ -w "$HOME" ]; then mkdir -p "$HOME/.coi/agent" && status=$HOME/.coi/agent/$session.status; fi
+/**
+ * Where the exit code is left: not in what a booting system sweeps, unless there is no home. What was left before the
+ * container started has another name: it says nothing about the agent of now. Needs `session` and HOME.
+ *
+ * @see proc_pid_stat(5), field 22
+ */
+export const statusPath = `
+since=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-$(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)
+status=/tmp/$session.$since.status
+if [ -w "$HOME" ]; then mkdir -p "$HOME/.coi/agent" && status=$HOME/.coi/agent/$session.$since.status; fi
 `;
+
+/** Takes away what was left, of earlier starts too. */
+const forget = 'rm -f "${status%.*.status}".*status';
 
 /**
  * Leaves a process behind and ends at once, because incusd waits for what it runs before it ends itself. Its environment is
@@ -17,6 +26,12 @@ if [ -w "$HOME" ]; then mkdir -p "$HOME/.coi/agent" && status=$HOME/.coi/agent/$
 export const launch = `
 session=$1 wait=$2 files=$3; shift 3
 if [ "$files" = files ]; then tar -xf - -C "$1" || exit 126; fi
+# Before anybody is told that it was started: whoever looks for its end must not find the last one.
+if [ "$3" = back ] && ! tmux has-session -t "=$session" 2>/dev/null; then
+  HOME=$1
+  ${statusPath}
+  ${forget}
+fi
 command -v setsid >/dev/null || exit 127
 case $(readlink -f /sbin/init) in
   */systemd) ;;
@@ -27,12 +42,13 @@ setsid sh -c "$wait" "$0" "$session" "$@" </dev/null >/dev/null 2>&1 &
 
 /**
  * Starts the agent in a tmux session of its own unless it is there, and ends when it does. Several may run side by side.
+ * What ended since the container started has had its turn: only `again` and `back` start it once more.
  * When the agent ends, its window goes on with a shell for people to look around.
- * Arguments: session, home, directory, `again` or `once`, and the agent's own. A session that is there keeps the environment
+ * Arguments: session, home, directory, `again`, `back` or `once`, and the agent's own. A session that is there keeps the environment
  * of its server, so what the agent is to have goes through a file.
  */
 export const wait = `
-session=$1 HOME=$2 dir=$3 again=$4; shift 4
+session=$1 HOME=$2 dir=$3 mode=$4; shift 4
 export HOME LANG="\${LANG:-C.UTF-8}"
 [ -d "$dir" ] || dir=$HOME
 cd /
@@ -44,11 +60,11 @@ case $(readlink -f /sbin/init) in
       sleep 0.2
     done ;;
 esac
-${status}
+${statusPath}
 is_there() { tmux has-session -t "=$session" 2>/dev/null; }
-if [ "$again" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
-if ! is_there; then
-  rm -f "$status"
+if [ "$mode" = again ]; then tmux kill-session -t "=$session" 2>/dev/null; fi
+if ! is_there && ! { [ "$mode" = once ] && [ -e "$status" ]; }; then
+  ${forget}
   environment=$(umask 077; mktemp /dev/shm/coi.XXXXXX || mktemp "$HOME/.coi/agent/env.XXXXXX" || mktemp) 2>/dev/null
   (unset PWD OLDPWD; export -p) >"$environment"
   tmux new-session -d -s "$session" -c "$dir" sh -c '
@@ -81,7 +97,7 @@ export const stillThere = 'running';
 export const look = `
 session=$1 HOME=$2
 export HOME
-${status}
+${statusPath}
 if [ -f "$status" ]; then exec head -c 4 "$status"; fi
 if tmux has-session -t "=$session" 2>/dev/null; then echo ${stillThere}; fi
 `;

@@ -51,6 +51,14 @@ export class Agents {
     });
   }
 
+  /** Somebody came back to it: where it does not run, it is started again unless something of it is left. */
+  comeBack(uid: string): void {
+    const before = this.#known.get(uid);
+    if (before?.state.kind === 'running') return;
+    const state = { kind: 'absent', isWantedBack: true } as const;
+    this.#known.set(uid, { state, since: this.#clock.monotonic(), ends: before?.ends ?? 0 });
+  }
+
   /** Its container stopped or started: whatever ran inside is gone. */
   lost(uid: string): void {
     const before = this.#known.get(uid);

@@ -53,6 +53,7 @@ export async function create(
     applied: view,
     intent: { kind: 'create', at: hands.clock.now() },
     halted: false,
+    ...(start && { started: hands.clock.now() }),
   } as const;
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.beginCreation(reservation.uid, manifest.instance);

@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import { IncusError } from '../host/incus/errors.ts';
+import { renderStamp } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
 import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
@@ -17,12 +18,19 @@ export async function power(task: Task, action: Extract<Action, { kind: 'power' 
   if (to === 'start') await hands.names.prepareAgain(uid, signal);
   if (covered) await hands.trees.prepare({ uid, ...covered }, signal);
   if (to !== 'stop') {
+    if (to === 'start') await noteStart(task);
     await change(task, to, {});
     if (user) await fitUser(task, user);
     return;
   }
   await stop(task, target, action);
   await hands.trees.remove(uid, signal);
+}
+
+/** From now on its run counts. */
+async function noteStart({ hands, step, signal }: Task): Promise<void> {
+  const config = renderStamp({ started: hands.clock.now() });
+  await hands.incus.instances.patch(step.instance, { config }, { signal });
 }
 
 async function stop(

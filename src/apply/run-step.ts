@@ -1,6 +1,7 @@
 import { IncusError } from '../host/incus/errors.ts';
 import { tombstoneName } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
+import { putBack } from './put-back.ts';
 import { startAgent } from './start-agent.ts';
 import { create, reserve } from './create.ts';
 import type { Hands, Task } from './hands.ts';
@@ -34,6 +35,7 @@ const runners: Runners = {
   update,
   unprotect,
   agent: startAgent,
+  restore: async (task, action) => void (await putBack(task, action)),
   save,
   rules: ({ hands }, { uid, endpoint, network }) => loadPolicy(hands, { uid, endpoint, rules: network }),
   tombstone: (task) => tombstone(task, tombstoneName(task.step.precondition.uid ?? '')),

@@ -1,12 +1,12 @@
 import { findChild, processAt, type HostProcess } from '../host/process/container-process.ts';
-import { sessionStampOf } from '../plan/session-stamp.ts';
-import { renderStamp } from '../plan/stamp.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
-import type { Action } from '../plan/step.ts';
-import type { AgentAsk, AgentStart } from './agent-recipe.ts';
+import type { Action, Launch } from '../plan/step.ts';
+import type { AgentStart, InsideFiles } from './agent-recipe.ts';
 import { launch, wait } from './agent-scripts.ts';
 import type { Task } from './hands.ts';
+import { insideFiles } from './inside-files.ts';
 import { noteEnd, type AgentInside } from './note-end.ts';
+import { putBack } from './put-back.ts';
 
 type AgentAction = Extract<Action, { kind: 'agent' }>;
 
@@ -26,13 +26,15 @@ const looks = { count: 3, everyMs: 100 };
 export async function startAgent(task: Task, action: AgentAction): Promise<void> {
   const { hands, sandbox, signal } = task;
   const agent = await agentInside(task, action);
-  const { manifest, restart } = action;
-  await bringBack(task, action, agent);
-  const start = await hands.recipes.startOf({ manifest, uid: agent.uid, readInside: readInside(task, agent) });
-  const running = restart ? undefined : await findWaiter(agent, signal);
+  const { manifest, launch: mode } = action;
+  const wasThere = await putBack(task, action);
+  const { session } = manifest.sandbox;
+  const goesOn = session !== undefined && (session.resumes === true || wasThere || mode === 'back');
+  const start = await hands.recipes.startOf({ manifest, uid: agent.uid, inside: insideOf(task, agent), goesOn });
+  const running = mode === 'again' ? undefined : await findWaiter(agent, signal);
   const exitCode = running
     ? 0
-    : await launchWaiter(task, { start, restart, workspace: workspaceInside(manifest.sandbox) }, agent);
+    : await launchWaiter(task, { start, mode, workspace: workspaceInside(manifest.sandbox) }, agent);
   hands.agents.started(agent.uid, start.lack);
   if (exitCode !== 0) {
     hands.agents.ended(agent.uid, exitCode);
@@ -43,19 +45,6 @@ export async function startAgent(task: Task, action: AgentAction): Promise<void>
   const onGone = () => void noteEnd(task, agent);
   if (waiter) hands.processes.add(agent.uid, waiter, onGone);
   else onGone();
-}
-
-/** Put what was saved of a session into an instance that is new to it, once; what runs already has it. */
-async function bringBack({ hands, step, signal }: Task, { manifest }: AgentAction, agent: AgentInside): Promise<void> {
-  const session = sessionStampOf(manifest, agent.uid);
-  const { owner } = hands.instances.get(step.instance) ?? {};
-  const stamp = owner?.kind === 'owned' ? owner.stamp : undefined;
-  // What was saved from it before is in it still, and newer.
-  if (!session || stamp?.saved !== undefined || stamp?.restored === session.id) return;
-  const kept = { instance: step.instance, container: manifest.instance, session };
-  if (!manifest.sandbox.session?.resumes) return hands.sessions.note(kept, signal);
-  await hands.sessions.restore(kept, { uid: agent.user, gid: agent.user }, signal);
-  await hands.incus.instances.patch(step.instance, { config: renderStamp({ restored: session.id }) }, { signal });
 }
 
 async function agentInside({ hands, step, signal }: Task, { manifest }: AgentAction): Promise<AgentInside> {
@@ -69,23 +58,18 @@ async function agentInside({ hands, step, signal }: Task, { manifest }: AgentAct
 /** Leaves a process inside that waits for the agent. Other exit codes than 0 say that it could not be left there. */
 async function launchWaiter(
   { hands, signal }: Task,
-  { start, restart, workspace }: { readonly start: AgentStart; readonly restart: boolean; readonly workspace: string },
+  { start, mode, workspace }: { readonly start: AgentStart; readonly mode: Launch; readonly workspace: string },
   { instance, session, home, user }: AgentInside,
 ): Promise<number> {
   const { argv, env, files } = start;
-  const how = [files ? 'files' : 'none', home, workspace, restart ? 'again' : 'once'];
+  const how = [files ? 'files' : 'none', home, workspace, mode];
   const place = { uid: user, gid: user, cwd: '/', env, ...(files && { stdin: files }), signal, timeoutMs: launchMs };
   const words = [marker, session, wait, ...how, ...argv];
   return (await hands.incus.exec.run(instance, ['sh', '-c', launch, ...words], place)).exitCode;
 }
 
-/** Reads as the user inside, so that nothing of the host can be read by a link. */
-function readInside({ hands, signal }: Task, { instance, home, user }: AgentInside): AgentAsk['readInside'] {
-  return async (path) => {
-    const place = { uid: user, gid: user, cwd: '/', signal, timeoutMs: launchMs };
-    const { exitCode, stdout } = await hands.incus.exec.run(instance, ['cat', `${home}/${path}`], place);
-    return exitCode === 0 ? stdout : undefined;
-  };
+function insideOf({ hands, signal }: Task, { instance, home, user }: AgentInside): InsideFiles {
+  return insideFiles({ exec: hands.incus.exec, instance, home, user, signal });
 }
 
 async function findLaunched({ hands, signal }: Task, agent: AgentInside): Promise<HostProcess | undefined> {

@@ -14,8 +14,7 @@ export const info: Verb = async ({ io, args, options }) => {
   const tool = named ?? usual;
   const saved = await savedSessions(io, tool);
   const session = await sessionMeant(saved, tool, args[0]);
-  const files = await saved.files(session.id);
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const { files, bytes } = await saved.size(session.id);
   const { id, container, persistent, workspace, savedAt, hasData, leftOut } = session;
   const facts = {
     id,
@@ -38,7 +37,7 @@ export const info: Verb = async ({ io, args, options }) => {
       `Container: ${container}${persistent ? ' (persistent)' : ''}`,
       `Workspace: ${workspace}`,
       `Saved: ${savedAt}`,
-      `Data: ${hasData ? `present, ${sizeText(bytes)} in ${files.length} files` : 'missing'}`,
+      `Data: ${hasData ? `present, ${sizeText(bytes)} in ${files} files` : 'missing'}`,
       ...(leftOut > 0 ? [`Left out: ${leftOut}`] : []),
       `Path: ${path}`,
       `Resume: ${resume}`,

@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import { ownerOf } from '../session/save/owner.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import { SavedSessions } from '../session/save/saved-sessions.ts';
+import { findTool } from '../session/tools/find-tool.ts';
 import { parseSessionInstance } from '../spec/session-names.ts';
 import type { Io } from './io.ts';
 import type { ResumedPart } from './session-request.ts';
@@ -31,13 +35,34 @@ export interface Resumed {
 export async function sessionToResume(io: Io, { tool, workspace, id }: Resumed): Promise<SavedSession> {
   const saved = await savedSessions(io, tool);
   if (id !== 'auto') return saved.require(id, workspace);
-  const latest = await saved.latest(workspace);
+  const latest = (await saved.latest(workspace)) ?? (await unsavedSession(saved, { tool, workspace }));
   if (latest) return latest;
   throw new Problem({
     code: 'session.none-saved',
     message: `There is no saved session of ${tool} for this workspace`,
     hint: 'See all of them with: coi list --all. Or start a new one: coi shell',
   });
+}
+
+/** A session of the agent's own that coi never saved, where the workspace shows that there was one. */
+async function unsavedSession(
+  saved: SavedSessions,
+  { tool, workspace }: Omit<Resumed, 'id'>,
+): Promise<SavedSession | undefined> {
+  const { workspaceMark } = findTool(tool);
+  if (workspaceMark === undefined || !(await isDirectory(join(workspace, workspaceMark)))) return undefined;
+  const id = randomUUID();
+  await saved.note({ id, container: '', persistent: false, workspace });
+  return saved.require(id, workspace);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch {
+    // Not there, or not to be seen: it shows nothing.
+    return false;
+  }
 }
 
 /** The slot that a session had, where its container was one of this workspace. */
@@ -65,6 +90,6 @@ function nothingToResume(): Problem {
   return new Problem({
     code: 'session.not-kept',
     message: 'Only sessions of agents by name are saved, and this would run a command of its own',
-    hint: 'Leave out --debug, or name the agent with --tool.',
+    hint: 'Name the agent with --tool.',
   });
 }

@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
+import type { SandboxReport } from '../controller/report.ts';
 import type { SandboxGoal, SessionOpened } from '../controller/session-api.ts';
 import type { Io } from './io.ts';
 import { printable } from './printable.ts';
@@ -11,7 +12,8 @@ const startMs = 900_000;
 /** Say when it is another slot than the one that was asked for. */
 export function noteSlot(io: Io, { request: { slot } }: AskedSession, opened: SessionOpened): void {
   if (slot === undefined || slot === opened.slot) return;
-  io.stderr.write(`Slot ${slot} is taken, using slot ${opened.slot}\n`);
+  const why = opened.isReused ? 'The session is not in slot' : 'Slot';
+  io.stderr.write(`${why} ${slot}${opened.isReused ? ', but in' : ' is taken, using'} slot ${opened.slot}\n`);
 }
 
 /** What is waited for. */
@@ -21,10 +23,14 @@ export interface Start {
 }
 
 /** Wait until a session runs. @throws {Problem} `session.not-started` when it never will */
-export async function untilStarted(api: ControlApi, io: Io, { opened, goal }: Start): Promise<void> {
+export async function untilStarted(
+  api: ControlApi,
+  io: Io,
+  { opened, goal }: Start,
+): Promise<SandboxReport | undefined> {
   const { name, instance } = opened;
   const { outcome, sandbox } = await api.awaitSandbox({ name, goal, timeoutMs: startMs, signal: io.signal });
-  if (outcome === 'reached') return;
+  if (outcome === 'reached') return sandbox;
   const [stalled] = sandbox?.conditions.filter(({ type, status }) => type === 'Stalled' && status === 'True') ?? [];
   const why = stalled?.message ?? sandbox?.message;
   throw new Problem({

@@ -1,4 +1,5 @@
 import type { SessionOpened } from '../controller/session-api.ts';
+import type { Sandbox, SessionPart } from '../spec/sandbox.ts';
 import type { Io } from './io.ts';
 import { printable } from './printable.ts';
 import type { AskedSession } from './session-request.ts';
@@ -19,18 +20,30 @@ export interface ShellStart {
   readonly mode: ShellMode;
 }
 
+function resumeMode({ isReused, isJoined }: SessionOpened): string {
+  if (isJoined) return 'joined, in the container that runs';
+  return isReused ? 'in the container that was kept' : 'from what was saved, in a new container';
+}
+
 /** Say what begins. */
 export function showStart({ stderr }: Io, { asked: { sandbox }, opened, mode }: ShellStart): void {
-  const { tool, session, workspace = '' } = sandbox;
-  const what = tool.name ?? tool.command?.[0] ?? '';
-  stderr.write(
-    [
-      opened.isJoined ? 'Going on with the session that runs' : `Starting session ${session?.id ?? ''}`,
-      `  Container: ${opened.instance}`,
-      `  Workspace: ${printable(workspace)}`,
-      `  Tool: ${printable(what)}`,
-      `  Mode: ${modes[mode]}${sandbox.persistent ? ', persistent' : ''}`,
-      '',
-    ].join('\n'),
-  );
+  const { session, workspace = '', persistent } = sandbox;
+  const lines = [
+    headline(opened, session),
+    `  Container: ${opened.instance}`,
+    `  Workspace: ${printable(workspace)}`,
+    `  Tool: ${printable(programOf(sandbox))}`,
+    `  Mode: ${modes[mode]}${persistent ? ', persistent' : ''}`,
+    ...(session?.resumes ? [`  Resume mode: ${resumeMode(opened)}`] : []),
+  ];
+  stderr.write(`${lines.join('\n')}\n`);
+}
+
+function headline({ isJoined }: SessionOpened, session: SessionPart | undefined): string {
+  if (isJoined) return 'Going on with the session that runs';
+  return `${session?.resumes ? 'Resuming' : 'Starting'} session ${session?.id ?? ''}`;
+}
+
+function programOf({ tool, session }: Sandbox): string {
+  return session?.debug ? 'bash' : (tool.name ?? tool.command?.[0] ?? '');
 }

@@ -1,8 +1,9 @@
+import { insideFiles } from '../apply/inside-files.ts';
 import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import { openIncus, type Incus } from '../host/incus/client.ts';
+import type { SandboxReport } from '../controller/report.ts';
 import { incusSocket } from '../host/incus/socket.ts';
-import { earlierConversation } from '../session/earlier-conversation.ts';
 import { agentStart } from '../session/agent-recipes.ts';
 import { homeOf } from '../source/homes.ts';
 import { showInside } from './inside-terminal.ts';
@@ -11,6 +12,8 @@ import { IncusError } from '../host/incus/errors.ts';
 import type { ShellStart } from './shell-summary.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
 import { hasTmux, showTmux, untilTmux, type TmuxPlace } from './show-tmux.ts';
+
+type AgentReport = SandboxReport['agent'];
 
 /** How showing ended. */
 export interface ShownEnd {
@@ -41,6 +44,33 @@ export async function awaitAgent(io: Io, shown: ShellStart): Promise<void> {
   const project = shown.asked.settings.incus.project;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
   await untilTmux(incus, placeOf(shown), io.signal);
+}
+
+/** Exit codes of an agent of which nothing could be started: each with what it lacks. */
+const notStarted: Readonly<Record<number, string>> = {
+  125: 'tmux could not make a session for it',
+  126: 'its files could not be put into the home directory of the user inside',
+  127: 'the image has no tmux or no setsid, or not its program',
+};
+
+/** @throws {Problem} `session.no-agent` when the agent could not be started at all: then there is nothing to show */
+export async function requireAgent(io: Io, shown: ShellStart, { state, exit_code: code }: AgentReport): Promise<void> {
+  const why = notStarted[code ?? 0];
+  if (state !== 'ended' || !why) return;
+  if (await isThere(io, shown)) return;
+  const { instance } = shown.opened;
+  throw new Problem({
+    code: 'session.no-agent',
+    message: `The agent in ${instance} could not be started: ${why}`,
+    hint: 'Use an image that has all of it, such as coi. Without tmux: coi shell --tmux=false',
+  });
+}
+
+/** Whether the agent's tmux session is there. */
+export async function isThere(io: Io, shown: ShellStart): Promise<boolean> {
+  const project = shown.asked.settings.incus.project;
+  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
+  return hasTmux(incus, placeOf(shown));
 }
 
 function placeOf({ asked: { sandbox }, opened: { instance } }: ShellStart): TmuxPlace {
@@ -75,19 +105,13 @@ async function showDirect(io: Io, incus: Incus, { asked, opened }: ShellStart): 
   const home = `/home/${name}`;
   const place = { uid, gid: uid, cwd: '/', signal: io.signal };
   const owner = { uid: request.uid, home: await homeOf(request.uid) };
-  const readInside = async (path: string) => {
-    const { exitCode, stdout } = await incus.exec.run(instance, ['cat', `${home}/${path}`], place);
-    return exitCode === 0 ? stdout : undefined;
-  };
-  const environment = request.environment ?? {};
-  const earlier = (id: string) => earlierConversation({ manifest: { sandbox, owner }, id, clock, signal: io.signal });
   const { argv, env, files, lack } = await agentStart({
     sandbox,
     owner,
-    environment,
+    environment: request.environment ?? {},
     uid: instance,
-    readInside,
-    earlier,
+    inside: insideFiles({ exec: incus.exec, instance, home, user: uid, signal: io.signal }),
+    goesOn: sandbox.session?.resumes === true || opened.isJoined === true,
   });
   if (lack) io.stderr.write(`coi: warning: ${lack.message}\n`);
   const words = ['sh', '-c', prepare, 'coi', files ? 'files' : 'none'];

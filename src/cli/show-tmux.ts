@@ -1,3 +1,4 @@
+import { statusPath } from '../apply/agent-scripts.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
@@ -19,18 +20,20 @@ export interface TmuxPlace {
 }
 
 /**
- * Waits for a tmux session whose system may be booting yet, then runs the rest. Arguments: the session, the file that says
- * that its agent ended, and the rest.
+ * Waits for a tmux session whose system may be booting yet, or for the end of its agent, then runs the rest. Arguments: the
+ * session, the home, and the rest.
  */
 const whenThere = `
-session=$1 status=$2 tries=600; shift 2
+session=$1 HOME=$2 tries=600; shift 2
+export HOME
+${statusPath}
 until tmux has-session -t "=$session" 2>/dev/null || [ -e "$status" ] || [ $((tries -= 1)) -le 0 ]; do sleep 0.1; done
 exec "$@"
 `;
 
 function onceThere({ instance, codeUser }: TmuxPlace, argv: readonly string[]): string[] {
   const session = tmuxSession(instance);
-  return ['sh', '-c', whenThere, 'sh', session, `/home/${codeUser.name}/.coi/agent/${session}.status`, ...argv];
+  return ['sh', '-c', whenThere, 'sh', session, `/home/${codeUser.name}`, ...argv];
 }
 
 /** What runs inside goes on when this ends. @returns the exit code of tmux */

@@ -1,4 +1,6 @@
+import type { Agents } from '../apply/agents.ts';
 import { untilAborted } from '../base/until-aborted.ts';
+import type { AgentState } from '../plan/world.ts';
 import type { DesiredState } from './desired.ts';
 import { reportSandbox } from './report.ts';
 import type { SandboxRecord, Sandboxes } from './sandboxes.ts';
@@ -8,6 +10,7 @@ import type { SandboxAwaited, SessionApi } from './session-api.ts';
 export interface AwaitInit {
   readonly sandboxes: Sandboxes;
   readonly desired: Pick<DesiredState, 'manifests' | 'tombstoneOf'>;
+  readonly agents: Pick<Agents, 'state'>;
   /** Ends every wait. */
   readonly lifetime: AbortSignal;
 }
@@ -20,7 +23,7 @@ type Goal = Parameters<SessionApi['awaitSandbox']>[0]['goal'];
  * @throws the reason of the signal, or of the lifetime, when it aborts
  */
 export async function awaitSandbox(
-  { sandboxes, desired, lifetime }: AwaitInit,
+  { sandboxes, desired, agents, lifetime }: AwaitInit,
   { name, goal, timeoutMs, signal }: Parameters<SessionApi['awaitSandbox']>[0],
 ): Promise<SandboxAwaited> {
   const timeUp = AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1));
@@ -30,7 +33,7 @@ export async function awaitSandbox(
   for (;;) {
     using look = sandboxes.nextLook(name);
     const record = sandboxes.get(name);
-    const outcome = outcomeOf(goal, { record, isDeclared: isDeclared(), isKnown: isKnown() });
+    const outcome = outcomeOf(goal, { record, isDeclared: isDeclared(), isKnown: isKnown(), agents });
     if (outcome) return { outcome, ...reported(record) };
     try {
       await untilAborted(look.done, ending);
@@ -50,6 +53,7 @@ interface Seen {
   readonly isDeclared: boolean;
   /** Declared, or to be deleted. */
   readonly isKnown: boolean;
+  readonly agents: AwaitInit['agents'];
 }
 
 function outcomeOf(goal: Goal, seen: Seen): SandboxAwaited['outcome'] | undefined {
@@ -64,13 +68,23 @@ function isUp({ record, isKnown }: Seen): boolean {
 }
 
 const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
-  running: isUp,
-  agent: (seen) => isUp(seen) && ['running', 'ended'].includes(seen.record?.world.agent.kind ?? ''),
+  running: (seen) => isUp(seen) && !seen.record?.plan.steps.some(({ action }) => action.kind === 'restore'),
+  agent: (seen) => isUp(seen) && hasBegun(seen.record?.world.agent) && hasBegun(stateNow(seen)),
   halted: ({ record }) => (record?.world.instance?.power ?? 'stopped') === 'stopped',
   stopped: ({ record }) => record?.world.instance?.power === 'stopped',
   away: ({ record, isDeclared }) => !isDeclared && !record?.world.instance,
   gone: ({ record, isKnown }) => !record && !isKnown,
 };
+
+/** The last look may be from before somebody came back to it. */
+function stateNow({ record, agents }: Seen): AgentState | undefined {
+  const { instance } = record?.world ?? {};
+  return instance && agents.state(instance.stamp.uid);
+}
+
+function hasBegun(state: AgentState | undefined): boolean {
+  return state?.kind === 'running' || state?.kind === 'ended';
+}
 
 function isStalled(record: SandboxRecord | undefined): boolean {
   return record?.conditions.some(({ type, status }) => type === 'Stalled' && status === 'True') ?? false;

@@ -33,13 +33,15 @@ export interface SessionOpened {
   readonly file: string;
   /** Whether a stopped container of an earlier session goes on. */
   readonly isReused: boolean;
-  /** Whether it runs already, as it was. */
+  /** Whether it runs already, as it was; an agent of it that has ended is started again. */
   readonly isJoined?: boolean;
+  /** Whether nobody starts its agent but the command that shows it; only said of one that is joined. */
+  readonly isDirect?: boolean;
 }
 
 /**
- * What can be waited for: that its instance runs with its rules; that its agent was started, too; that nothing of
- * it runs; that it stands
+ * What can be waited for: that its instance runs with its rules, and with its session in it where nobody starts an agent;
+ * that its agent was started, too; that nothing of it runs; that it stands
  * still; that it has ended and nothing has its
  * name any more, although its files may still be on their way out; that nothing of it is left and its slot is free.
  */
@@ -58,9 +60,11 @@ export interface SessionApi {
   /**
    * Take a slot by declaring a session in it. Of many that want the same slot exactly one gets it. A slot is taken by any
    * instance of its name, whoever owns it; a stopped ephemeral leftover of the user's own is waited for, and a stopped
-   * persistent one goes on when its slot is asked for by a persistent session.
+   * persistent one goes on when its slot is asked for by a persistent session. A session that is to be resumed goes on where
+   * it is, in whatever slot: it never runs twice.
    *
-   * @throws {Problem} `session.slots` when no slot is free, `session.name` for a hash, prefix or slot that is none, and
+   * @throws {Problem} `session.slots` when no slot is free, `session.busy` when the session to resume is neither saved nor
+   *   can be joined, `session.name` for a hash, prefix or slot that is none, and
    *   what is wrong with the manifest
    */
   openSession(request: SessionRequest): Promise<SessionOpened>;

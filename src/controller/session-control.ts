@@ -10,6 +10,7 @@ import type { VerbReport } from './control-api.ts';
 import type { Controller } from './controller.ts';
 import { refusal } from './refusal.ts';
 import type { SessionApi, SessionOpened, SessionRequest } from './session-api.ts';
+import { busy, busySession, containersWith, holderOf, type OwnSession } from './session-holder.ts';
 
 /** The manifests of sessions. */
 export interface SessionManifests {
@@ -69,9 +70,12 @@ export class SessionControl implements SessionApi {
     const { manifests } = this.#init;
     requireNames(request);
     const sandbox = await manifests.read(request.manifest, request.uid);
+    const resumed = this.#resumedIn(sandbox, request.uid);
     await this.#awaitLeftover(request);
+    if (resumed) await this.#awaitSaved(resumed);
     const opened = await this.#inTurn(async () => {
-      const taken = await this.#take(request, sandbox);
+      const held = resumed && (await this.#goBack(request, resumed, sandbox));
+      const taken = held ?? (await this.#take(request, sandbox));
       // Before the next one looks: O_EXCL alone does not keep two users apart.
       await this.#tell(taken.name, manifests.sourceOf(request.uid));
       return taken;
@@ -99,13 +103,30 @@ export class SessionControl implements SessionApi {
     });
   }
 
-  persist({ names, by }: Parameters<SessionApi['persist']>[0]): ReturnType<SessionApi['persist']> {
-    return this.#change(names, {
+  async persist({ names, by }: Parameters<SessionApi['persist']>[0]): ReturnType<SessionApi['persist']> {
+    const reports = await this.#change(names, {
       changed: (sandbox) => ({ ...sandbox, persistent: true }),
       isRefused: ({ persistent }) => persistent && 'It is persistent already',
       entry: { kind: 'persist', why: 'made persistent by command', actor: by },
       message: 'It stays when it stops',
     });
+    for (const { name, done } of reports) if (done) await this.#notePersistent(name);
+    return reports;
+  }
+
+  /** What is known of its session says so at once, too; what is saved of it later says it anyway. */
+  async #notePersistent(name: string): Promise<void> {
+    const { controller, lifetime } = this.#init;
+    const stamp = controller.sandboxes.get(name)?.world.instance?.stamp;
+    if (!stamp?.session) return;
+    const { instance } = stamp;
+    const kept = { instance, container: instance, session: { ...stamp.session, persistent: true } };
+    try {
+      await controller.hands.sessions.note(kept, lifetime);
+    } catch (error) {
+      // It does stay: that its owner's disk is full, say, is told when the session is saved.
+      if (!(error instanceof Problem)) throw error;
+    }
   }
 
   async #change(names: readonly string[], change: Change): Promise<readonly VerbReport[]> {
@@ -148,7 +169,8 @@ export class SessionControl implements SessionApi {
 
   awaitSandbox(options: Parameters<SessionApi['awaitSandbox']>[0]): ReturnType<SessionApi['awaitSandbox']> {
     const { controller, lifetime } = this.#init;
-    return awaitSandbox({ sandboxes: controller.sandboxes, desired: controller.desired, lifetime }, options);
+    const { sandboxes, desired, hands } = controller;
+    return awaitSandbox({ sandboxes, desired, agents: hands.agents, lifetime }, options);
   }
 
   /** A stopped ephemeral session of the user's own is on its way out: whoever names its slot means that very one. */
@@ -157,6 +179,56 @@ export class SessionControl implements SessionApi {
     const { name } = sessionNames({ ...id, slot });
     if (!this.#isLeaving(name, this.#init.manifests.sourceOf(uid))) return;
     await this.awaitSandbox({ name, goal: 'gone', timeoutMs: leftoverMs, signal: this.#init.lifetime });
+  }
+
+  /** The session that is to go on; undefined for a new one. */
+  #resumedIn({ session }: Sandbox, uid: number): OwnSession | undefined {
+    return session?.resumes && { uid, source: this.#init.manifests.sourceOf(uid), id: session.id };
+  }
+
+  /** What is saved of a session that ended a moment ago is only there once its container is gone. */
+  async #awaitSaved(session: OwnSession): Promise<void> {
+    const { controller, lifetime } = this.#init;
+    for (const { sandbox, instance, isLeaving } of containersWith(controller, session)) {
+      if (!isLeaving) continue;
+      const wait = { name: sandbox, goal: 'gone', timeoutMs: leftoverMs, signal: lifetime } as const;
+      if ((await this.awaitSandbox(wait)).outcome !== 'reached') throw busySession(session, instance, busy.unsaved);
+    }
+  }
+
+  /** Go on with a session where it is, whatever slot was asked for: it must not run twice, for one would be lost. */
+  async #goBack(
+    { uid, environment = {} }: SessionRequest,
+    resumed: OwnSession,
+    sandbox: Sandbox,
+  ): Promise<SessionOpened | undefined> {
+    const { controller, manifests } = this.#init;
+    const manifest = holderOf(controller, resumed);
+    if (!manifest) return this.#requireNowhere(resumed);
+    const { name, instance } = manifest;
+    const power = controller.sandboxes.get(name)?.world.instance?.power ?? 'running';
+    if (power === 'running' && manifest.sandbox.state === 'running') return this.#join(manifest);
+    if (power === 'frozen') throw busySession(resumed, instance, busy.frozen);
+    if (power !== 'stopped' || !manifest.sandbox.persistent) throw busySession(resumed, instance, busy.unsaved);
+    // Its state is in there, newer than any copy.
+    const kept = { name, instance, sandbox: { ...sandbox, persistent: true } };
+    return { ...placeOf(manifest), file: await manifests.put(uid, kept, environment), isReused: true };
+  }
+
+  #requireNowhere(resumed: OwnSession): undefined {
+    const [other] = containersWith(this.#init.controller, resumed);
+    if (other) throw busySession(resumed, other.instance, other.isLeaving ? busy.unsaved : busy.declared);
+  }
+
+  /** Somebody is there again: an agent that has ended is wanted back. */
+  #join(manifest: Manifest): SessionOpened {
+    const { controller } = this.#init;
+    const { name, position, sandbox } = manifest;
+    const isDirect = sandbox.session?.direct === true;
+    const uid = controller.sandboxes.get(name)?.world.instance?.stamp.uid;
+    if (uid !== undefined && !isDirect) controller.hands.agents.comeBack(uid);
+    const joined = { ...placeOf(manifest), file: position.file, isReused: true, isJoined: true };
+    return { ...joined, ...(isDirect && { isDirect }) };
   }
 
   #isLeaving(name: string, source: string): boolean {
@@ -172,7 +244,8 @@ export class SessionControl implements SessionApi {
     const { uid, slot: wanted = 1, environment = {} } = request;
     for (let slot = wanted; slot <= slotCount; slot += 1) {
       const names = sessionNames({ ...request, slot });
-      const before = await this.#goOn(request, { sandbox, slot });
+      // One that is resumed has nothing to do with the state of another one.
+      const before = sandbox.session?.resumes ? undefined : await this.#goOn(request, { sandbox, slot });
       if (before) return before;
       if ((await this.#isTaken(names)) && !(await this.#isFreeSoon(names.name, uid))) continue;
       const file = await this.#create(uid, { ...names, sandbox }, environment);
@@ -187,15 +260,11 @@ export class SessionControl implements SessionApi {
     const names = sessionNames({ ...request, slot });
     const own = this.#ownIn(names, uid);
     const isWanted = slot === request.slot;
-    if (!own || !(isWanted || goesOn)) return undefined;
-    const { power, manifest } = own;
-    const taken = { ...names, slot, isReused: true };
-    if (power === 'running') {
-      const isJoined = isWanted && goesOn && isJoinable(manifest.sandbox, sandbox);
-      return isJoined ? { ...taken, file: manifest.position.file, isJoined } : undefined;
-    }
-    if (power !== 'stopped' || !isKept(manifest.sandbox, sandbox)) return undefined;
-    return { ...taken, file: await this.#init.manifests.put(uid, { ...names, sandbox }, environment) };
+    if (!own?.manifest.sandbox.persistent || !(isWanted || goesOn)) return undefined;
+    if (own.power === 'running') return isWanted && goesOn ? this.#join(own.manifest) : undefined;
+    if (own.power !== 'stopped' || !sandbox.persistent) return undefined;
+    const file = await this.#init.manifests.put(uid, { ...names, sandbox }, environment);
+    return { ...names, slot, isReused: true, file };
   }
 
   /** What is left of the user's own last session in a slot takes a moment to go: the next one has the slot then, too. */
@@ -246,14 +315,8 @@ export class SessionControl implements SessionApi {
   }
 }
 
-/** Whether a stopped container is one to go on in. */
-function isKept(stopped: Sandbox, wanted: Sandbox): boolean {
-  return stopped.persistent && wanted.persistent;
-}
-
-/** Whether somebody who wants one session means another that runs: one that is kept, or the very same. */
-function isJoinable(runs: Sandbox, wanted: Sandbox): boolean {
-  return runs.persistent || (runs.session !== undefined && runs.session.id === wanted.session?.id);
+function placeOf({ name, instance }: Manifest): Pick<SessionOpened, 'name' | 'instance' | 'slot'> {
+  return { name, instance, slot: parseSessionInstance(instance)?.slot ?? 0 };
 }
 
 /** User id in the id of a session source. */

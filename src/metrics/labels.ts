@@ -23,6 +23,7 @@ export const stepKinds = [
   'delete',
   'release',
   'agent',
+  'restore',
   'save',
   'expire',
   'quarantine',

@@ -2,7 +2,7 @@ import { hasAgent, type Manifest } from '../spec/sandbox.ts';
 import { changeSteps } from './change.ts';
 import { differences, type Difference } from './difference.ts';
 import { fightBlock } from './fight.ts';
-import { agentDueAt, agentSteps, completeSteps, stampSteps } from './finish.ts';
+import { agentDueAt, agentSteps, completeSteps, restoreSteps, stampSteps } from './finish.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
 import { powerSteps, rulesBlock } from './power.ts';
 import { protectionSteps, uncoverSteps } from './protection.ts';
@@ -39,7 +39,7 @@ function build(world: World, { manifest, goal, overrides }: Aim): Draft {
   const view = desiredView(manifest.sandbox, reservation, world.placement);
   const reserve: Action = { kind: 'reserve', network: view.network };
   const create: Action = { kind: 'create', manifest, view, reservation, generation: 1, start };
-  const agent: Action = { kind: 'agent', manifest, restart: false };
+  const agent: Action = { kind: 'agent', manifest, launch: 'once' };
   const steps = [
     ...(world.reservation ? [] : [stepWithout(manifest.instance, reserve, { why })]),
     stepWithout(manifest.instance, create, { why, patch: [{ op: 'add', path: '', value: view }] }),
@@ -95,7 +95,8 @@ function adjust(world: World, aim: Aim, instance: Placed): Draft {
   const isFought = enforced.some((each) => each.origin === 'update' && !wanted.includes(each));
   const changing = change.steps.length > 0;
   if (held || isFought) return { ...seen, block, steps: [...before, ...completeSteps(instance, manifest)] };
-  const last = [...stampSteps({ instance, manifest, desired, changing }), ...agentSteps(world, aim, instance)];
+  const stamping = stampSteps({ instance, manifest, desired, changing });
+  const last = [...stamping, ...restoreSteps(aim, instance), ...agentSteps(world, aim, instance)];
   return { ...seen, block, steps: [...before, ...last] };
 }
 

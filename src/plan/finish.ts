@@ -1,6 +1,6 @@
 import { hasAgent, type Manifest } from '../spec/sandbox.ts';
 import type { Aim } from './obstacle.ts';
-import { sessionStampOf } from './session-stamp.ts';
+import { isInPlace, sessionStampOf } from './session-stamp.ts';
 import type { Stamp } from './stamp.ts';
 import type { Step } from './step.ts';
 import { remembersHalts } from './power.ts';
@@ -61,17 +61,29 @@ function isSame(a: View, b: View): boolean {
   return JSON.stringify(normaliseView(a)) === JSON.stringify(normaliseView(b));
 }
 
+/** Have the session of a direct agent in place before anybody is told that its sandbox runs. */
+export function restoreSteps({ manifest, goal }: Aim, instance: OwnedInstance): Step[] {
+  const { stamp, power } = instance;
+  if (!manifest.sandbox.session?.direct || goal.state !== 'running' || power !== 'running') return [];
+  const session = sessionStampOf(manifest, stamp.uid);
+  if (!session || isInPlace(stamp, session)) return [];
+  return [stepOn(instance, { kind: 'restore', manifest }, { why: 'its session is not in it yet' })];
+}
+
 /** Start the agent of a sandbox that runs, and start it again when it ended and is to be restarted. */
 export function agentSteps(world: World, { manifest, goal }: Aim, instance: OwnedInstance): Step[] {
   if (!hasAgent(manifest.sandbox) || goal.state !== 'running') return [];
   const { agent } = world;
   if (agent.kind === 'absent' || instance.power === 'stopped') {
-    return [stepOn(instance, { kind: 'agent', manifest, restart: false }, { why: 'its agent is not running' })];
+    const isBack = agent.kind === 'absent' && agent.isWantedBack === true;
+    const launch = isBack && instance.power !== 'stopped' ? 'back' : 'once';
+    const why = isBack ? 'somebody came back to its agent' : 'its agent is not running';
+    return [stepOn(instance, { kind: 'agent', manifest, launch }, { why })];
   }
   const isDue = agent.kind === 'ended' && manifest.sandbox.restart === 'always' && agent.restartAt <= world.now;
   if (!isDue) return [];
   const why = `its agent ended with exit code ${agent.exitCode} and restart is "always"`;
-  return [stepOn(instance, { kind: 'agent', manifest, restart: true }, { why })];
+  return [stepOn(instance, { kind: 'agent', manifest, launch: 'again' }, { why })];
 }
 
 /** When the agent is to be started again; undefined where nobody waits for that. */

@@ -1,5 +1,12 @@
 import { converge } from './converge.ts';
-import { abandoned, effectiveState, ranOut, shutDown, type EffectiveState } from './effective-state.ts';
+import {
+  abandoned,
+  effectiveState,
+  ranOut,
+  shutDown,
+  type EffectiveState,
+  type StateInputs,
+} from './effective-state.ts';
 import type { Aim } from './obstacle.ts';
 import { activeOverrides } from './override.ts';
 import type { Draft, Plan, Step } from './step.ts';
@@ -61,7 +68,7 @@ function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
     overrides,
     scheduled: world.scheduled,
     createdAt: world.instance?.createdAt,
-    run: world.instance && { startedAt: world.instance.startedAt, isStopped: world.instance.power === 'stopped' },
+    run: runOf(world),
     mayBeExtended: !sourceComplete,
     isAbandoned: world.isAbandoned === true,
     now: world.now,
@@ -70,6 +77,13 @@ function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
   if (goal.state === 'absent') return { nextLookAt, ...leave(world, { manifest, goal, overrides }) };
   const draft = converge(world, { manifest, goal, overrides });
   return { ...draft, nextLookAt: earliest([draft.nextLookAt, nextLookAt]) };
+}
+
+/** Counted from the start that coi made: what runs inside could begin anew for ever by starting its system again. */
+function runOf({ instance }: World): StateInputs['run'] {
+  if (!instance) return undefined;
+  const { stamp, startedAt, power } = instance;
+  return { startedAt: startedAt && (stamp.started ?? startedAt), isStopped: power === 'stopped' };
 }
 
 /** A declared sandbox that is not to exist now: the expiry is remembered first, or it would be created again. */

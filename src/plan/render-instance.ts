@@ -140,8 +140,9 @@ function withoutUnset(record: Record<string, string | number | undefined>): Reco
 }
 
 function agentHash(sandbox: Sandbox): string {
-  const { tool, prompt, codeUser } = sandbox;
-  return hasAgent(sandbox) ? shortHash([tool.command ?? tool, prompt ?? '', codeUser]) : '';
+  const { tool, prompt, codeUser, session } = sandbox;
+  const shell = session?.debug ? ['bash'] : [];
+  return hasAgent(sandbox) ? shortHash([tool.command ?? tool, prompt ?? '', codeUser, ...shell]) : '';
 }
 
 function shortHash(value: unknown): string {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Manifest } from '../spec/sandbox.ts';
 import { sessionIdOf } from './session-id.ts';
+import type { Stamp } from './stamp.ts';
 import type { OwnedInstance } from './world.ts';
 
 /** What must be known of a session to save it when its manifest is gone already. */
@@ -15,6 +16,8 @@ export interface SessionStamp {
   readonly persistent: boolean;
   /** Name of the user inside. */
   readonly user: string;
+  /** Whether it continues what was saved earlier: until that is in the instance, nothing of it is worth saving. */
+  readonly resumes?: true;
 }
 
 export const sessionStampSchema: z.ZodType<SessionStamp> = z.object({
@@ -24,6 +27,7 @@ export const sessionStampSchema: z.ZodType<SessionStamp> = z.object({
   workspace: z.string(),
   persistent: z.boolean(),
   user: z.string(),
+  resumes: z.literal(true).exactOptional(),
 });
 
 /** What there is to save of a sandbox; undefined where it has no agent that coi knows, or is nobody's. */
@@ -31,10 +35,25 @@ export function sessionStampOf({ sandbox, owner }: Manifest, uid: string): Sessi
   const { tool, session, workspace = '', persistent, codeUser } = sandbox;
   if (tool.name === undefined || !owner) return undefined;
   const id = session?.id ?? sessionIdOf(uid);
-  return { id, tool: tool.name, owner: owner.uid, workspace, persistent, user: codeUser.name };
+  const resumes = session?.resumes && { resumes: true as const };
+  return { id, tool: tool.name, owner: owner.uid, workspace, persistent, user: codeUser.name, ...resumes };
 }
 
-/** Whether something ran in it since it was last saved. What was never started holds nothing. */
+/** Whether nothing is to be put into an instance for a session, and the session is noted. */
+export function isInPlace({ saved, restored }: Pick<Stamp, 'saved' | 'restored'>, session: SessionStamp): boolean {
+  // What was saved from it before is in it still, and newer.
+  return restored === session.id || (session.resumes === true && saved !== undefined);
+}
+
+/** Whether the state of its session is in an instance: it began there, or what was saved of it was put there. */
+export function holdsState({ session, saved, restored }: Pick<Stamp, 'session' | 'saved' | 'restored'>): boolean {
+  return session !== undefined && (!session.resumes || restored === session.id || saved !== undefined);
+}
+
+/**
+ * Whether something ran in it since it was last saved. What was never started holds nothing, and what an earlier session
+ * was not put into yet would replace the only good copy.
+ */
 export function isUnsaved({ stamp, startedAt }: OwnedInstance): boolean {
-  return stamp.session !== undefined && startedAt !== undefined && (stamp.saved ?? 0) < startedAt;
+  return holdsState(stamp) && startedAt !== undefined && (stamp.saved ?? 0) < startedAt;
 }

@@ -34,8 +34,10 @@ export interface Stamp {
   readonly session?: SessionStamp | undefined;
   /** When its session was last saved, milliseconds since 1970. */
   readonly saved?: number | undefined;
-  /** Id of the session that was put into it. */
+  /** Id of the session whose state is in it: begun in it, or put into it. */
   readonly restored?: string | undefined;
+  /** When coi itself last started it, milliseconds since 1970: a restart from inside is no new run. */
+  readonly started?: number | undefined;
 }
 
 /** Instance name under which a sandbox waits for its deletion. Nobody else creates such a name, so nothing races for it. */
@@ -81,11 +83,12 @@ export function parseStamp(config: Readonly<Record<string, string>>): Stamp | un
   };
 }
 
-/** What was done about its session. */
-function keptOf(text: (name: keyof Stamp) => string): Pick<Stamp, 'saved' | 'restored'> {
+/** What was done about its session, and when it was started. */
+function keptOf(text: (name: keyof Stamp) => string): Pick<Stamp, 'saved' | 'restored' | 'started'> {
   return {
     ...(text('saved') && { saved: Number(text('saved')) || 0 }),
     ...(text('restored') && { restored: text('restored') }),
+    ...(Number(text('started')) > 0 && { started: Number(text('started')) }),
   };
 }
 

@@ -51,8 +51,16 @@ export type Action =
   | { readonly kind: 'unprotect' }
   | { readonly kind: 'delete' }
   | { readonly kind: 'release'; readonly uid: string }
-  | { readonly kind: 'agent'; readonly manifest: Manifest; readonly restart: boolean }
+  | { readonly kind: 'agent'; readonly manifest: Manifest; readonly launch: Launch }
+  /** Put what was saved of its session into it, where the command that opened the session starts the agent. */
+  | { readonly kind: 'restore'; readonly manifest: Manifest }
   | { readonly kind: 'expire'; readonly hash: string; readonly reason: string };
+
+/**
+ * How an agent is started: `once`, unless it runs or has ended since its container started; `again`, whatever is there;
+ * `back`, where nothing of it is left, to go on with what it did before.
+ */
+export type Launch = 'once' | 'again' | 'back';
 
 export type ActionKind = Action['kind'];
 

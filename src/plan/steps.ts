@@ -16,6 +16,7 @@ const riskOf: Record<Action['kind'], Risk> = {
   delete: 'destructive',
   release: 'safe',
   agent: 'safe',
+  restore: 'safe',
   expire: 'safe',
   quarantine: 'disruptive',
   uncover: 'safe',

@@ -40,7 +40,8 @@ export interface AgentLack {
 /** What is known about the agent inside. `restarts`: how often it was started again after an end. */
 export type AgentState =
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'absent' }
+  /** `isWantedBack`: somebody came back to it after it had ended. */
+  | { readonly kind: 'absent'; readonly isWantedBack?: true }
   | { readonly kind: 'running'; readonly restarts?: number; readonly lack?: AgentLack }
   | { readonly kind: 'ended'; readonly exitCode: number; readonly restartAt: number; readonly restarts?: number };
 

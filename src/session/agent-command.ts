@@ -37,7 +37,9 @@ export function agentCommand(
   sandbox: Sandbox,
   agent: NamedAgent | undefined,
 ): { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> } {
-  const { tool, prompt } = sandbox;
-  if (agent) return { argv: agent.tool.command(agent.options), env: agent.tool.environment(agent.options) };
-  return { argv: [...(tool.command ?? []), ...(prompt === undefined ? [] : [prompt])], env: {} };
+  const { tool, prompt, session } = sandbox;
+  const env = agent?.tool.environment(agent.options) ?? {};
+  if (session?.debug) return { argv: ['bash'], env };
+  if (agent) return { argv: agent.tool.command(agent.options), env };
+  return { argv: [...(tool.command ?? []), ...(prompt === undefined ? [] : [prompt])], env };
 }

@@ -1,5 +1,4 @@
 import type { AgentAsk, AgentRecipes, AgentStart } from '../apply/agent-recipe.ts';
-import type { Clock } from '../base/clock.ts';
 import { readHomeFile, type HomeFile } from '../host/home/read-home-file.ts';
 import type { AgentLack } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -9,34 +8,29 @@ import { guestEnvironment } from './guest-environment.ts';
 import { mergeSettings } from './merge-settings.ts';
 import { packFiles, type HomeEntry } from './pack-files.ts';
 import { sessionIdOf } from '../plan/session-id.ts';
-import type { AgentTool, LaunchOptions } from './tools/tool.ts';
+import type { AgentTool } from './tools/tool.ts';
 
 /** Where the environment that somebody asked for is kept. */
 export interface AgentRecipesInit {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
   readonly environmentOf: (manifest: Manifest) => Promise<Readonly<Record<string, string>>>;
 }
 
 /** The recipes of a controller. */
-export function openAgentRecipes({ environmentOf, clock, signal }: AgentRecipesInit): AgentRecipes {
+export function openAgentRecipes({ environmentOf }: AgentRecipesInit): AgentRecipes {
   return {
     async startOf({ manifest, ...ask }) {
       const { sandbox, owner } = manifest;
-      const earlier = (id: string) => earlierConversation({ manifest, id, clock, signal });
-      return agentStart({ ...ask, sandbox, owner, environment: await environmentOf(manifest), earlier });
+      return agentStart({ ...ask, sandbox, owner, environment: await environmentOf(manifest) });
     },
   };
 }
 
 /** What an agent's start is put together from. */
-export interface AgentStartInit extends Pick<AgentAsk, 'uid' | 'readInside'>, Pick<Manifest, 'sandbox'> {
+export interface AgentStartInit extends Omit<AgentAsk, 'manifest'>, Pick<Manifest, 'sandbox'> {
   /** Whose files go in; nobody's when undefined. */
   readonly owner: Manifest['owner'] | undefined;
   /** What somebody asked to have in the environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Which earlier conversation a session goes on with, see {@link LaunchOptions.resume}; undefined for none. */
-  readonly earlier: (sessionId: string) => Promise<LaunchOptions['resume']>;
 }
 
 /**
@@ -48,7 +42,7 @@ export interface AgentStartInit extends Pick<AgentAsk, 'uid' | 'readInside'>, Pi
 export async function agentStart(init: AgentStartInit): Promise<AgentStart> {
   const { sandbox, uid, environment } = init;
   const sessionId = sandbox.session?.id ?? sessionIdOf(uid);
-  const resume = sandbox.session?.resumes ? await init.earlier(sessionId) : undefined;
+  const resume = init.goesOn ? await earlierConversation(sandbox, init.inside) : undefined;
   const agent = namedAgent(sandbox, { sessionId, ...(resume !== undefined && { resume }) });
   const { argv, env } = agentCommand(sandbox, agent);
   const home = `/home/${sandbox.codeUser.name}`;
@@ -60,7 +54,7 @@ export async function agentStart(init: AgentStartInit): Promise<AgentStart> {
 }
 
 async function inputsOf(
-  { sandbox, owner, environment, readInside }: AgentStartInit,
+  { sandbox, owner, environment, inside }: AgentStartInit,
   agent: NamedAgent,
 ): Promise<Pick<AgentStart, 'files' | 'lack'>> {
   const isWanted = sandbox.tool.hostFiles !== false;
@@ -69,7 +63,7 @@ async function inputsOf(
   for (const [path, file] of taken) if (file.kind === 'file') files.set(path, file.content);
   const lack = isWanted ? lackOf(agent.tool, { taken, environment, owner }) : undefined;
   for (const { path, keys } of agent.tool.settings({ ...agent.options, variables: environment })) {
-    const below = files.get(path) ?? (await readInside(path));
+    const below = files.get(path) ?? (await inside.read(path));
     files.set(path, Buffer.from(mergeSettings(below && Buffer.from(below).toString('utf8'), keys, `~/${path}`)));
   }
   const entries: HomeEntry[] = [...files].map(([path, content]) => ({ path, content }));

@@ -1,31 +1,16 @@
+import type { InsideFiles } from '../apply/agent-recipe.ts';
+import type { Sandbox } from '../spec/sandbox.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
-import type { Clock } from '../base/clock.ts';
-import type { Manifest } from '../spec/sandbox.ts';
-import { ownerOf } from './save/owner.ts';
-import { SavedSessions } from './save/saved-sessions.ts';
 import { findTool } from './tools/find-tool.ts';
 import type { LaunchOptions } from './tools/tool.ts';
 
-/** Whose earlier conversation is looked for. */
-export interface EarlierInit {
-  readonly manifest: Pick<Manifest, 'sandbox' | 'owner'>;
-  /** Of the session. */
-  readonly id: string;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-}
-
-/** What an agent is to go on with: the conversation that was written to last of what was saved. */
-export async function earlierConversation({
-  manifest,
-  id,
-  clock,
-  signal,
-}: EarlierInit): Promise<LaunchOptions['resume']> {
-  const { name } = manifest.sandbox.tool;
-  if (name === undefined || !manifest.owner) return undefined;
-  const tool = findTool(name);
-  const place = { owner: await ownerOf(manifest.owner.uid), tool: name };
-  const files = await new SavedSessions({ place, clock, signal }).files(id);
-  return tool.newestSession(files, workspaceInside(manifest.sandbox)) ?? (tool.continuesByItself ? true : undefined);
+/**
+ * What an agent is to go on with: the conversation inside that was written to last. Told from the names of files there, which
+ * are up to whoever is inside: none that can be told keeps no agent from starting.
+ */
+export async function earlierConversation(sandbox: Sandbox, inside: InsideFiles): Promise<LaunchOptions['resume']> {
+  if (sandbox.tool.name === undefined) return undefined;
+  const { stateDirectories, newestSession, continuesByItself } = findTool(sandbox.tool.name);
+  const files = stateDirectories.length === 0 ? [] : await inside.newest(stateDirectories);
+  return newestSession(files, workspaceInside(sandbox)) ?? (continuesByItself ? true : undefined);
 }

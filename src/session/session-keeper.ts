@@ -1,10 +1,11 @@
 import type { KeptInstance, SessionKeeper } from '../apply/session-keeper.ts';
 import type { Clock } from '../base/clock.ts';
+import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { SessionStamp } from '../plan/session-stamp.ts';
 import type { GuestPlace } from './save/guest-place.ts';
 import type { SessionMetadata } from './save/metadata.ts';
-import { ownerOf } from './save/owner.ts';
+import { ownerOf, type Owner } from './save/owner.ts';
 import { restoreSession } from './save/restore-session.ts';
 import { saveSession } from './save/save-session.ts';
 import { SavedSessions } from './save/saved-sessions.ts';
@@ -21,9 +22,10 @@ export function openSessionKeeper({ incus, clock }: SessionKeeperInit): SessionK
   return {
     async save({ instance, ...kept }, signal) {
       const { session } = kept;
-      const place = { owner: await ownerOf(session.owner), tool: session.tool };
       const guest = guestPlace(session);
-      if (guest) await saveSession({ instance, place, session: metadataOf(kept), guest, signal }, { incus, clock });
+      if (!guest) return;
+      const place = { owner: await ownerToSave(session.owner), tool: session.tool };
+      await saveSession({ instance, place, session: metadataOf(kept), guest, signal }, { incus, clock });
     },
     async restore({ instance, session }, guestOwner, signal) {
       const { id, workspace } = session;
@@ -39,12 +41,23 @@ export function openSessionKeeper({ incus, clock }: SessionKeeperInit): SessionK
   };
 }
 
+/** Only whoever saves has something to lose, and can do without. */
+async function ownerToSave(uid: number): Promise<Owner> {
+  try {
+    return await ownerOf(uid);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const hint = `${error.hint}. To delete the sandbox without saving: coi kill --no-save NAME`;
+    throw new Problem({ code: error.code, message: error.message, hint, cause: error });
+  }
+}
+
 /** Which files of an agent are its state; undefined for one that keeps everything in the workspace. */
 function guestPlace({ tool: name, user }: SessionStamp): GuestPlace | undefined {
-  const { stateDirectory, credentials } = findTool(name);
-  if (stateDirectory === undefined) return undefined;
-  const isInside = (path: string) => path.startsWith(`${stateDirectory}/`);
-  return { home: `/home/${user}`, paths: [stateDirectory], exclude: credentials.files.filter(isInside) };
+  const { stateDirectories: paths, credentials } = findTool(name);
+  if (paths.length === 0) return undefined;
+  const isInside = (file: string) => paths.some((path) => file.startsWith(`${path}/`));
+  return { home: `/home/${user}`, paths, exclude: credentials.files.filter(isInside) };
 }
 
 function metadataOf({

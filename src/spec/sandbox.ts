@@ -91,6 +91,8 @@ export interface SessionPart {
   readonly environment?: string;
   /** Whether its agent is started by the command that opened it, in that command's own terminal. */
   readonly direct?: true;
+  /** Whether bash runs in place of the agent, with all that the agent would have. */
+  readonly debug?: true;
 }
 
 /** One sandbox with every layer applied and every default filled in. */

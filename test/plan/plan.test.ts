@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { plan } from '../../src/plan/plan.ts';
+import type { SessionStamp } from '../../src/plan/session-stamp.ts';
 import type { Stamp } from '../../src/plan/stamp.ts';
 import type { Desired, OwnedInstance, PruneVerdict } from '../../src/plan/world.ts';
 import type { Policy } from '../../src/spec/sandbox.ts';
@@ -375,6 +376,39 @@ describe('changes of the manifest', () => {
     expect(names(plan(world(as, { instance: running })))).not.toContain('save');
   });
 
+  it('does not save over the only good copy of a session before that was put into the instance', () => {
+    const session = {
+      id: 'i',
+      tool: 'claude',
+      owner: 0,
+      workspace: '',
+      persistent: false,
+      user: 'code',
+      resumes: true,
+    };
+    const as = manifest();
+    const kill = (stamped: Partial<Stamp>) => {
+      const instance = owned(as, { stamped: { session: session as SessionStamp, ...stamped }, startedAt: now - 1_000 });
+      return names(plan({ ...world(as, { instance }), desired: deleted }));
+    };
+    for (const stamped of [{}, { restored: 'another' }]) expect(kill(stamped)).not.toContain('save');
+    for (const stamped of [{ restored: 'i' }, { saved: now - 2_000 }]) expect(kill(stamped)).toContain('save');
+  });
+
+  it('puts the session of an agent that shows itself in place before it is said to run', () => {
+    const part = { id: 'i', direct: true, resumes: true } as const;
+    const as = { ...manifest({ tool: { name: 'claude' }, session: part }), owner: { uid: 1, home: '/home/a' } };
+    const steps = (stamped: Partial<Stamp>, power: OwnedInstance['power'] = 'running') =>
+      names(plan(world(as, { instance: owned(as, { stamped, power }), agent: { kind: 'absent' } })));
+    expect(steps({})).toEqual(['restore']);
+    expect(steps({ restored: 'i' })).toEqual([]);
+    expect(steps({ saved: now - 1_000 })).toEqual([]);
+    expect(steps({}, 'stopped')).not.toContain('restore');
+    const fresh = { ...as, sandbox: { ...as.sandbox, session: { id: 'j', direct: true } as const } };
+    const instance = owned(fresh, { stamped: { saved: now, restored: 'i' } });
+    expect(names(plan(world(fresh, { instance })))).toEqual(['restore']);
+  });
+
   it('of the agent are noted before a stopped one starts, and no restart', () => {
     const other = manifest({ ...plain.sandbox, tool: { command: ['other'] } });
     const stopped = owned(plain, { power: 'stopped' });
@@ -574,6 +608,12 @@ describe('the longest running time', () => {
     expect(names(plan(world(longer, { instance: since(99_000, { power: 'stopped' }) })))).toContain('start');
   });
 
+  it('counts from the start that coi made, whatever started again inside', () => {
+    const started = (agoMs: number) => since(1_000, { stamped: { started: now - agoMs } });
+    expect(names(plan(world(brief, { instance: started(60_000) })))).toEqual(['stop']);
+    expect(plan(world(brief, { instance: started(59_000) }))).toMatchObject({ steps: [], nextLookAt: now + 1_000 });
+  });
+
   it('asks what runs inside to end, unless told not to', () => {
     const forced = manifest({ limits: { runtime: { maxMs: 60_000, force: true } } });
     const [asked] = plan(world(brief, { instance: since(60_000) })).steps;
@@ -737,7 +777,16 @@ describe('the agent', () => {
 
   it('is started again when it ended and its wait is over', () => {
     const [step] = plan(world(as, { instance: owned(as), agent: ended(now) })).steps;
-    expect(step?.action).toMatchObject({ kind: 'agent', restart: true });
+    expect(step?.action).toMatchObject({ kind: 'agent', launch: 'again' });
+  });
+
+  it('is started with what it did before when somebody comes back to it, and else once', () => {
+    const launchOf = (isWantedBack?: true) => {
+      const agent = { kind: 'absent', ...(isWantedBack && { isWantedBack }) } as const;
+      return plan(world(never, { instance: owned(never), agent })).steps[0]?.action;
+    };
+    expect(launchOf()).toMatchObject({ kind: 'agent', launch: 'once' });
+    expect(launchOf(true)).toMatchObject({ kind: 'agent', launch: 'back' });
   });
 
   it('is waited for until then', () => {

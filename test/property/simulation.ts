@@ -267,6 +267,7 @@ const runners: Runners = {
     const agents = [...new Set([...state.memory.agents, stampOf(target)!.uid])].sort();
     return { state: { ...state, memory: { ...state.memory, agents } } };
   },
+  restore: (state) => ({ state }),
   expire: (state, { hash }, { name }) => {
     const expired = { kind: 'expired', state: 'absent', reason: 'lifetime', by: 'controller', at: now, hash } as const;
     return withOverride(state, name, expired);

@@ -3,10 +3,12 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { InsideFile } from '../../src/apply/agent-recipe.ts';
 import { agentStart } from '../../src/session/agent-recipes.ts';
 import { packFiles } from '../../src/session/pack-files.ts';
 import { sessionIdOf } from '../../src/plan/session-id.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
+import type { SessionPart } from '../../src/spec/sandbox.ts';
 import type { SandboxLayer } from '../../src/spec/schema/sandbox.ts';
 
 const uid = 4321;
@@ -29,18 +31,27 @@ async function file(path: string, text: string): Promise<void> {
 interface Given {
   readonly environment?: Readonly<Record<string, string>>;
   readonly before?: Readonly<Record<string, string>>;
+  readonly goesOn?: boolean;
+  /** What the agent wrote before, newest or not. */
+  readonly files?: readonly InsideFile[];
+  readonly session?: Partial<SessionPart>;
 }
 
-async function start(layer: SandboxLayer, { environment = {}, before = {} }: Given = {}) {
-  const sandbox = resolveSandbox({ layers: [layer], home, session: false });
-  const readInside = async (path: string) => (before[path] === undefined ? undefined : Buffer.from(before[path]));
+async function start(layer: SandboxLayer, given: Given = {}) {
+  const { environment = {}, before = {}, goesOn = false, files = [], session } = given;
+  const resolved = resolveSandbox({ layers: [layer], home, session: false });
+  const sandbox = { ...resolved, ...(session && { session: { id: 'own-id', ...session } }) };
+  const insideFiles = {
+    read: async (path: string) => (before[path] === undefined ? undefined : Buffer.from(before[path])),
+    newest: async () => files,
+  };
   return agentStart({
     sandbox,
     owner: { uid, home },
     environment,
     uid: 'UID',
-    readInside,
-    earlier: async () => undefined,
+    inside: insideFiles,
+    goesOn,
   });
 }
 
@@ -123,6 +134,28 @@ describe('agentStart()', () => {
     expect(await json('.claude/settings.json')).not.toHaveProperty('env');
     expect(lack).toBeUndefined();
     expect(argv.join(' ')).toContain('--model opus');
+  });
+
+  it('goes on with the conversation inside that was written to last, and begins anew where none can be told', async () => {
+    const talk = (id: string, modifiedAt: number) => ({ path: `.claude/projects/-workspace/${id}.jsonl`, modifiedAt });
+    const [old, recent] = ['ffffffff-0000-4000-8000-000000000000', '00000000-0000-4000-8000-000000000001'];
+    const given = { goesOn: true, files: [talk(old, 1_000), talk(recent, 2_000)], session: {} };
+    const claude = { tool: { name: 'claude' } } as const;
+    expect((await start(claude, given)).argv.slice(-2)).toEqual(['--resume', recent]);
+    expect((await start(claude, { ...given, files: [] })).argv.slice(-2)).toEqual(['--session-id', 'own-id']);
+    expect((await start(claude, { ...given, goesOn: false })).argv.slice(-2)).toEqual(['--session-id', 'own-id']);
+    expect((await start({ tool: { name: 'opencode' } }, { ...given, files: [] })).argv).toEqual([
+      'opencode',
+      '--continue',
+    ]);
+  });
+
+  it('has bash in place of the agent, with all that the agent would have', async () => {
+    await file('.claude/.credentials.json', '{"token":"t"}');
+    const { argv, env, files } = await start({ tool: { name: 'claude' } }, { session: { debug: true } });
+    expect(argv).toEqual(['bash']);
+    expect(env).toMatchObject({ CLAUDE_CODE_EFFORT_LEVEL: 'medium' });
+    expect(unpack(files)).toContain('./.claude/.credentials.json');
   });
 
   it('refuses settings that it could only lose', async () => {

@@ -4,7 +4,7 @@ import type { GuestPlace } from './guest-place.ts';
 import type { LeftOutReport } from './left-out.ts';
 import type { SessionMetadata } from './metadata.ts';
 import type { SessionsPlace } from './open-sessions.ts';
-import type { SavedFile } from './saved-files.ts';
+import type { SavedSize } from './saved-size.ts';
 import type { SavedSession } from './store.ts';
 
 /** A session to save. */
@@ -30,7 +30,7 @@ export interface RestoreJob {
 /** What is done with saved sessions without any sandbox. */
 export type StoreJob = { readonly place: SessionsPlace } & (
   | { readonly kind: 'list' }
-  | { readonly kind: 'files'; readonly id: string }
+  | { readonly kind: 'size'; readonly id: string }
   | { readonly kind: 'latest'; readonly workspace: string }
   | { readonly kind: 'require'; readonly id: string; readonly workspace: string }
   | { readonly kind: 'find'; readonly id: string }
@@ -60,7 +60,7 @@ export interface JobResults {
   readonly save: SaveResult;
   readonly restore: CopyResult;
   readonly list: readonly SavedSession[];
-  readonly files: readonly SavedFile[];
+  readonly size: SavedSize;
   readonly latest: SavedSession | null;
   readonly require: SavedSession;
   readonly find: SavedSession | null;

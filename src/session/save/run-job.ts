@@ -6,7 +6,7 @@ import type { Job, JobResults, StoreJob } from './job.ts';
 import { openSessions, sessionsPath } from './open-sessions.ts';
 import { restoreJob } from './restore-job.ts';
 import { fullDisk, saveJob } from './save-job.ts';
-import { savedFiles } from './saved-files.ts';
+import { nothingSaved, savedSize } from './saved-size.ts';
 import {
   findSession,
   latestSession,
@@ -41,7 +41,15 @@ export function runStoreJob(job: StoreJob): JobResults[StoreJob['kind']] {
 }
 
 /** What there is where nothing was ever saved. */
-const inNone = { list: [], files: [], latest: null, find: null, remove: false, 'remove-all': 0, note: null } as const;
+const inNone = {
+  list: [],
+  size: nothingSaved,
+  latest: null,
+  find: null,
+  remove: false,
+  'remove-all': 0,
+  note: null,
+} as const;
 
 function inStore(
   sessions: HeldDirectory,
@@ -50,8 +58,8 @@ function inStore(
   switch (job.kind) {
     case 'list':
       return listSessions(sessions);
-    case 'files':
-      return savedFiles(sessions, job.id);
+    case 'size':
+      return savedSize(sessions, job.id);
     case 'latest':
       return latestSession(sessions, job.workspace) ?? null;
     case 'find':

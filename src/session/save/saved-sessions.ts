@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { asOwner } from './as-owner.ts';
 import type { SessionMetadata } from './metadata.ts';
 import { type SessionsPlace, sessionsPath } from './open-sessions.ts';
-import type { SavedFile } from './saved-files.ts';
+import type { SavedSize } from './saved-size.ts';
 import type { SavedSession } from './store.ts';
 
 /** What {@link SavedSessions} is made from. */
@@ -52,15 +52,12 @@ export class SavedSessions {
     return asOwner({ kind: 'require', place: this.#init.place, id, workspace }, this.#init);
   }
 
-  /**
-   * The files of a session's data, for its size and for the agent's own id of its conversation. Links are none. Names are
-   * what an agent inside chose.
-   */
-  files(id: string): Promise<readonly SavedFile[]> {
-    return asOwner({ kind: 'files', place: this.#init.place, id }, this.#init);
+  /** How much a session's data is. */
+  size(id: string): Promise<SavedSize> {
+    return asOwner({ kind: 'size', place: this.#init.place, id }, this.#init);
   }
 
-  /** Writes what is known of a session, at its start and when it is made persistent; saved data stays. */
+  /** Writes what is known of a session, at its start and when it is made persistent; saved data stays, and its time. */
   async note(session: Omit<SessionMetadata, 'savedAt' | 'leftOut'>): Promise<void> {
     const metadata = { ...session, savedAt: new Date(this.#init.clock.now()).toISOString() };
     await asOwner({ kind: 'note', place: this.#init.place, metadata }, this.#init);

@@ -66,12 +66,13 @@ export function requireSession(sessions: HeldDirectory | undefined, id: string, 
   });
 }
 
-/** Writes what is known of a session, which makes it one; data that is there stays. */
+/** Writes what is known of a session, which makes it one. Data that is there stays, and so does when it was saved. */
 export function noteSession(sessions: HeldDirectory, metadata: Omit<SessionMetadata, 'leftOut'>): void {
   settle(sessions);
   using session = sessions.openOrMake(checkSessionId(metadata.id));
-  const leftOut = readMetadata(session, metadata.id)?.leftOut ?? 0;
-  writeMetadata(session, { ...metadata, leftOut });
+  const before = readMetadata(session, metadata.id);
+  const { savedAt } = before && hasData(session) ? before : metadata;
+  writeMetadata(session, { ...metadata, savedAt, leftOut: before?.leftOut ?? 0 });
   sessions.sync();
 }
 
@@ -107,12 +108,16 @@ function readSession(sessions: HeldDirectory, id: string, name: string = id): Sa
   try {
     using session = sessions.open(name);
     const metadata = readMetadata(session, id);
-    return metadata && { ...metadata, hasData: !session.names().every((each) => isMetadata(each.toString('latin1'))) };
+    return metadata && { ...metadata, hasData: hasData(session) };
   } catch (error) {
     // Gone meanwhile, not readable, or no directory: none of ours.
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }
+}
+
+function hasData(session: HeldDirectory): boolean {
+  return !session.names().every((name) => isMetadata(name.toString('latin1')));
 }
 
 /** Whether a session may be resumed from a workspace: the same path, or another one to the same directory. */

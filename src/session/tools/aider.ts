@@ -3,6 +3,7 @@ import type { AgentTool } from './tool.ts';
 /** aider. Its history lies in the workspace, so nothing of it is saved apart. */
 export const aider: AgentTool = {
   name: 'aider',
+  stateDirectories: [],
   hostFiles: ['.aider.conf.yml', '.aider.model.settings.yml'],
   hosts: ['api.anthropic.com', 'api.openai.com', 'openrouter.ai'],
   credentials: {

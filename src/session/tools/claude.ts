@@ -5,7 +5,7 @@ import type { AgentTool, JsonTable, LaunchOptions, SettingsInput } from './tool.
 /** Claude Code. Its conversations are `.claude/projects/DIRECTORY/UUID.jsonl`. */
 export const claude: AgentTool = {
   name: 'claude',
-  stateDirectory: '.claude',
+  stateDirectories: ['.claude'],
   hostFiles: ['.claude/.credentials.json', '.claude/config.yml', '.claude/settings.json', '.claude.json'],
   hosts: ['api.anthropic.com', 'claude.ai', 'console.anthropic.com', 'platform.claude.com', 'statsig.anthropic.com'],
   credentials: {

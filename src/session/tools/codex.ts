@@ -4,7 +4,7 @@ import type { AgentTool } from './tool.ts';
 /** OpenAI Codex. Its conversations are `.codex/sessions/YYYY/MM/DD/rollout-TIME-UUID.jsonl`. */
 export const codex: AgentTool = {
   name: 'codex',
-  stateDirectory: '.codex',
+  stateDirectories: ['.codex'],
   hostFiles: ['.codex/auth.json', '.codex/config.toml'],
   hosts: ['api.openai.com', 'auth.openai.com', 'chatgpt.com'],
   credentials: { files: ['.codex/auth.json'], variables: ['OPENAI_API_KEY', 'CODEX_API_KEY'] },

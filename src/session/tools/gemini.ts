@@ -3,7 +3,7 @@ import type { AgentTool } from './tool.ts';
 /** Gemini CLI. It keeps one conversation a project and finds it again by itself. */
 export const gemini: AgentTool = {
   name: 'gemini',
-  stateDirectory: '.gemini',
+  stateDirectories: ['.gemini'],
   hostFiles: ['.gemini/oauth_creds.json', '.gemini/google_accounts.json', '.gemini/settings.json'],
   hosts: ['cloudcode-pa.googleapis.com', 'generativelanguage.googleapis.com', 'oauth2.googleapis.com'],
   credentials: { files: ['.gemini/oauth_creds.json'], variables: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'] },

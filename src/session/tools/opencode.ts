@@ -1,10 +1,10 @@
 import { newestMatch } from './newest.ts';
 import type { AgentTool } from './tool.ts';
 
-/** opencode. Its data go into the workspace, so that a conversation stays with the project. */
+/** opencode. Its data stay in its home, and are saved from there: beside its conversations it keeps its logins in them. */
 export const opencode: AgentTool = {
   name: 'opencode',
-  stateDirectory: '.config/opencode',
+  stateDirectories: ['.config/opencode', '.local/share/opencode'],
   hostFiles: ['.config/opencode/opencode.json', '.config/opencode/tui.json', '.local/share/opencode/auth.json'],
   hosts: ['api.anthropic.com', 'api.openai.com', 'models.dev', 'opencode.ai'],
   credentials: {
@@ -16,10 +16,7 @@ export const opencode: AgentTool = {
     ...(resume === undefined ? [] : resume === true ? ['--continue'] : ['--session', resume]),
     ...(prompt === undefined ? [] : ['--prompt', prompt]),
   ],
-  environment: ({ workspace }) => ({
-    XDG_DATA_HOME: `${workspace}/.local/share`,
-    XDG_STATE_HOME: `${workspace}/.local/state`,
-  }),
+  environment: () => ({}),
   settings: ({ permissionMode }) => [
     {
       path: '.config/opencode/opencode.json',
@@ -27,5 +24,6 @@ export const opencode: AgentTool = {
     },
   ],
   continuesByItself: true,
+  workspaceMark: '.opencode',
   newestSession: (files) => newestMatch(files, /(?:^|\/)opencode\/storage\/session\/[^/]+\/(?<id>ses_\w+)\.json$/),
 };

@@ -48,8 +48,8 @@ export interface StateFile {
 /** What coi has to know of an agent. All paths are relative to a home directory; nothing here does anything by itself. */
 export interface AgentTool {
   readonly name: string;
-  /** Directory with its conversations and settings: saved when a session ends, put back when it is resumed. */
-  readonly stateDirectory?: string;
+  /** Directories with its conversations and settings: saved when a session ends, put back when it is resumed. */
+  readonly stateDirectories: readonly string[];
   /**
    * Files of the host's user that it needs to log in, and his settings for it: copied by name, one by one, fresh each
    * time. Nothing else of the home directory goes in.
@@ -72,6 +72,8 @@ export interface AgentTool {
   readonly settings: (input: SettingsInput) => readonly SettingsOverlay[];
   /** Whether it finds its earlier conversation where nothing that was saved names one: in the workspace, as a rule. */
   readonly continuesByItself: boolean;
+  /** Directory of a workspace by which an earlier conversation may be told that coi never saved; absent where there is none. */
+  readonly workspaceMark?: string;
   /** The agent's own id of its newest conversation, told from the files that it left; undefined when it has none. */
   readonly newestSession: (files: readonly StateFile[], workspace: string) => string | undefined;
 }

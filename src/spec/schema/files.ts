@@ -46,6 +46,7 @@ export const sessionPartSchema = z.strictObject({
     .meta({ description: 'Name of the file with its environment.' })
     .exactOptional(),
   direct: z.literal(true).meta({ description: 'Whether no agent is started for it.' }).exactOptional(),
+  debug: z.literal(true).meta({ description: 'Whether bash runs in place of its agent.' }).exactOptional(),
 });
 
 /** A sandbox in the session source, where the command line also says which instance it is. */

@@ -9,7 +9,6 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -71,9 +70,11 @@ describe('SavedSessions', () => {
     await note(sessions, 'a');
     mkdirSync(join(placeOf(), 'a/.claude'));
     writeFileSync(join(placeOf(), 'a/.claude/x'), '12345');
+    const { savedAt } = (await sessions.find('a'))!;
     await sessions.note({ id: 'a', container: 'c', persistent: true, workspace: '/w' });
-    expect(await sessions.find('a')).toMatchObject({ persistent: true, hasData: true });
-    expect(await sessions.files('a')).toEqual([{ path: '.claude/x', bytes: 5, modifiedAt: expect.any(Number) }]);
+    // A note is no save: the time stays that of the data.
+    expect(await sessions.find('a')).toMatchObject({ container: 'c', persistent: true, hasData: true, savedAt });
+    expect(await sessions.size('a')).toEqual({ files: 1, bytes: 5 });
   });
 
   test('never gives a session of another workspace, also not by its id', async () => {
@@ -109,7 +110,7 @@ describe('SavedSessions', () => {
       const refused = { code: 'session.id' };
       await expect(sessions.find(id)).rejects.toMatchObject(refused);
       await expect(sessions.require(id, '/w')).rejects.toMatchObject(refused);
-      await expect(sessions.files(id)).rejects.toMatchObject(refused);
+      await expect(sessions.size(id)).rejects.toMatchObject(refused);
       await expect(sessions.remove(id)).rejects.toMatchObject(refused);
       await expect(note(sessions, id)).rejects.toMatchObject(refused);
       expect(readdirSync(home).toSorted()).toEqual(['.coi', 'secret']);
@@ -135,18 +136,17 @@ describe('SavedSessions', () => {
     expect(readdirSync(placeOf())).toEqual([]);
   });
 
-  test('tells the files of a session, and nothing of what links lead to', async () => {
+  test('tells how much a session is, and nothing of what links lead to', async () => {
     const sessions = open();
     await note(sessions, 'a');
     const claude = join(placeOf(), 'a/.claude');
     mkdirSync(join(claude, 'projects'), { recursive: true });
     writeFileSync(join(claude, 'projects/old.jsonl'), 'x');
-    utimesSync(join(claude, 'projects/old.jsonl'), 1, 1);
     writeFileSync(Buffer.concat([Buffer.from(claude), Buffer.from([0x2f, 0xff])]), 'not UTF-8');
     symlinkSync('/etc', join(claude, 'etc'));
     symlinkSync('/etc/passwd', join(claude, 'passwd'));
-    expect(await sessions.files('a')).toEqual([{ path: '.claude/projects/old.jsonl', bytes: 1, modifiedAt: 1_000 }]);
-    expect(await sessions.files('none')).toEqual([]);
+    expect(await sessions.size('a')).toEqual({ files: 2, bytes: 10 });
+    expect(await sessions.size('none')).toEqual({ files: 0, bytes: 0 });
   });
 
   test('removes a session and leaves what its links lead to', async () => {
@@ -238,5 +238,6 @@ test('ownerOf() knows users with a home, and says so of others', async () => {
   const passwd = join(dir, 'passwd');
   writeFileSync(passwd, 'root:x:0:0:root:/root:/bin/sh\nanna:x:1001:1002::/home/anna:\nnobody:x:9:9:::\n');
   expect(await ownerOf(1001, passwd)).toEqual({ uid: 1001, gid: 1002, home: '/home/anna' });
-  for (const uid of [9, 77]) await expect(ownerOf(uid, passwd)).rejects.toMatchObject({ code: 'session.no-home' });
+  for (const uid of [9, 987_654_321])
+    await expect(ownerOf(uid, passwd)).rejects.toMatchObject({ code: 'session.no-home' });
 });

@@ -83,11 +83,13 @@ describe('the settings of a tool', () => {
     expect(environment({ ...options, effort: 'high' })).toEqual({ CLAUDE_CODE_EFFORT_LEVEL: 'high' });
   });
 
-  it('let opencode ask or not, and keep its data with the workspace', () => {
+  it('let opencode ask or not, and keep its data, logins among them, out of the workspace', () => {
     const { settings, environment } = findTool('opencode');
     expect(settings(input)[0]?.keys).toEqual({ permission: { '*': 'allow' } });
     expect(settings({ ...input, permissionMode: 'interactive' })[0]?.keys).toEqual({ permission: { '*': 'ask' } });
-    expect(environment({ ...options, workspace: '/srv/w' })).toMatchObject({ XDG_DATA_HOME: '/srv/w/.local/share' });
+    expect(JSON.stringify(environment({ ...options, workspace: '/srv/w' }))).not.toContain('/srv/w');
+    const { stateDirectories, credentials } = findTool('opencode');
+    for (const path of credentials.files) expect(stateDirectories.some((each) => path.startsWith(each))).toBe(true);
   });
 });
 
