@@ -70,7 +70,7 @@ export async function requireAgent(io: Io, shown: ShellStart, { state, exit_code
 export async function isThere(io: Io, shown: ShellStart): Promise<boolean> {
   const project = shown.asked.settings.incus.project;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
-  return hasTmux(incus, placeOf(shown));
+  return await hasTmux(incus, placeOf(shown));
 }
 
 function placeOf({ asked: { sandbox }, opened: { instance } }: ShellStart): TmuxPlace {

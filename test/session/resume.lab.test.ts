@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../lab/until.ts';
 import { devId, homeIn, openDesk, type Desk } from './desk.ts';
+import { Window } from './typing.ts';
 
 let desk: Desk;
 let home: string;
@@ -127,6 +128,25 @@ describe('a session', () => {
     expect(await coi('shutdown', name)).toMatchObject({ exitCode: 0 });
     expect(await background(`--continue=${id}`)).toBe(id);
     expect((await commandLine()).at(-1)).toBe('11111111-0000-4000-8000-000000000000');
+  });
+
+  it('goes on without tmux as well, and is saved from there with what it had', async () => {
+    await project();
+    const id = await background();
+    await converse(newer, '2026-02-02');
+    expect(await coi('kill', name)).toMatchObject({ exitCode: 0 });
+    const words = ['shell', '--image', 'system', '--tmux=false', '--resume'];
+    await using window = await Window.open(desk, words, { cwd: here, env: as });
+    await window.shows(/Resuming session[^]*ready, type a line/);
+    expect((await commandLine()).slice(-2)).toEqual(['--resume', newer]);
+    expect(await inside(`cat .claude/projects/-workspace/${newer}.jsonl`)).toBe('talk');
+    // Somebody else who wants it joins it, and does not start it twice.
+    expect(await coi('shell', '--background', '--image', 'system', `--resume=${id}`)).toMatchObject({ exitCode: 1 });
+    expect((await desk.controller.instances()).size).toBe(1);
+    await converse(older, '2026-03-03');
+    expect(await coi('kill', name)).toMatchObject({ exitCode: 0 });
+    const both = [`${newer}.jsonl`, `${older}.jsonl`].toSorted();
+    expect((await readdir(saved(id, '.claude/projects/-workspace'))).toSorted()).toEqual(both);
   });
 
   it('is saved on shutdown, on kill and when its command line is gone; not with --no-save', async () => {

@@ -12,7 +12,7 @@ let name: string;
 let count = 0;
 
 beforeAll(async () => {
-  desk = await openDesk('shell', ['system']);
+  desk = await openDesk('shell', ['system', 'busybox']);
 });
 afterAll(() => desk?.[Symbol.asyncDispose]());
 
@@ -135,6 +135,36 @@ describe('coi shell', () => {
     await last.shows(/code@.*\/workspace\$/);
     await last.type('poweroff');
     await last.shows(/Session data saved\nCleanup complete\n\[exit 0\]/);
+  });
+
+  it('has its agent started again for whoever goes back to a container that exit kept, and for nobody else', async () => {
+    await project();
+    await using window = await shell();
+    await window.shows(/ready, type a line/);
+    await window.type('quit');
+    await window.shows(/The agent ended with exit code 0/);
+    await window.type('exit');
+    await window.shows(/Container kept running[^]*\[exit 0\]/);
+
+    await desk.controller.restart();
+    await desk.controller.when(name.slice(4), ({ agent }) => agent.state === 'ended');
+    const agents = async () => (await desk.lab.run(['incus', 'exec', name, '--', 'pgrep', '-c', '-x', 'dummy'])).stdout;
+    expect(await agents()).toBe('0');
+
+    expect(await background(['--resume'])).toMatchObject({ exitCode: 0 });
+    expect(await agents()).toBe('1');
+    expect((await desk.controller.instances()).size).toBe(1);
+    await inside(`tmux kill-session -t =coi-${name}`);
+    await using back = await shell(['--resume']);
+    await back.shows(/ready, type a line/);
+  });
+
+  it('says at once what an image lacks for the agent, and leaves nothing', async () => {
+    await project();
+    await using window = await open(['--image', 'busybox'], { env: dummy });
+    await window.shows(/could not be started[^]*coi shell --tmux=false[^]*\[exit 1\]/, 30_000);
+    await desk.cleared();
+    expect(await state()).toBeUndefined();
   });
 
   it('is over with poweroff inside: an ephemeral container goes, a persistent one stays, and goes on later', async () => {

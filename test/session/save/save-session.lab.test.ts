@@ -14,7 +14,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Problem } from '../../../src/base/problem.ts';
 import { seed } from '../../helpers/random.ts';
@@ -403,11 +402,17 @@ describe('The copy from before is as it was', () => {
     const outcomes: (string | undefined)[] = [];
     for (let round = 0; round < 8; round += 1) {
       await box.inside('killed', fill(String(round)));
-      const save = box.save('killed', { home }).then(
-        () => undefined,
-        ({ code }: Problem) => code,
-      );
-      await sleep(80 + 60 * round);
+      let hasEnded = false;
+      const save = box
+        .save('killed', { home })
+        .then(
+          () => undefined,
+          ({ code }: Problem) => code,
+        )
+        .finally(() => (hasEnded = true));
+      // At first as soon as there is one, later when so much of the new copy is there.
+      const isSoFar = () => (round === 0 ? ownerProcesses().length > 0 : newlyCopied(home) >= (round * whole) / 8);
+      await until('the save to be so far', () => hasEnded || isSoFar(), { everyMs: 1, timeoutMs: 60_000 });
       for (const pid of ownerProcesses()) process.kill(pid, 'SIGKILL');
       outcomes.push(await save);
       expect(await box.sessions(home).find('session')).toMatchObject({ hasData: true });
@@ -422,6 +427,13 @@ describe('The copy from before is as it was', () => {
     expect(new Set(outcomes).difference(new Set(['session.process', undefined]))).toEqual(new Set());
   });
 });
+
+/** How many files and directories a copy has that is being made. */
+function newlyCopied(home: string): number {
+  const sessions = join(home, '.coi/sessions-claude');
+  const fresh = readdirSync(sessions).find((name) => name.startsWith('.new-'));
+  return fresh === undefined ? -1 : readdirSync(join(sessions, fresh), { recursive: true }).length;
+}
 
 /** Processes of ours that read and write sessions. */
 function ownerProcesses(): number[] {
