@@ -31,6 +31,8 @@ interface Given {
   readonly at: Manifest;
   readonly power?: OwnedInstance['power'];
   readonly agent?: World['agent'];
+  /** Id of the session whose state is in it; that of its own unless given. */
+  readonly restored?: string;
 }
 
 /** A controller as far as opening sessions needs one, with one sandbox or none. */
@@ -47,8 +49,9 @@ function controlWith(given?: Given) {
     const { at, power = 'running', agent = { kind: 'running' } } = given;
     manifests.set(at.name, at);
     const { id } = at.sandbox.session!;
+    const { restored = id } = given;
     const session = { id, tool: 'claude', owner: user, workspace: '', persistent: false, user: 'code' };
-    const instance = owned(at, { power, stamped: { session, restored: id }, startedAt: 1 });
+    const instance = owned(at, { power, stamped: { session, restored }, startedAt: 1 });
     const { stamp } = instance;
     instances.push({
       instance: { name: at.instance, state: power },
@@ -147,6 +150,18 @@ describe('an agent that has ended', () => {
     expect(await direct.open(resumed)).toMatchObject({ isJoined: true, isDirect: true });
     expect(direct.agents.state(instanceUid)).toEqual({ kind: 'absent' });
   });
+});
+
+it('a session without tmux runs only once what was saved of it is there', async () => {
+  const signal = new AbortController().signal;
+  for (const [restored, outcome] of [
+    ['another', 'timeout'],
+    ['the-id', 'reached'],
+  ] as const) {
+    const { control } = controlWith({ at: inSlot(1, { direct: true, resumes: true }), restored });
+    const wait = { name: `${hash}-1`, goal: 'running', timeoutMs: 50, signal } as const;
+    expect(await control.awaitSandbox(wait)).toMatchObject({ outcome });
+  }
 });
 
 it('persist says at once in the metadata of a session that its container stays', async () => {

@@ -149,6 +149,26 @@ describe('a session', () => {
     expect((await readdir(saved(id, '.claude/projects/-workspace'))).toSorted()).toEqual(both);
   });
 
+  it('of opencode goes on by itself where the workspace shows that there was one, and no login lands there', async () => {
+    await project();
+    await inHome('.local/share/opencode/auth.json', '{"key":"secret"}');
+    const words = ['--tool', 'opencode', '--resume'];
+    expect(await coi('shell', '--background', '--image', 'system', ...words)).toMatchObject({ exitCode: 1 });
+    await mkdir(join(here, '.opencode'));
+    await background(...words);
+    expect((await commandLine()).at(-1)).toBe('--continue');
+    const environment = await inside('tr "\\0" "\\n" </proc/$(pgrep -x dummy)/environ');
+    expect(environment).not.toMatch(/^XDG_/m);
+    expect(await inside('cat .local/share/opencode/auth.json')).toContain('secret');
+    await inside('mkdir -p .local/share/opencode/storage; echo talk >.local/share/opencode/storage/talk');
+    expect(await coi('kill', name)).toMatchObject({ exitCode: 0 });
+    const sessions = join(home, '.coi/sessions-opencode');
+    const [id = '', ...others] = await readdir(sessions);
+    expect(others).toEqual([]);
+    expect(await readdir(join(sessions, id, '.local/share/opencode'))).toEqual(['storage']);
+    expect(await readdir(here)).toEqual(['.opencode']);
+  });
+
   it('is saved on shutdown, on kill and when its command line is gone; not with --no-save', async () => {
     await project();
     for (const end of [['shutdown'], ['kill']]) {

@@ -159,6 +159,23 @@ describe('coi shell', () => {
     await back.shows(/ready, type a line/);
   });
 
+  it('runs no longer than it may, also where its system starts again inside', async () => {
+    await project();
+    expect(await background(['--limit-duration', '10h'])).toMatchObject({ exitCode: 0 });
+    const used = async () => {
+      const { last_used_at: at } = JSON.parse(await desk.lab.incus('query', `/1.0/instances/${name}`)) as object & {
+        last_used_at: string;
+      };
+      return at;
+    };
+    const endsAt = async () => (await desk.controller.ready(name.slice(4), 'running')).next_look_at;
+    const [before, at] = [await used(), await endsAt()];
+    expect(at).toBeDefined();
+    await desk.lab.incus('exec', name, '--', 'reboot');
+    await until('it to have started again', async () => (await used()) !== before, { timeoutMs: 60_000 });
+    expect(await endsAt()).toBe(at);
+  });
+
   it('says at once what an image lacks for the agent, and leaves nothing', async () => {
     await project();
     await using window = await open(['--image', 'busybox'], { env: dummy });
