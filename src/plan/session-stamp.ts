@@ -39,15 +39,17 @@ export function sessionStampOf({ sandbox, owner }: Manifest, uid: string): Sessi
   return { id, tool: tool.name, owner: owner.uid, workspace, persistent, user: codeUser.name, ...resumes };
 }
 
-/** Whether nothing is to be put into an instance for a session, and the session is noted. */
-export function isInPlace({ saved, restored }: Pick<Stamp, 'saved' | 'restored'>, session: SessionStamp): boolean {
-  // What was saved from it before is in it still, and newer.
-  return restored === session.id || (session.resumes === true && saved !== undefined);
+/**
+ * Whether nothing is to be put into an instance for a session, and the session is noted. That it was saved is no sign of it:
+ * it counts as saved, too, where somebody did not want it to be.
+ */
+export function isInPlace({ restored }: Pick<Stamp, 'restored'>, { id }: SessionStamp): boolean {
+  return restored === id;
 }
 
 /** Whether the state of its session is in an instance: it began there, or what was saved of it was put there. */
-export function holdsState({ session, saved, restored }: Pick<Stamp, 'session' | 'saved' | 'restored'>): boolean {
-  return session !== undefined && (!session.resumes || restored === session.id || saved !== undefined);
+export function holdsState({ session, restored }: Pick<Stamp, 'session' | 'restored'>): boolean {
+  return session !== undefined && (!session.resumes || isInPlace({ restored }, session));
 }
 
 /**

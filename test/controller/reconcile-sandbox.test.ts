@@ -16,6 +16,9 @@ import { manifest, owned, tombstoned, world } from '../plan/given.ts';
 const key = 'sandbox/a';
 const minuteMs = 60_000;
 
+/** No workspace is covered here. */
+const trees = { stand: () => Promise.resolve() };
+
 /** Time in small steps, after each of which a visit has come to its end. */
 async function pass(clock: FakeClock, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 50) {
@@ -62,7 +65,7 @@ function start(isTooLate: (write: number) => boolean) {
   const reconciler = new SandboxReconciler({
     worlds: { cached: () => world(wish, { instance }), fresh: () => Promise.resolve(look()), isDoubted: () => false },
     sandboxes,
-    hands: { incus: { instances, operations }, clock, lifetime: lifetime.signal } as unknown as Hands,
+    hands: { incus: { instances, operations }, trees, clock, lifetime: lifetime.signal } as unknown as Hands,
     fights: new Fights(),
     journal,
     isObserved: () => true,
@@ -123,7 +126,7 @@ describe('a session that cannot be saved', () => {
     const save = () => Promise.reject(new Problem({ code: 'session.x', message: 'The disk is full', retry }));
     const instances = { get: () => Promise.resolve({ value: left, etag: 'e' }) };
     const lifetime = new AbortController().signal;
-    const hands = { incus: { instances }, sessions: { save }, clock: new FakeClock(), lifetime };
+    const hands = { incus: { instances }, trees, sessions: { save }, clock: new FakeClock(), lifetime };
     const reconciler = new SandboxReconciler({
       worlds: { cached: () => leaving, fresh: () => Promise.resolve(leaving), isDoubted: () => false },
       sandboxes,

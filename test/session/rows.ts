@@ -196,7 +196,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   'O-04': proven(shell, backAndForth),
   'M-10': proven(run, refusals),
   'B-05': [
-    proven(tools, '%s with %j', 'let opencode ask or not, and keep its data with the workspace'),
+    proven(tools, '%s with %j', 'let opencode ask or not, and keep its data, logins among them, out of the workspace'),
     proven(shell, 'takes another agent for once, and knows those that there are'),
   ],
   'C-01': [proven(asked, 'is what the highest layer says that says anything', fileOrder), proven(run, layers)],
