@@ -113,16 +113,16 @@ async function resolveAsked(io: Io, path: string, { options, adjust, agent }: To
   const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
   const home = io.env['HOME'] || homedir();
   const { uid: owner } = whoCalls(io);
-  const resolve = ({ layer }: Settings, chosen = profile): Sandbox => {
+  const resolve = ({ layer }: Settings, chosen: ProfileLayer | undefined): Sandbox => {
     const above = { environment: environment.layer, ...(chosen && { profile: chosen }), flags: flags.layer };
     const layers = commandLineLayers({ settings: layer, ...above });
     return adjust(resolveSandbox({ layers, home, session: true, agent, owner }));
   };
   if (project) await judge(io, project, (other) => resolve(other, ownProfile(other, options.profile)));
-  const sandbox = resolve(settings);
+  const sandbox = resolve(settings, profile);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
   if (sandbox.network.mode !== 'allowlist') return { settings, sandbox, profile };
-  return { settings, profile, sandbox: resolve(await withHostLayer(settings, io)) };
+  return { settings, profile, sandbox: resolve(await withHostLayer(settings, io), profile) };
 }
 
 /** Refuse what the project gives itself and nobody trusts. */

@@ -245,4 +245,23 @@ describe('what a session is asked for', () => {
     const refused = await typedOf(['--profile', 'p']);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('.coi.toml:2:1: A project may not set') });
   });
+
+  it("is not what a profile says that only the project's file has, unless it takes less", async () => {
+    await write(join(here, '.coi.toml'), '[profiles.dev.network]', 'mode = "open"', '[profiles.less]', 'image = "x"');
+    const refused = await typedOf(['--profile', 'dev']);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('.coi.toml:2:1: A project may not set profiles.dev.network.mode by itself'),
+    });
+    expect(peer.asked).toEqual([]);
+    expect(await asked(['--profile', 'less'])).toMatchObject({ image: 'x', network: { mode: 'restricted' } });
+
+    await settings('[limits.memory]', 'limit = "2GiB"');
+    await write(join(here, '.coi.toml'), '[profiles.dev.limits.memory]', 'limit = "64GiB"');
+    const { stderr } = await typedOf(['--profile', 'dev']);
+    expect(stderr).toContain('A project may not set profiles.dev.limits.memory.limit by itself');
+
+    await coi(['trust'], { cwd: here, env: peer.env });
+    expect(await asked(['--profile', 'dev'])).toMatchObject({ limits: { memory: { limit: '64GiB' } } });
+  });
 });
