@@ -20,7 +20,7 @@ export interface ControllerFlags {
 
 /**
  * Settings as this command sees them: files, then `COI_STATE_DIR` and `COI_RUN_DIR`, then flags; all held to the same rules.
- * Keys that nobody knows are mentioned on stderr.
+ * Keys that nobody knows, or that have no effect yet, are mentioned on stderr, once.
  *
  * @throws {ProblemList} when any of them cannot be used
  */
@@ -95,10 +95,11 @@ export async function readSessionSettings(io: Io, workspace: string): Promise<Se
  * The same settings above what the host itself adds: for whoever reads manifests. The host's configuration is root's, whoever
  * asks. What of it cannot be read is mentioned on stderr, and left out.
  */
-export async function withHostLayer(settings: Settings, { env, stderr, signal }: Io): Promise<Settings> {
+export async function withHostLayer(settings: Settings, io: Io): Promise<Settings> {
+  const { env, signal } = io;
   const { readRegistries } = await import('../host/registries/read-registries.ts');
   const { entries, warnings } = await readRegistries({ env, home: await homeOf(0), signal });
-  for (const warning of warnings) stderr.write(`coi: warning: ${printableLines(renderProblem(warning))}\n`);
+  warn(io, warnings);
   return { ...settings, layer: mergeSettings([hostLayer(entries), settings.layer]) };
 }
 
@@ -113,9 +114,17 @@ function parseLayers({ env }: Io, files: readonly SettingsFile[], flags: Control
 
 function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {
   const { settings, warnings, problems } = parseLayers(io, files, flags);
-  for (const warning of warnings) io.stderr.write(`coi: warning: ${printableLines(renderProblem(warning))}\n`);
+  warn(io, warnings);
   if (problems.length > 0) throw new ProblemList(problems);
   return settings;
+}
+
+/** A command may read its settings more than once. */
+function warn({ stderr, warned }: Io, warnings: readonly Problem[]): void {
+  for (const text of warnings.map(renderProblem).filter((each) => !warned?.has(each))) {
+    warned?.add(text);
+    stderr.write(`coi: warning: ${printableLines(text)}\n`);
+  }
 }
 
 function layerText(controller: ControllerFlags): string {

@@ -264,4 +264,20 @@ describe('what a session is asked for', () => {
     await coi(['trust'], { cwd: here, env: peer.env });
     expect(await asked(['--profile', 'dev'])).toMatchObject({ limits: { memory: { limit: '64GiB' } } });
   });
+
+  it('is all that has an effect: of the rest each command says once that it has none', async () => {
+    await settings(
+      '[controller]',
+      `run_dir = "${etc}"`,
+      '[monitoring]',
+      'enabled = true',
+      '[limits.cpu]',
+      'count = "2"',
+    );
+    const { COI_RUN_DIR: _directory, ...env } = peer.env;
+    const { stderr } = await coi(['shell', '--background'], { cwd: here, env });
+    expect(stderr.match(/coi: warning: .*config\.toml:4:1: monitoring\.enabled has no effect yet/g)).toHaveLength(1);
+    expect(stderr).toMatch(/\ncoi: Not opened\n$/);
+    expect((peer.asked.at(-1)![1] as { readonly manifest: string }).manifest).toContain('count = "2"');
+  });
 });
