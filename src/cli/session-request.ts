@@ -7,7 +7,7 @@ import { inspectWorkspace } from '../observe/workspace.ts';
 import { checkAsked } from '../spec/check-rules.ts';
 import { environmentLayer } from '../spec/environment.ts';
 import { commandLineLayers, sessionVariables } from '../spec/layers.ts';
-import { profileNamed, unknownProfile } from '../spec/profile.ts';
+import { profileNamed, requireProfile } from '../spec/profile.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
 import { resolveSandbox } from '../spec/resolve-sandbox.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
@@ -110,7 +110,7 @@ async function resolveAsked(io: Io, path: string, { options, adjust, agent }: To
   const flags = flagLayer({ ...options, workspace, mount: await mountsOf(io, options) });
   const problems = [...environment.problems, ...flags.problems];
   if (problems.length > 0) throw new ProblemList(problems);
-  const profile = requireProfile(options.profile, settings);
+  const profile = requireProfile(options.profile, settings.layer);
   const home = io.env['HOME'] || homedir();
   const { uid: owner } = whoCalls(io);
   const resolve = (layer: SettingsLayer, chosen: ProfileLayer | undefined): Sandbox => {
@@ -138,10 +138,4 @@ async function requireWorkspace(path: string): Promise<string> {
   const fault = await inspectWorkspace(real);
   if (!fault) return real;
   throw new Problem({ code: 'session.workspace', message: fault.message, hint: fault.hint });
-}
-
-function requireProfile(name: string | undefined, { layer }: Settings): ProfileLayer | undefined {
-  const profile = profileNamed(name, layer);
-  if (profile === undefined && name !== undefined) throw unknownProfile(name, layer);
-  return profile;
 }

@@ -2,7 +2,7 @@ import { stringify } from 'smol-toml';
 import { Problem, ProblemList, renderProblem } from '../base/problem.ts';
 import { hostLayer, mergeSettings } from '../spec/layers.ts';
 import type { SettingsLayer } from '../spec/schema/files.ts';
-import { parseSettings, type ParsedSettings, type Settings } from '../spec/settings.ts';
+import { parseSettings, type ParsedSettings, type Settings, type UsableSettings } from '../spec/settings.ts';
 import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { readProjectFile, type ProjectFile } from './project-file.ts';
@@ -35,12 +35,6 @@ export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise
  */
 export async function readHostSettings(io: Io): Promise<Settings> {
   return settingsFrom(io, await readSettingsFiles(io, true), {});
-}
-
-/** Settings as far as they can be used, and why the rest cannot. */
-export interface UsableSettings extends ParsedSettings {
-  /** Those that were read, lowest layer first. */
-  readonly files: readonly string[];
 }
 
 /**

@@ -30,3 +30,13 @@ export function unknownProfile(
     ...(position && { position }),
   });
 }
+
+/** @throws {Problem} `spec.profile` for a name that no profile has */
+export function requireProfile(
+  name: string | undefined,
+  settings: Pick<SettingsLayer, 'profiles'>,
+): ProfileLayer | undefined {
+  const profile = profileNamed(name, settings);
+  if (profile === undefined && name !== undefined) throw unknownProfile(name, settings);
+  return profile;
+}

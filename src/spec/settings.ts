@@ -3,11 +3,11 @@ import type { FirewallKind } from '../network/firewall-kind.ts';
 import { checkData, type KeyProblem } from './check-data.ts';
 import { builtIn } from './defaults.ts';
 import { renderPath } from './describe.ts';
-import { mergeSettings } from './layers.ts';
+import { commandLineLayers, mergeSandbox, mergeSettings } from './layers.ts';
 import type { KeyPath } from './locate-toml.ts';
 import { mergeOrigins, settingsOrigins, type SettingsOrigins } from './network-origins.ts';
 import { parseToml } from './parse-toml.ts';
-import { settingsFileSchema, type SettingsLayer } from './schema/files.ts';
+import { settingsFileSchema, type ProfileLayer, type SettingsLayer } from './schema/files.ts';
 
 /** Settings of the host with every default filled in. */
 export interface Settings {
@@ -38,6 +38,18 @@ export interface ParsedSettings {
   readonly warnings: readonly Problem[];
   /** What makes the files unusable. A file with problems adds nothing to `settings`. */
   readonly problems: readonly Problem[];
+}
+
+/** Settings as far as they can be used, and why the rest cannot. */
+export interface UsableSettings extends ParsedSettings {
+  /** Those that were read, lowest layer first. */
+  readonly files: readonly string[];
+}
+
+/** Name of the agent that settings name, and a profile of theirs above them. */
+export function usualTool(settings: SettingsLayer, profile?: ProfileLayer): string {
+  const { tool } = mergeSandbox(commandLineLayers({ settings, ...(profile && { profile }) }));
+  return tool?.name ?? builtIn.tool.name;
 }
 
 /**
