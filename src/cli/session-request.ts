@@ -15,7 +15,7 @@ import type { ProfileLayer, SettingsLayer } from '../spec/schema/files.ts';
 import { flagLayer } from '../spec/session-flags.ts';
 import { checkPrefix, sessionNames, workspaceHash } from '../spec/session-names.ts';
 import type { Settings } from '../spec/settings.ts';
-import { makeNamedDirectories, mountsOf } from './host-directories.ts';
+import { locateMounts, makeMounts, makeNamedDirectories, mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
 import { requireTrust, type TrustQuestion } from './project-trust.ts';
 import type { SessionOptions } from './session-flags.ts';
@@ -77,6 +77,7 @@ export async function askForSession(
   const names = sessionNames({ prefix, hash, slot: 1 });
   const impossible = checkAsked(names.name, sandbox);
   if (impossible.length > 0) throw new ProblemList(impossible);
+  await makeMounts(sandbox);
   const manifest = renderManifest({ ...names, sandbox });
   const wanted = options.slot || meant;
   const environment = sessionVariables({ terminal, profile, flags: Object.fromEntries(options.env ?? []) });
@@ -113,10 +114,11 @@ async function resolveAsked(io: Io, path: string, { options, adjust, agent }: To
   const profile = requireProfile(options.profile, settings.layer);
   const home = io.env['HOME'] || homedir();
   const { uid: owner } = whoCalls(io);
+  const located = await locateMounts(home, settings.layer);
   const resolve = (layer: SettingsLayer, chosen: ProfileLayer | undefined): Sandbox => {
     const above = { environment: environment.layer, ...(chosen && { profile: chosen }), flags: flags.layer };
     const layers = commandLineLayers({ settings: layer, ...above });
-    return adjust(resolveSandbox({ layers, home, session: true, agent, owner }));
+    return adjust(located(resolveSandbox({ layers, home, session: true, agent, owner })));
   };
   if (project) await judge(io, project, (other) => resolve(other, profileNamed(options.profile, other)));
   const sandbox = resolve(settings.layer, profile);

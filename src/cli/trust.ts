@@ -5,6 +5,7 @@ import { commandLineLayers } from '../spec/layers.ts';
 import { profileNamed } from '../spec/profile.ts';
 import { resolveSandbox } from '../spec/resolve-sandbox.ts';
 import { exitCodes } from './failure.ts';
+import { locateMounts } from './host-directories.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { projectFileName, readProjectFile, type ProjectFile } from './project-file.ts';
@@ -51,18 +52,19 @@ async function add({ io, options }: Call, directories: readonly string[]): Promi
 
 /** What was read is what is trusted, and what is shown: also what only somebody who takes one of its profiles gets. */
 async function judged(io: Io, directory: string): Promise<{ file: ProjectFile; keys: readonly string[] }> {
-  const { project } = await readSessionSettings(io, directory);
+  const { settings: all, project } = await readSessionSettings(io, directory);
   if (!project) throw noFile(directory);
   const { file, layer } = project;
   const home = io.env['HOME'] || homedir();
   const flags = { workspace: dirname(file.file) };
+  const located = await locateMounts(home, all.layer);
   const needs = [undefined, ...Object.keys(layer.profiles ?? {})].flatMap((name) =>
     trustNeeds({
       project,
       resolve: (settings) => {
         const profile = profileNamed(name, settings);
         const layers = commandLineLayers({ settings, flags, ...(profile && { profile }) });
-        return resolveSandbox({ layers, home, session: true });
+        return located(resolveSandbox({ layers, home, session: true }));
       },
     }),
   );

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -114,13 +114,58 @@ describe('what a session is asked for', () => {
 
   it('has the mounts of all files, and that of the command line where it has the same path inside', async () => {
     await settings('[[mounts.default]]', 'host = "~/a"', 'container = "/a"');
-    await write(join(here, 'named.toml'), '[[mounts.default]]', 'host = "/srv/b"', 'container = "/b"');
+    await write(join(here, 'named.toml'), '[[mounts.default]]', 'host = "~/b"', 'container = "/b"');
     const env = { COI_CONFIG: 'named.toml' };
     const [a, own] = [{ host: join(etc, 'a') }, { host: join(etc, 'own') }];
-    expect(await asked([], env)).toMatchObject({ mounts: { '/a': a, '/b': { host: '/srv/b' } } });
+    expect(await asked([], env)).toMatchObject({ mounts: { '/a': a, '/b': { host: join(etc, 'b') } } });
     const mounts = ['--mount', '~/own:/b', '--mount', `${etc}/made/c:/c`];
     expect((await asked(mounts, env))['mounts']).toEqual({ '/a': a, '/b': own, '/c': { host: join(etc, 'made/c') } });
     expect((await stat(own.host)).isDirectory()).toBe(true);
+  });
+
+  it('has the directories made that settings mount, as they are without links, once nothing is refused', async () => {
+    await mkdir(join(etc, 'real'));
+    await symlink(join(etc, 'real'), join(etc, 'link'));
+    await settings(
+      '[[mounts.default]]',
+      'host = "~/new/cache"',
+      'container = "/cache"',
+      'readonly = true',
+      '[[mounts.default]]',
+      'host = "~/link/below"',
+      'container = "/below"',
+    );
+    await write(join(here, '.coi.toml'), '[network]', 'mode = "open"');
+    expect((await typedOf(['--mount', '~/own:/own'])).stderr).toContain('A project may not set network.mode');
+    expect(await readdir(etc)).not.toContain('new');
+    expect(await readdir(etc)).not.toContain('own');
+    await rm(join(here, '.coi.toml'));
+    expect((await asked())['mounts']).toEqual({
+      '/below': { host: join(etc, 'real/below') },
+      '/cache': { host: join(etc, 'new/cache'), readonly: true },
+    });
+    expect((await stat(join(etc, 'new/cache'))).isDirectory()).toBe(true);
+    expect(await readdir(join(etc, 'real'))).toEqual(['below']);
+    await settings('[[mounts.default]]', 'host = "/dev/null/x"', 'container = "/x"');
+    expect((await typedOf([])).stderr).toMatch(/^coi: Cannot mount "\/dev\/null\/x": /);
+  });
+
+  it("has no directory of the user's that a link of the project leads to, unless that is trusted", async () => {
+    await mkdir(join(etc, 'keys'));
+    await symlink(join(etc, 'keys'), join(here, 'link'));
+    const mounting = (host: string) =>
+      write(join(here, '.coi.toml'), '[[mounts.default]]', `host = "${host}"`, 'container = "/x"', 'readonly = true');
+    await mounting(join(here, 'own/data'));
+    expect((await asked())['mounts']).toEqual({ '/x': { host: join(here, 'own/data'), readonly: true } });
+    for (const host of ['link', 'link/below']) {
+      await mounting(join(here, host));
+      const { stderr } = await typedOf([]);
+      expect(stderr).toContain(`A project may not set mounts.default by itself: it shows ${etc}/keys`);
+    }
+    expect(await readdir(join(etc, 'keys'))).toEqual([]);
+    const { stdout } = await coi(['trust'], { cwd: here, env: peer.env });
+    expect(stdout).toContain(`mounts.default: it shows ${etc}/keys/below`);
+    expect((await asked())['mounts']).toEqual({ '/x': { host: join(etc, 'keys/below'), readonly: true } });
   });
 
   it('is what variables say about image, persistence and limits', async () => {
