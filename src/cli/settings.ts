@@ -1,13 +1,13 @@
 import { stringify } from 'smol-toml';
-import { Problem, ProblemList, renderProblem } from '../base/problem.ts';
+import { Problem, ProblemList } from '../base/problem.ts';
 import { hostLayer, mergeSettings } from '../spec/layers.ts';
 import type { SettingsLayer } from '../spec/schema/files.ts';
 import { parseSettings, type ParsedSettings, type Settings, type UsableSettings } from '../spec/settings.ts';
 import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { readProjectFile, type ProjectFile } from './project-file.ts';
-import { printableLines } from './printable.ts';
-import { readSettingsFiles, type SettingsFile } from './settings-files.ts';
+import { readSettingsFiles, type FoundSettings, type SettingsFile } from './settings-files.ts';
+import { warn } from './warn.ts';
 
 /** What a command line says about the controller, by the keys of the settings file; what it does not say is undefined. */
 export interface ControllerFlags {
@@ -34,18 +34,19 @@ export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise
  * @throws {ProblemList} when any of them cannot be used
  */
 export async function readHostSettings(io: Io): Promise<Settings> {
-  return settingsFrom(io, await readSettingsFiles(io, true), {});
+  return settingsFrom(io, await readSettingsFiles(io, { scope: 'host' }), {});
 }
 
 /**
  * For whoever must go on all the same: a file with problems adds nothing, and where files cannot be read, none does.
  *
- * @param isHost whether to read what the controller would, whoever asks
+ * @param isHost whether to read what the controller would, whoever asks, in place of what a session starts from
  */
 export async function readUsableSettings(io: Io, isHost: boolean): Promise<UsableSettings> {
   try {
-    const files = await readSettingsFiles(io, isHost || undefined);
-    return { ...parseLayers(io, files, {}), files: files.map(({ file }) => file) };
+    const { files, warnings } = await readSettingsFiles(io, { scope: isHost ? 'host' : 'session' });
+    const parsed = parseLayers(io, files, {});
+    return { ...parsed, warnings: [...warnings, ...parsed.warnings], files: files.map(({ file }) => file) };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const { settings } = parseLayers(io, [], {});
@@ -75,9 +76,10 @@ export interface ProjectPart {
  */
 export async function readSessionSettings(io: Io, workspace: string): Promise<SessionSettings> {
   const file = await readProjectFile(workspace);
-  const files = await readSettingsFiles(io, undefined, file ? [file] : []);
-  const settings = settingsFrom(io, files, {});
+  const found = await readSettingsFiles(io, { scope: 'session', project: file ? [file] : [] });
+  const settings = settingsFrom(io, found, {});
   if (!file) return { settings };
+  const { files } = found;
   const layerOf = (part: readonly SettingsFile[]) => parseSettings(part).settings.layer;
   const at = files.indexOf(file);
   const [below, above] = [layerOf(files.slice(0, at)), layerOf(files.slice(at + 1))];
@@ -106,19 +108,11 @@ function parseLayers({ env }: Io, files: readonly SettingsFile[], flags: Control
   ]);
 }
 
-function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {
-  const { settings, warnings, problems } = parseLayers(io, files, flags);
-  warn(io, warnings);
+function settingsFrom(io: Io, found: FoundSettings, flags: ControllerFlags): Settings {
+  const { settings, warnings, problems } = parseLayers(io, found.files, flags);
+  warn(io, [...found.warnings, ...warnings]);
   if (problems.length > 0) throw new ProblemList(problems);
   return settings;
-}
-
-/** A command may read its settings more than once. */
-function warn({ stderr, warned }: Io, warnings: readonly Problem[]): void {
-  for (const text of warnings.map(renderProblem).filter((each) => !warned?.has(each))) {
-    warned?.add(text);
-    stderr.write(`coi: warning: ${printableLines(text)}\n`);
-  }
 }
 
 function layerText(controller: ControllerFlags): string {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { askForSession } from '../../src/cli/session-request.ts';
-import { readSettingsFiles } from '../../src/cli/settings-files.ts';
+import { readSettingsFiles, type SettingsChoice } from '../../src/cli/settings-files.ts';
 import { coi, openPeer, type Peer } from '../cli/peer.ts';
 
 let peer: Peer;
@@ -75,10 +75,32 @@ describe('what a session is asked for', () => {
     const named = join(here, 'named.toml');
     const project = { file: join(here, '.coi.toml'), text: '' };
     for (const file of [join(etc, 'config.toml'), user, named]) await write(file);
-    const io = { env: { ...peer.env, COI_CONFIG: named }, cwd: '/' };
-    const order = async (isRoot: boolean) => (await readSettingsFiles(io, isRoot, [project])).map(({ file }) => file);
-    expect(await order(false)).toEqual([join(etc, 'config.toml'), user, project.file, named]);
-    expect(await order(true)).toEqual([join(etc, 'config.toml'), project.file, named]);
+    const order = async (choice: SettingsChoice, env: NodeJS.ProcessEnv = {}) => {
+      const io = { env: { ...peer.env, COI_CONFIG: named, ...env }, cwd: '/' };
+      const { files } = await readSettingsFiles(io, { project: [project], ...choice });
+      return files.map(({ file }) => file);
+    };
+    const all = [join(etc, 'config.toml'), user, project.file, named];
+    const others = all.filter((file) => file !== user);
+    for (const scope of ['command', 'session'] as const) expect(await order({ scope, isRoot: false })).toEqual(all);
+    expect(await order({ scope: 'host', isRoot: false })).toEqual(others);
+    for (const scope of ['host', 'command'] as const) expect(await order({ scope, isRoot: true })).toEqual(others);
+    expect(await order({ scope: 'session', isRoot: true })).toEqual(all);
+    expect(await order({ scope: 'session', isRoot: true }, { SUDO_UID: '1000' })).toEqual(others);
+  });
+
+  it("has root's own settings, and with sudo nobody's", async () => {
+    await write(join(etc, '.config/coi/config.toml'), '[limits.cpu]', 'count = "2"');
+    expect((await asked())['limits']).toEqual({ cpu: { count: '2' } });
+    expect((await asked([], { SUDO_UID: '0' }))['limits']).toEqual({});
+  });
+
+  it('goes on without the file that COI_CONFIG names where there is none, and says so', async () => {
+    const { stderr } = await typedOf([], { COI_CONFIG: 'gone.toml' });
+    expect(stderr).toBe(
+      `coi: warning: COI_CONFIG names "${here}/gone.toml", which is not there\n` +
+        '  Correct the variable or unset it\ncoi: Not opened\n',
+    );
   });
 
   it('is nothing where a file cannot be read as TOML, which is named with its line', async () => {
