@@ -7,6 +7,7 @@ import type { ServerInfo } from '../host/incus/server.ts';
 import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-rules.ts';
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
 import type { Bridge } from '../network/policy.ts';
+import type { ToolName } from '../spec/sandbox.ts';
 import { usualTool, type Settings, type UsableSettings } from '../spec/settings.ts';
 import type { Caller } from './caller.ts';
 import type { Machine } from './machine.ts';
@@ -68,7 +69,7 @@ export class Sight {
   }
 
   /** Name of the agent that the settings of this user name. */
-  get tool(): string {
+  get tool(): ToolName {
     return usualTool(this.seen.settings.layer);
   }
 

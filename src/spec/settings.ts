@@ -7,6 +7,7 @@ import { commandLineLayers, mergeSandbox, mergeSettings } from './layers.ts';
 import type { KeyPath } from './locate-toml.ts';
 import { mergeOrigins, settingsOrigins, type SettingsOrigins } from './network-origins.ts';
 import { parseToml } from './parse-toml.ts';
+import type { ToolName } from './sandbox.ts';
 import { settingsFileSchema, type ProfileLayer, type SettingsLayer } from './schema/files.ts';
 
 /** Settings of the host with every default filled in. */
@@ -47,7 +48,7 @@ export interface UsableSettings extends ParsedSettings {
 }
 
 /** Name of the agent that settings name, and a profile of theirs above them. */
-export function usualTool(settings: SettingsLayer, profile?: ProfileLayer): string {
+export function usualTool(settings: SettingsLayer, profile?: ProfileLayer): ToolName {
   const { tool } = mergeSandbox(commandLineLayers({ settings, ...(profile && { profile }) }));
   return tool?.name ?? builtIn.tool.name;
 }

@@ -1,4 +1,4 @@
-import { findTool } from '../../session/tools/find-tool.ts';
+import { agentHosts } from '../../spec/agent-hosts.ts';
 import { ok, warning, type HealthCheck } from '../check.ts';
 import { orWarning } from '../unseen.ts';
 
@@ -9,9 +9,7 @@ export const dnsResolutionCheck: HealthCheck = {
   isExtra: true,
   look: (sight) =>
     orWarning(async () => {
-      const { hosts } = findTool(sight.tool);
-      const name = hosts.find((host) => !host.startsWith('*'));
-      if (name === undefined) return ok(`${sight.tool} needs no host by name`);
+      const [name] = agentHosts[sight.tool];
       const addresses = await sight.machine.addresses(name, sight.signal);
       if (addresses.length > 0) return ok(`${name} is ${addresses.join(', ')}`);
       return warning(`This host finds no address of ${name}`, [`getent ahosts ${name}`, 'cat /etc/resolv.conf']);
