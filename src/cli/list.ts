@@ -17,7 +17,7 @@ export const list: Verb = async ({ io, options }) => {
     .filter((each) => each.state !== 'absent' && !isLeaving(each.instance) && isOwn(each))
     .map(containerOf)
     .toSorted(byName);
-  const saved = options['all'] === true ? await savedHere(io, options as ToolChoice) : undefined;
+  const saved = options['all'] === true ? await savedHere(io, options) : undefined;
   if (options['format'] === 'json') {
     const sessions = saved?.map(({ id, savedAt, workspace }) => ({ ID: id, SavedAt: savedAt, Workspace: workspace }));
     io.stdout.write(jsonText({ active_containers: containers, ...(sessions?.length && { saved_sessions: sessions }) }));

@@ -42,18 +42,24 @@ export interface SettingsChoice {
  */
 export async function readSettingsFiles(
   { env, cwd }: Pick<Io, 'env' | 'cwd'>,
-  { scope = 'command', isRoot = process.getuid?.() === 0, project = [] }: SettingsChoice = {},
+  { project = [], ...choice }: SettingsChoice = {},
 ): Promise<FoundSettings> {
-  const home = env['HOME'] || homedir();
-  const isOwn = isRoot ? scope === 'session' && env['SUDO_UID'] === undefined : scope !== 'host';
-  const user = isOwn ? [join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'coi/config.toml')] : [];
-  const optional = await Promise.all([join(etcDirectory(env), 'config.toml'), ...user].map(readIfThere));
-  const below = [...optional.flat(), ...project];
+  const usual = [join(etcDirectory(env), 'config.toml'), ...ownFile(env, choice)];
+  const below = [...(await Promise.all(usual.map(readIfThere))).flat(), ...project];
   const named = env['COI_CONFIG'];
   if (!named) return { files: below, warnings: [] };
   const path = isAbsolute(named) ? named : resolve(cwd, named);
   const found = await readIfThere(path);
   return { files: [...below, ...found], warnings: found.length === 0 ? [notThere(path)] : [] };
+}
+
+/** The user's own file, where it is to be read. */
+function ownFile(
+  env: NodeJS.ProcessEnv,
+  { scope = 'command', isRoot = process.getuid?.() === 0 }: SettingsChoice,
+): string[] {
+  const isRead = isRoot ? scope === 'session' && env['SUDO_UID'] === undefined : scope !== 'host';
+  return isRead ? [join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'coi/config.toml')] : [];
 }
 
 function notThere(path: string): Problem {

@@ -60,11 +60,11 @@ export function looseningKeys({ project, profiles, resolve }: LooseningInput): L
     ...needing.map((path) => ({ path, why: 'only you may say that' })),
     ...looserOf(compared, { project, resolve }),
   ];
-  return [...found, ...unexplained(found, { project, resolve })];
+  return [...found, ...fromTheWhole(found, { project, resolve })];
 }
 
 /** Whatever keys are judged by, all of the file together must come to no more than nothing of it. */
-function unexplained(found: readonly Loosening[], { project, resolve }: Compared): Loosening[] {
+function fromTheWhole(found: readonly Loosening[], { project, resolve }: Compared): Loosening[] {
   const parts = looserParts(resolve(project), resolve({}));
   return parts
     .filter(({ section }) => !found.some(({ path }) => isOf(section, path)))
