@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { IncusError } from '../host/incus/errors.ts';
 import type { Task } from './hands.ts';
+import { volumePath } from './volume-path.ts';
 
 /**
  * Takes away snapshots on the disk that Incus no longer lists. A snapshot that is made while its instance is renamed or
@@ -13,14 +14,11 @@ import type { Task } from './hands.ts';
  */
 export async function removeLostSnapshots(error: unknown, { hands, step, signal }: Task): Promise<boolean> {
   if (!(error instanceof IncusError) || error.code !== 'incus.lost-snapshots') return false;
-  const { instances, home } = hands.incus;
+  const { instances } = hands.incus;
   if ((await instances.snapshotNames(step.instance, { signal })).length > 0) return false;
   const { value } = await instances.get(step.instance, { signal });
-  const root = Object.values(value.expandedDevices).find((device) => device['path'] === '/');
-  const pool = root?.['pool'] ?? 'default';
-  const volume = value.project === 'default' ? value.name : `${value.project}_${value.name}`;
   try {
-    return await removeAll(join(home, 'storage-pools', pool, 'containers-snapshots', volume));
+    return await removeAll(volumePath(hands.incus, value).snapshots);
   } catch {
     // Out of reach from here, or in use: the error of the deletion says where they are.
     return false;

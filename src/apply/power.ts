@@ -3,6 +3,7 @@ import { IncusError } from '../host/incus/errors.ts';
 import { renderStamp } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
 import { fitUser } from './fit-user.ts';
+import { completeRename } from './half-renamed.ts';
 import type { Task } from './hands.ts';
 import { finish, findTarget, type Target } from './target.ts';
 
@@ -61,8 +62,12 @@ function change(
 /** Give an instance its tombstone name. Rename knows no compare-and-swap, so who was renamed is checked afterwards. */
 export async function tombstone(task: Task, name: string): Promise<void> {
   const { hands, step, signal } = task;
-  await findTarget(task);
-  await finish(task, () => hands.incus.instances.rename(step.instance, name, { signal }));
+  const { instance } = await findTarget(task);
+  try {
+    await finish(task, () => hands.incus.instances.rename(step.instance, name, { signal }));
+  } catch (error) {
+    if (!(await completeRename(error, { task, instance, name }))) throw error;
+  }
   await Promise.all([step.instance, name].map((each) => hands.instances.refresh(each, signal)));
   try {
     await findTarget({ ...task, step: { ...step, instance: name } });

@@ -3,11 +3,11 @@ import type { Io } from './io.ts';
 import { plural } from './plural.ts';
 import { printable } from './printable.ts';
 import { savedSessions } from './resume-session.ts';
-import { usualTool } from './usual-tool.ts';
+import { usualToolHere, type ToolChoice } from './usual-tool.ts';
 
 /** All saved sessions of the agent that the settings name. */
-export async function findSaved(io: Io): Promise<CleanPart> {
-  const tool = await usualTool(io);
+export async function findSaved(io: Io, choice: ToolChoice): Promise<CleanPart> {
+  const tool = await usualToolHere(io, choice);
   const saved = await savedSessions(io, tool);
   const sessions = await saved.list();
   return {

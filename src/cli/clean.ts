@@ -9,10 +9,11 @@ import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
+import type { ToolChoice } from './usual-tool.ts';
 import type { Verb } from './verb.ts';
 
 /** Flags of `coi clean`. */
-interface CleanOptions {
+interface CleanOptions extends ToolChoice {
   readonly all?: boolean;
   readonly sessions?: boolean;
   readonly orphans?: boolean;
@@ -52,10 +53,16 @@ export const clean: Verb = async ({ io, options }) => {
 type Find = (api: ControlApi, io: Io) => Promise<CleanPart>;
 
 /** Without flags what is stopped; `--orphans` and `--sessions` alone look for nothing else. */
-function partsOf({ all = false, orphans = false, sessions = false, sharedRule = false }: CleanOptions): Find[] {
+function partsOf({
+  all = false,
+  orphans = false,
+  sessions = false,
+  sharedRule = false,
+  ...rest
+}: CleanOptions): Find[] {
   return [
     ...(all || !(orphans || sessions) ? [(api: ControlApi, io: Io) => findStopped(api, io, all)] : []),
-    ...(all || sessions ? [(_: ControlApi, io: Io) => findSaved(io)] : []),
+    ...(all || sessions ? [(_: ControlApi, io: Io) => findSaved(io, rest)] : []),
     ...(all || orphans ? [(api: ControlApi, io: Io) => findOrphans(api, io, sharedRule)] : []),
   ];
 }

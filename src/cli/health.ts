@@ -37,7 +37,9 @@ async function examine(io: Io, choice: CheckChoice): Promise<HealthReport> {
   const [seen, { settings: host }] = await Promise.all([readUsableSettings(io, false), readUsableSettings(io, true)]);
   const { project } = host.incus;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock: systemClock });
-  const controller = controllerOf(io, seen.settings);
+  const isRoot = process.getuid?.() === 0;
+  // What root's own settings say is about root's sessions, not about the controller.
+  const controller = controllerOf(io, isRoot ? host : seen.settings);
   const { uid } = whoCalls(io);
   const sight = new Sight({
     incus,
@@ -52,7 +54,7 @@ async function examine(io: Io, choice: CheckChoice): Promise<HealthReport> {
     caller: await callerOf(uid),
     now: io.clock.now(),
     tryOut: (looking) => tryOut(io, host, looking),
-    isRoot: process.getuid?.() === 0,
+    isRoot,
     signal: io.signal,
   });
   return await runChecks(checksFor(choice), sight, io.clock.now());

@@ -4,13 +4,18 @@ import type { SavedSessions } from '../session/save/saved-sessions.ts';
 import { exitCodes } from './failure.ts';
 import { jsonText, printable } from './printable.ts';
 import { savedSessions } from './resume-session.ts';
-import { usualTool } from './usual-tool.ts';
+import { usualToolHere, type ToolChoice } from './usual-tool.ts';
 import type { Verb } from './verb.ts';
+
+interface InfoOptions extends ToolChoice {
+  readonly tool?: string;
+  readonly format?: string;
+}
 
 /** `coi info`: what is known of a saved session; of the one saved last without an id. */
 export const info: Verb = async ({ io, args, options }) => {
-  const { tool: named, format } = options as { readonly tool?: string; readonly format?: string };
-  const usual = await usualTool(io);
+  const { tool: named, format, ...choice } = options as InfoOptions;
+  const usual = await usualToolHere(io, choice);
   const tool = named ?? usual;
   const saved = await savedSessions(io, tool);
   const session = await sessionMeant(saved, tool, args[0]);
@@ -27,7 +32,8 @@ export const info: Verb = async ({ io, args, options }) => {
     bytes,
     left_out: leftOut,
   };
-  const resume = `coi shell${tool === usual ? '' : ` --tool ${tool}`} --resume=${id}`;
+  const isUsual = tool === usual && choice.profile === undefined;
+  const resume = `coi shell${isUsual ? '' : ` --tool ${tool}`} --resume=${id}`;
   const path = saved.pathOf(id);
   if (format === 'json') io.stdout.write(jsonText({ ...facts, path, resume }));
   else {

@@ -36,6 +36,8 @@ export interface Io {
   /** Aborts on SIGINT and SIGTERM, with an {@link Interrupted}. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  /** Warnings that `stderr` has: none is shown twice. Without it all are shown. */
+  readonly warned?: Set<string>;
 }
 
 /** Why a command was ended before it was done. */
@@ -62,6 +64,7 @@ export function processIo(signal: AbortSignal): Io {
     cwd: process.cwd(),
     signal,
     clock: systemClock,
+    warned: new Set(),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Io } from './io.ts';
 import { ownPrefix } from './own-prefix.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
+import type { ToolChoice } from './usual-tool.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi list` */
@@ -16,7 +17,7 @@ export const list: Verb = async ({ io, options }) => {
     .filter((each) => each.state !== 'absent' && !isLeaving(each.instance) && isOwn(each))
     .map(containerOf)
     .toSorted(byName);
-  const saved = options['all'] === true ? await savedHere(io) : undefined;
+  const saved = options['all'] === true ? await savedHere(io, options) : undefined;
   if (options['format'] === 'json') {
     const sessions = saved?.map(({ id, savedAt, workspace }) => ({ ID: id, SavedAt: savedAt, Workspace: workspace }));
     io.stdout.write(jsonText({ active_containers: containers, ...(sessions?.length && { saved_sessions: sessions }) }));
@@ -25,10 +26,10 @@ export const list: Verb = async ({ io, options }) => {
 };
 
 /** Loaded where it is asked for: most calls are not. */
-async function savedHere(io: Io): Promise<readonly SavedSession[]> {
+async function savedHere(io: Io, choice: ToolChoice): Promise<readonly SavedSession[]> {
   const { savedSessions } = await import('./resume-session.ts');
-  const { usualTool } = await import('./usual-tool.ts');
-  return (await savedSessions(io, await usualTool(io))).list();
+  const { usualToolHere } = await import('./usual-tool.ts');
+  return (await savedSessions(io, await usualToolHere(io, choice))).list();
 }
 
 /** Containers that wait for their deletion have another name, see plan/stamp.ts. */

@@ -4,15 +4,13 @@ import { looseningKeys } from '../spec/loosening.ts';
 import { parseToml } from '../spec/parse-toml.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
 import type { SettingsLayer } from '../spec/schema/files.ts';
-import type { ProjectFile } from './project-file.ts';
+import type { ProjectPart } from './settings.ts';
 
 /** What is to be allowed, or not. */
 export interface TrustQuestion {
-  readonly file: ProjectFile;
-  /** What it says, checked. */
-  readonly project: SettingsLayer;
-  /** The sandbox that comes of all layers, with this in the place of the project's file. */
-  readonly resolve: (project: SettingsLayer) => Sandbox;
+  readonly project: ProjectPart;
+  /** The sandbox that comes of these settings and all layers above. */
+  readonly resolve: (settings: SettingsLayer) => Sandbox;
 }
 
 /** A key of a project's file that takes somebody's trust. */
@@ -23,10 +21,13 @@ export interface TrustNeed {
 }
 
 /** @throws {Problem} `spec.syntax` when the file cannot be read as TOML */
-export function trustNeeds({ file: { file, text }, project, resolve }: TrustQuestion): TrustNeed[] {
+export function trustNeeds({ project: { file: read, layer, settingsWith }, resolve }: TrustQuestion): TrustNeed[] {
+  const { file, text } = read;
   const document = parseToml(file, text);
   if (document instanceof Problem) throw document;
-  return looseningKeys({ project, resolve }).map(({ path, why }) => ({
+  const resolveWith = (part: SettingsLayer) => resolve(settingsWith(part).layer);
+  const profiles = Object.keys(settingsWith({}).layer.profiles ?? {});
+  return looseningKeys({ project: layer, profiles, resolve: resolveWith }).map(({ path, why }) => ({
     key: path.join('.'),
     why,
     position: { file, ...document.locator.nearest(path).key },
@@ -41,7 +42,7 @@ export function trustNeeds({ file: { file, text }, project, resolve }: TrustQues
 export function requireTrust(question: TrustQuestion): void {
   const needs = trustNeeds(question);
   if (needs.length === 0) return;
-  const hint = `Read the file; if you want that, allow it as it is now: coi trust ${dirname(question.file.file)}`;
+  const hint = `Read the file; if you want that, allow it as it is now: coi trust ${dirname(question.project.file.file)}`;
   throw new ProblemList(
     needs.map(({ key, why, position }, index) => {
       const message = `A project may not set ${key} by itself: ${why}`;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { builtIn } from '../spec/defaults.ts';
 import type { Io } from './io.ts';
 import { readSettingsFiles } from './settings-files.ts';
+import { warn } from './warn.ts';
 
 /**
  * Path of the admin socket. Settings are only parsed when one of their files moves it: that takes longer than asking the
@@ -12,7 +13,8 @@ export async function adminSocket(io: Io): Promise<string> {
 }
 
 async function settingOf(io: Io): Promise<string | undefined> {
-  const files = await readSettingsFiles(io);
+  const { files, warnings } = await readSettingsFiles(io);
+  warn(io, warnings);
   if (!files.some(({ text }) => text.includes('run_dir'))) return undefined;
   const { readSettings } = await import('./settings.ts');
   return (await readSettings(io)).controller.runDir;

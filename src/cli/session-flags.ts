@@ -49,7 +49,13 @@ export const sessionFlags: readonly FlagSpec[] = [
   { flags: '--limit-processes <n>', about: 'Most processes at once; 0 for no limit', parse: count },
 ];
 
-/** What those flags came to. */
+/** Flags of commands about the saved sessions of an agent. */
+export const whoseSessions: readonly FlagSpec[] = [
+  { flags: '-w, --workspace <path>', about: 'Whose settings name the agent (default the current directory)' },
+  { flags: '--profile <name>', about: 'The agent of [profiles.NAME]' },
+];
+
+/** What the flags of a session came to. */
 export interface SessionOptions {
   readonly workspace?: string;
   readonly slot?: number;

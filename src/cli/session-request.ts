@@ -7,17 +7,17 @@ import { inspectWorkspace } from '../observe/workspace.ts';
 import { checkAsked } from '../spec/check-rules.ts';
 import { environmentLayer } from '../spec/environment.ts';
 import { commandLineLayers, sessionVariables } from '../spec/layers.ts';
-import { nearest } from '../spec/nearest.ts';
+import { profileNamed, requireProfile } from '../spec/profile.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
 import { resolveSandbox } from '../spec/resolve-sandbox.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
-import type { ProfileLayer } from '../spec/schema/files.ts';
+import type { ProfileLayer, SettingsLayer } from '../spec/schema/files.ts';
 import { flagLayer } from '../spec/session-flags.ts';
 import { checkPrefix, sessionNames, workspaceHash } from '../spec/session-names.ts';
 import type { Settings } from '../spec/settings.ts';
-import { makeNamedDirectories, mountsOf } from './host-directories.ts';
+import { locateMounts, makeMounts, makeNamedDirectories, mountsOf } from './host-directories.ts';
 import type { Io } from './io.ts';
-import { requireTrust } from './project-trust.ts';
+import { requireTrust, type TrustQuestion } from './project-trust.ts';
 import type { SessionOptions } from './session-flags.ts';
 import { readSessionSettings, withHostLayer, type ProjectPart } from './settings.ts';
 import { isTrusted } from './trust-store.ts';
@@ -77,6 +77,7 @@ export async function askForSession(
   const names = sessionNames({ prefix, hash, slot: 1 });
   const impossible = checkAsked(names.name, sandbox);
   if (impossible.length > 0) throw new ProblemList(impossible);
+  await makeMounts(sandbox);
   const manifest = renderManifest({ ...names, sandbox });
   const wanted = options.slot || meant;
   const environment = sessionVariables({ terminal, profile, flags: Object.fromEntries(options.env ?? []) });
@@ -110,31 +111,26 @@ async function resolveAsked(io: Io, path: string, { options, adjust, agent }: To
   const flags = flagLayer({ ...options, workspace, mount: await mountsOf(io, options) });
   const problems = [...environment.problems, ...flags.problems];
   if (problems.length > 0) throw new ProblemList(problems);
-  const profile = options.profile === undefined ? undefined : profileNamed(options.profile, settings);
+  const profile = requireProfile(options.profile, settings.layer);
   const home = io.env['HOME'] || homedir();
   const { uid: owner } = whoCalls(io);
-  const resolve = ({ layer }: Settings, chosen = profile): Sandbox => {
+  const located = await locateMounts(home, settings.layer);
+  const resolve = (layer: SettingsLayer, chosen: ProfileLayer | undefined): Sandbox => {
     const above = { environment: environment.layer, ...(chosen && { profile: chosen }), flags: flags.layer };
     const layers = commandLineLayers({ settings: layer, ...above });
-    return adjust(resolveSandbox({ layers, home, session: true, agent, owner }));
+    return adjust(located(resolveSandbox({ layers, home, session: true, agent, owner })));
   };
-  if (project) await judge(io, project, (other) => resolve(other, ownProfile(other, options.profile)));
-  const sandbox = resolve(settings);
+  if (project) await judge(io, project, (other) => resolve(other, profileNamed(options.profile, other)));
+  const sandbox = resolve(settings.layer, profile);
   // What the host itself adds means something in an allowlist only, and asking for it starts other programs.
   if (sandbox.network.mode !== 'allowlist') return { settings, sandbox, profile };
-  return { settings, profile, sandbox: resolve(await withHostLayer(settings, io)) };
+  const { layer } = await withHostLayer(settings, io);
+  return { settings, profile, sandbox: resolve(layer, profile) };
 }
 
 /** Refuse what the project gives itself and nobody trusts. */
-async function judge(io: Io, project: ProjectPart, resolve: (settings: Settings) => Sandbox): Promise<void> {
-  const { file, layer, settingsWith } = project;
-  if (await isTrusted(io, file)) return;
-  requireTrust({ file, project: layer, resolve: (part) => resolve(settingsWith(part)) });
-}
-
-/** A profile that only the project knows is none without it. */
-function ownProfile({ layer: { profiles = {} } }: Settings, name: string | undefined): ProfileLayer | undefined {
-  return name !== undefined && Object.hasOwn(profiles, name) ? profiles[name] : undefined;
+async function judge(io: Io, project: ProjectPart, resolve: TrustQuestion['resolve']): Promise<void> {
+  if (!(await isTrusted(io, project.file))) requireTrust({ project, resolve });
 }
 
 /** The workspace without links, which is what may be mounted. */
@@ -144,16 +140,4 @@ async function requireWorkspace(path: string): Promise<string> {
   const fault = await inspectWorkspace(real);
   if (!fault) return real;
   throw new Problem({ code: 'session.workspace', message: fault.message, hint: fault.hint });
-}
-
-function profileNamed(name: string, { layer: { profiles = {} } }: Settings): ProfileLayer {
-  if (Object.hasOwn(profiles, name)) return profiles[name]!;
-  const known = Object.keys(profiles);
-  const meant = nearest(name, known);
-  const others = known.length === 0 ? 'The settings have no profiles.' : `The settings have ${known.join(', ')}.`;
-  throw new Problem({
-    code: 'spec.profile',
-    message: `There is no profile "${name}"`,
-    hint: meant ? `Did you mean "${meant}"?` : others,
-  });
 }

@@ -1,13 +1,13 @@
 import { stringify } from 'smol-toml';
-import { Problem, ProblemList, renderProblem } from '../base/problem.ts';
+import { Problem, ProblemList } from '../base/problem.ts';
 import { hostLayer, mergeSettings } from '../spec/layers.ts';
 import type { SettingsLayer } from '../spec/schema/files.ts';
-import { parseSettings, type ParsedSettings, type Settings } from '../spec/settings.ts';
+import { parseSettings, type ParsedSettings, type Settings, type UsableSettings } from '../spec/settings.ts';
 import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { readProjectFile, type ProjectFile } from './project-file.ts';
-import { printableLines } from './printable.ts';
-import { readSettingsFiles, type SettingsFile } from './settings-files.ts';
+import { readSettingsFiles, type FoundSettings, type SettingsFile } from './settings-files.ts';
+import { warn } from './warn.ts';
 
 /** What a command line says about the controller, by the keys of the settings file; what it does not say is undefined. */
 export interface ControllerFlags {
@@ -20,7 +20,7 @@ export interface ControllerFlags {
 
 /**
  * Settings as this command sees them: files, then `COI_STATE_DIR` and `COI_RUN_DIR`, then flags; all held to the same rules.
- * Keys that nobody knows are mentioned on stderr.
+ * Keys that nobody knows, or that have no effect yet, are mentioned on stderr, once.
  *
  * @throws {ProblemList} when any of them cannot be used
  */
@@ -34,24 +34,19 @@ export async function readSettings(io: Io, flags: ControllerFlags = {}): Promise
  * @throws {ProblemList} when any of them cannot be used
  */
 export async function readHostSettings(io: Io): Promise<Settings> {
-  return settingsFrom(io, await readSettingsFiles(io, true), {});
-}
-
-/** Settings as far as they can be used, and why the rest cannot. */
-export interface UsableSettings extends ParsedSettings {
-  /** Those that were read, lowest layer first. */
-  readonly files: readonly string[];
+  return settingsFrom(io, await readSettingsFiles(io, { scope: 'host' }), {});
 }
 
 /**
  * For whoever must go on all the same: a file with problems adds nothing, and where files cannot be read, none does.
  *
- * @param isHost whether to read what the controller would, whoever asks
+ * @param isHost whether to read what the controller would, whoever asks, in place of what a session starts from
  */
 export async function readUsableSettings(io: Io, isHost: boolean): Promise<UsableSettings> {
   try {
-    const files = await readSettingsFiles(io, isHost || undefined);
-    return { ...parseLayers(io, files, {}), files: files.map(({ file }) => file) };
+    const { files, warnings } = await readSettingsFiles(io, { scope: isHost ? 'host' : 'session' });
+    const parsed = parseLayers(io, files, {});
+    return { ...parsed, warnings: [...warnings, ...parsed.warnings], files: files.map(({ file }) => file) };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const { settings } = parseLayers(io, [], {});
@@ -81,9 +76,10 @@ export interface ProjectPart {
  */
 export async function readSessionSettings(io: Io, workspace: string): Promise<SessionSettings> {
   const file = await readProjectFile(workspace);
-  const files = await readSettingsFiles(io, undefined, file ? [file] : []);
-  const settings = settingsFrom(io, files, {});
+  const found = await readSettingsFiles(io, { scope: 'session', project: file ? [file] : [] });
+  const settings = settingsFrom(io, found, {});
   if (!file) return { settings };
+  const { files } = found;
   const layerOf = (part: readonly SettingsFile[]) => parseSettings(part).settings.layer;
   const at = files.indexOf(file);
   const [below, above] = [layerOf(files.slice(0, at)), layerOf(files.slice(at + 1))];
@@ -95,10 +91,11 @@ export async function readSessionSettings(io: Io, workspace: string): Promise<Se
  * The same settings above what the host itself adds: for whoever reads manifests. The host's configuration is root's, whoever
  * asks. What of it cannot be read is mentioned on stderr, and left out.
  */
-export async function withHostLayer(settings: Settings, { env, stderr, signal }: Io): Promise<Settings> {
+export async function withHostLayer(settings: Settings, io: Io): Promise<Settings> {
+  const { env, signal } = io;
   const { readRegistries } = await import('../host/registries/read-registries.ts');
   const { entries, warnings } = await readRegistries({ env, home: await homeOf(0), signal });
-  for (const warning of warnings) stderr.write(`coi: warning: ${printableLines(renderProblem(warning))}\n`);
+  warn(io, warnings);
   return { ...settings, layer: mergeSettings([hostLayer(entries), settings.layer]) };
 }
 
@@ -111,9 +108,9 @@ function parseLayers({ env }: Io, files: readonly SettingsFile[], flags: Control
   ]);
 }
 
-function settingsFrom(io: Io, files: readonly SettingsFile[], flags: ControllerFlags): Settings {
-  const { settings, warnings, problems } = parseLayers(io, files, flags);
-  for (const warning of warnings) io.stderr.write(`coi: warning: ${printableLines(renderProblem(warning))}\n`);
+function settingsFrom(io: Io, found: FoundSettings, flags: ControllerFlags): Settings {
+  const { settings, warnings, problems } = parseLayers(io, found.files, flags);
+  warn(io, [...found.warnings, ...warnings]);
   if (problems.length > 0) throw new ProblemList(problems);
   return settings;
 }

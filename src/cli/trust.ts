@@ -2,12 +2,14 @@ import { homedir } from 'node:os';
 import { basename, dirname, resolve as resolvePath } from 'node:path';
 import { Problem } from '../base/problem.ts';
 import { commandLineLayers } from '../spec/layers.ts';
+import { profileNamed } from '../spec/profile.ts';
 import { resolveSandbox } from '../spec/resolve-sandbox.ts';
 import { exitCodes } from './failure.ts';
+import { locateMounts } from './host-directories.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { projectFileName, readProjectFile, type ProjectFile } from './project-file.ts';
-import { trustNeeds } from './project-trust.ts';
+import { trustNeeds, type TrustNeed } from './project-trust.ts';
 import { readSessionSettings } from './settings.ts';
 import { renderTable } from './table.ts';
 import { isTrusted, readTrusted, writeTrusted, type Trusted } from './trust-store.ts';
@@ -48,22 +50,31 @@ async function add({ io, options }: Call, directories: readonly string[]): Promi
   });
 }
 
-/** What was read is what is trusted, and what is shown. */
+/** What was read is what is trusted, and what is shown: also what only somebody who takes one of its profiles gets. */
 async function judged(io: Io, directory: string): Promise<{ file: ProjectFile; keys: readonly string[] }> {
-  const { project } = await readSessionSettings(io, directory);
+  const { settings: all, project } = await readSessionSettings(io, directory);
   if (!project) throw noFile(directory);
-  const { file, layer, settingsWith } = project;
+  const { file, layer } = project;
   const home = io.env['HOME'] || homedir();
   const flags = { workspace: dirname(file.file) };
-  const needs = trustNeeds({
-    file,
-    project: layer,
-    resolve: (part) => {
-      const layers = commandLineLayers({ settings: settingsWith(part).layer, flags });
-      return resolveSandbox({ layers, home, session: true });
-    },
-  });
-  return { file, keys: needs.map(({ key, why, position }) => `line ${position.line}: ${key}: ${why}`) };
+  const located = await locateMounts(home, all.layer);
+  const needs = [undefined, ...Object.keys(layer.profiles ?? {})].flatMap((name) =>
+    trustNeeds({
+      project,
+      resolve: (settings) => {
+        const profile = profileNamed(name, settings);
+        const layers = commandLineLayers({ settings, flags, ...(profile && { profile }) });
+        return located(resolveSandbox({ layers, home, session: true }));
+      },
+    }),
+  );
+  const each = new Map(needs.toReversed().map((need) => [need.key, need]));
+  const inOrder = [...each.values()].toSorted((a, b) => lineOf(a) - lineOf(b));
+  return { file, keys: inOrder.map((need) => `line ${lineOf(need)}: ${need.key}: ${need.why}`) };
+}
+
+function lineOf({ position: { line = 0 } }: TrustNeed): number {
+  return line;
 }
 
 async function remove({ io, options }: Call, directories: readonly string[]): Promise<number> {

@@ -1,9 +1,25 @@
-import { builtIn } from '../spec/defaults.ts';
+import { resolve } from 'node:path';
+import { profileNamed, requireProfile } from '../spec/profile.ts';
+import { usualTool } from '../spec/settings.ts';
 import type { Io } from './io.ts';
-import { readSettings } from './settings.ts';
+import { readSessionSettings } from './settings.ts';
+import { isTrusted } from './trust-store.ts';
 
-/** Name of the agent that the settings of this user name. */
-export async function usualTool(io: Io): Promise<string> {
-  const { layer } = await readSettings(io);
-  return layer.tool?.name ?? builtIn.tool.name;
+/** Whose sessions are meant. */
+export interface ToolChoice {
+  readonly workspace?: string;
+  readonly profile?: string;
+}
+
+/**
+ * Name of the agent that a session of this workspace would have. A project that nobody trusts has no say in it.
+ *
+ * @throws {ProblemList} when settings cannot be used, or there is no such profile
+ */
+export async function usualToolHere(io: Io, { workspace = '.', profile }: ToolChoice): Promise<string> {
+  const { settings, project } = await readSessionSettings(io, resolve(io.cwd, workspace));
+  requireProfile(profile, settings.layer);
+  const isHeard = project === undefined || (await isTrusted(io, project.file));
+  const { layer } = isHeard ? settings : project.settingsWith({});
+  return usualTool(layer, profileNamed(profile, layer));
 }

@@ -1,6 +1,6 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
-import { resumeFlags, sessionFlags } from './session-flags.ts';
+import { resumeFlags, sessionFlags, whoseSessions } from './session-flags.ts';
 import { healthVerb } from './health-verb.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
@@ -73,7 +73,7 @@ export const verbs: readonly VerbSpec[] = [
     about: 'List the containers',
     detail: withoutController,
     example: 'coi list --format json',
-    flags: [{ flags: '--all', about: 'Saved sessions too' }, format],
+    flags: [{ flags: '--all', about: 'Saved sessions too' }, ...whoseSessions, format],
     load: async () => (await import('./list.ts')).list,
   },
   {
@@ -113,7 +113,11 @@ export const verbs: readonly VerbSpec[] = [
     args: '[id]',
     about: 'Say what is known of a saved session; of the last one without an id',
     example: 'coi info --tool opencode',
-    flags: [{ flags: '--tool <name>', about: 'Of which agent (default the one of the settings)' }, format],
+    flags: [
+      { flags: '--tool <name>', about: 'Of which agent (default the one of the settings)' },
+      ...whoseSessions,
+      format,
+    ],
     load: async () => (await import('./info.ts')).info,
   },
   {
@@ -322,6 +326,7 @@ export const verbs: readonly VerbSpec[] = [
       { flags: '--dry-run', about: 'Only say what would be removed' },
       { flags: '--force', about: 'Do not ask' },
       { flags: '--yes', about: 'The same' },
+      ...whoseSessions,
       format,
     ],
     load: async () => (await import('./clean.ts')).clean,

@@ -7,22 +7,11 @@ import type { ServerInfo } from '../host/incus/server.ts';
 import { readForeignRules, type ForeignRules } from '../host/neighbours/foreign-rules.ts';
 import { readIptables, type Iptables } from '../host/neighbours/iptables.ts';
 import type { Bridge } from '../network/policy.ts';
-import type { Settings } from '../spec/settings.ts';
+import type { ToolName } from '../spec/sandbox.ts';
+import { usualTool, type Settings, type UsableSettings } from '../spec/settings.ts';
 import type { Caller } from './caller.ts';
 import type { Machine } from './machine.ts';
 import type { Trial } from './trial.ts';
-
-/** Settings as far as they can be used. */
-export interface SeenSettings {
-  /** What a session of this user starts from. A file with problems adds nothing to it. */
-  readonly settings: Settings;
-  /** The files that it is from, lowest layer first. */
-  readonly files: readonly string[];
-  /** Why files cannot be used. */
-  readonly problems: readonly Problem[];
-  /** Keys that nobody knows. */
-  readonly warnings: readonly Problem[];
-}
 
 /** What checks look with. */
 export interface SightInit {
@@ -37,7 +26,8 @@ export interface SightInit {
   readonly settle: () => Promise<void>;
   /** How many sessions of an agent this user has saved. */
   readonly savedSessions: (tool: string) => Promise<number>;
-  readonly seen: SeenSettings;
+  /** What a session of this user starts from. A file with problems adds nothing to it. */
+  readonly seen: UsableSettings;
   /** Settings as the controller sees them, as far as they can be used. */
   readonly host: Settings;
   readonly machine: Machine;
@@ -57,7 +47,7 @@ export class Sight {
   readonly bridgeName: string;
   readonly isRoot: boolean;
   readonly signal: AbortSignal;
-  readonly seen: SeenSettings;
+  readonly seen: UsableSettings;
   readonly host: Settings;
   readonly machine: Machine;
   readonly caller: Caller;
@@ -76,6 +66,11 @@ export class Sight {
     this.machine = init.machine;
     this.caller = init.caller;
     this.now = init.now;
+  }
+
+  /** Name of the agent that the settings of this user name. */
+  get tool(): ToolName {
+    return usualTool(this.seen.settings.layer);
   }
 
   /** @throws {IncusError} where it does not answer this user */

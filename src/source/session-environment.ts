@@ -2,6 +2,7 @@ import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ulid } from 'ulid';
 import { z } from 'zod';
+import { messageOf, Problem, type Retry } from '../base/problem.ts';
 import { checkName } from './check-name.ts';
 import { makeDirectory } from './make-directory.ts';
 import { codeOf } from './sentinel.ts';
@@ -14,7 +15,7 @@ const environmentSchema = z.record(z.string(), z.string());
 
 /**
  * Files with the environments of sessions, beside their manifests, for root alone. A manifest names its file, and says
- * nothing of what is in it. Every method throws Problem `session.unwritable` when the disk refuses.
+ * nothing of what is in it. Methods that write throw Problem `session.unwritable` when the disk refuses.
  */
 export class SessionEnvironments {
   readonly #stateDir: string;
@@ -39,13 +40,24 @@ export class SessionEnvironments {
     return id;
   }
 
-  /** @throws when it is not there, or is none */
+  /** @throws {Problem} `session.environment` when it is not there, cannot be read, or is none */
   async read(place: SessionPlace, id: string): Promise<Environment> {
-    return environmentSchema.parse(JSON.parse(await readFile(this.#path(place, id), 'utf8')));
+    const path = this.#path(place, id);
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      throw unreadable(path, `cannot be read: ${messageOf(error)}`, 'backoff');
+    });
+    const { success, data } = environmentSchema.safeParse(parseJson(text));
+    if (success) return data;
+    throw unreadable(path, 'is damaged', 'never');
   }
 
   async drop(place: SessionPlace, id: string): Promise<void> {
-    await rm(this.#path(place, id), { force: true });
+    const path = this.#path(place, id);
+    try {
+      await rm(path, { force: true });
+    } catch (error) {
+      throw unwritable(path, error);
+    }
   }
 
   /** Remove all of a sandbox but one. */
@@ -68,4 +80,23 @@ export class SessionEnvironments {
 
 function fileName({ name }: SessionPlace, id: string): string {
   return `${checkName(name)}.${id}.env`;
+}
+
+/** What the parser says quotes the text, which may hold secrets: it goes nowhere. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Refused as what is damaged.
+    return undefined;
+  }
+}
+
+function unreadable(path: string, what: string, retry: Retry): Problem {
+  return new Problem({
+    code: 'session.environment',
+    message: `The environment of a session, "${path}", ${what}`,
+    hint: 'End the session and start it again: coi kill NAME',
+    retry,
+  });
 }

@@ -1,8 +1,11 @@
+import type { ToolName } from './sandbox.ts';
+
 /**
  * Hosts that agents need to talk to their models and to keep their login, one line each, from the agents' own documents.
  * Every host here is a way out for whatever runs inside, so what is only nice to have (telemetry, updates) is left out.
+ * The first of each is where it finds a model.
  */
-const agentHosts: Readonly<Record<string, readonly string[]>> = {
+export const agentHosts: Readonly<Record<ToolName, readonly [string, ...string[]]>> = {
   claude: ['api.anthropic.com', 'platform.claude.com'],
   opencode: ['models.dev', 'opencode.ai'],
   codex: ['api.openai.com', 'auth.openai.com', 'chatgpt.com'],

@@ -15,11 +15,11 @@ export function fieldReference(): string {
     introduction,
     '## Keys of a sandbox\n\nEvery key has a default; `[sandbox.NAME]` alone is a valid sandbox without a workspace.',
     table(['key', 'allowed', 'default', 'meaning'], sandboxKeys, sandbox),
-    later,
+    `${later} setting one of these is refused with an error that says so. ${laterDefault}`,
     table(['key', 'default', 'meaning'], sandboxKeys, sandbox),
     settingsIntroduction,
     table(['key', 'allowed', 'default', 'meaning'], settingsKeys, settingsFileSchema),
-    later,
+    `${later} setting one of these is a warning, and nothing follows from it. ${laterDefault}`,
     table(['key', 'default', 'meaning'], settingsKeys, settingsFileSchema),
   ]
     .join('\n\n')
@@ -33,15 +33,15 @@ const columns = {
   meaning: about,
 };
 
-/** A table of keys: of those that work when it says what is allowed, else of those that are still refused. */
+/** A table of keys: of those that work when it says what is allowed, else of those that are not there yet. */
 function table(heads: readonly (keyof typeof columns)[], keys: readonly SchemaKey[], schema: z.ZodType): string {
-  const wanted = keys.filter((key) => key.leaf && refused(key, schema) !== heads.includes('allowed'));
+  const wanted = keys.filter((key) => key.leaf && isLater(key, schema) !== heads.includes('allowed'));
   const rows = wanted.map((key) => heads.map((head) => columns[head](key).replaceAll('|', '\\|')));
   return [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** Whether a key, or a table that it stands in, is not built yet. */
-function refused({ path }: SchemaKey, schema: z.ZodType): boolean {
+function isLater({ path }: SchemaKey, schema: z.ZodType): boolean {
   let node: z.ZodType | undefined = schema;
   return path.some((part) => {
     node = node && childOf(node, part);
@@ -62,8 +62,8 @@ function about({ meta }: SchemaKey): string {
   return meta.description ?? '';
 }
 
-const later =
-  'Known, but not there yet: setting one of these is refused with an error that says so. The default is what will hold.';
+const later = 'Known, but not there yet:';
+const laterDefault = 'The default is what will hold.';
 
 const introduction = `# What should exist
 
@@ -87,7 +87,8 @@ lifetime = { ttl = "8h" }
 - The first line is for editors: those that know TOML schemas (Taplo, Even Better TOML) complete and check as you type.
 - A file may hold several sandboxes. The name of a file means nothing; two files that declare one name are both refused.
 - A name has up to 59 lower-case letters, digits and dashes, begins and ends with a letter or digit, does not begin with
-  \`del-\` and does not look like a session's (eight hex digits, a dash, a number). The instance is called \`coi-NAME\`.
+  \`del-\` and does not look like a session's: eight hex digits, a dash and a number, by themselves or behind anything that
+  begins with a letter and ends with a dash (\`deadbeef-1\`, \`shop-deadbeef-1\`). The instance is called \`coi-NAME\`.
 - A key that nobody knows is an error, with its line and the nearest known key.
 - What a manifest leaves out comes from its \`profile\`, else from \`/etc/coi/config.toml\`, else from the defaults below.
 - Durations are written \`90s\`, \`30m\`, \`8h\`, \`1h30m\`, \`2d\`; sizes \`512MiB\`, \`4GiB\`, \`10GB\`.`;

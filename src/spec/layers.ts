@@ -44,7 +44,7 @@ function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
     git,
     security,
     paths: preserved(settings),
-    mounts: mounts?.default && Object.fromEntries(mounts.default.map(({ host, container }) => [container, { host }])),
+    mounts: mounts?.default && Object.fromEntries(mounts.default.map(({ container, ...mount }) => [container, mount])),
     incus: dropUndefined({ code_uid, claude_uid, code_user, disable_shift }),
   });
 }
@@ -127,13 +127,14 @@ function mergeTables(lower: Table, higher: Table, path: string): Table {
   return merged;
 }
 
+/** Tables are merged, but profiles and mounts replace each other: half of one and half of another is neither. */
 function mergeValues(lower: unknown, higher: unknown, path: string): unknown {
   if (appended.has(path) && Array.isArray(lower) && Array.isArray(higher)) return [...lower, ...higher];
   if (onlyTurnedOn.has(path)) return lower === true || higher === true;
   if (path === 'tool' && isTable(lower) && isTable(higher))
     return mergeTables(withoutRival(lower, higher), higher, path);
-  const isProfile = /^profiles\.[^.]+/.test(path);
-  return isTable(lower) && isTable(higher) && !isProfile ? mergeTables(lower, higher, path) : higher;
+  const isWhole = /^(?:profiles|mounts)\../.test(path);
+  return isTable(lower) && isTable(higher) && !isWhole ? mergeTables(lower, higher, path) : higher;
 }
 
 /** `claude_uid` is the older name of `code_uid`: renamed before layers meet, so that the higher layer wins. */

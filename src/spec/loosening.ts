@@ -14,6 +14,8 @@ export interface Loosening {
 export interface LooseningInput {
   /** What it says, checked. */
   readonly project: SettingsLayer;
+  /** Names of the profiles that there are without it. */
+  readonly profiles: readonly string[];
   /** The sandbox that comes of all layers, with this in the place of the project's file. */
   readonly resolve: (project: SettingsLayer) => Sandbox;
 }
@@ -42,21 +44,37 @@ const judgements: Readonly<Record<string, Judgement>> = {
 
 /**
  * The keys by which a project gives itself more than it would have without its file: more of the network, directories
- * outside of itself, fewer protected paths, higher limits, or anything that is not known to be harmless. A project may
- * always take less.
+ * outside of itself, fewer protected paths, higher limits, somebody's profile in other words, or anything that is not known
+ * to be harmless. A project may always take less.
  */
-export function looseningKeys({ project, resolve }: LooseningInput): Loosening[] {
-  const leaves = leavesOf(project);
+export function looseningKeys({ project, profiles, resolve }: LooseningInput): Loosening[] {
+  const replaced = Object.keys(project.profiles ?? {}).filter((name) => profiles.includes(name));
+  const leaves = leavesOf(project).filter(([first, name]) => first !== 'profiles' || !replaced.includes(String(name)));
   const needing = leaves.filter(
     (path) => judgementOf(path) === 'needs trust' && !isStricter(path, valueAt(project, path)),
   );
   const compared = leaves.filter((path) => judgementOf(path) === 'compared');
-  const found = needing.map((path) => ({ path, why: 'only you may say that' }));
-  return [...found, ...looserOf(compared, { project, resolve })];
+  const found = [
+    // A profile replaces another as a whole: an empty one takes away all that the other says.
+    ...replaced.map((name) => ({ path: ['profiles', name], why: 'it takes the place of your profile' })),
+    ...needing.map((path) => ({ path, why: 'only you may say that' })),
+    ...looserOf(compared, { project, resolve }),
+  ];
+  return [...found, ...fromTheWhole(found, { project, resolve })];
 }
 
+/** Whatever keys are judged by, all of the file together must come to no more than nothing of it. */
+function fromTheWhole(found: readonly Loosening[], { project, resolve }: Compared): Loosening[] {
+  const parts = looserParts(resolve(project), resolve({}));
+  return parts
+    .filter(({ section }) => !found.some(({ path }) => isOf(section, path)))
+    .flatMap(({ why }) => Object.keys(project).map((key) => ({ path: [key], why })));
+}
+
+type Compared = Pick<LooseningInput, 'project' | 'resolve'>;
+
 /** Each key is tried by itself and left out by itself; what only several do together is laid to all of the part. */
-function looserOf(leaves: readonly KeyPath[], { project, resolve }: LooseningInput): Loosening[] {
+function looserOf(leaves: readonly KeyPath[], { project, resolve }: Compared): Loosening[] {
   const base = resolve({});
   const looser = (paths: readonly KeyPath[]) => looserParts(resolve(only(project, paths)), base);
   const all = looser(leaves);
@@ -75,9 +93,14 @@ function looserOf(leaves: readonly KeyPath[], { project, resolve }: LooseningInp
   return [...blamed, ...together];
 }
 
-function isOf(section: LoosePart['section'], path: KeyPath): boolean {
-  const [first] = path;
-  return first === 'profiles' || (section === 'security' ? first === 'security' || first === 'git' : first === section);
+/** Sections that say the same as others. */
+const sharing: Readonly<Partial<Record<LoosePart['section'], readonly string[]>>> = {
+  security: ['security', 'git'],
+  tool: ['tool', 'defaults'],
+};
+
+function isOf(section: LoosePart['section'], [first]: KeyPath): boolean {
+  return first === 'profiles' || (sharing[section] ?? [section]).includes(String(first));
 }
 
 function judgementOf(path: KeyPath): Judgement {

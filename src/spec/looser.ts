@@ -1,13 +1,44 @@
+import { isDeepStrictEqual } from 'node:util';
 import { parseDuration, parseSize } from '../base/units.ts';
 import { isWithinRules } from '../network/narrower.ts';
-import type { Limits, Sandbox } from './sandbox.ts';
+import type { Limits, Sandbox, Tool } from './sandbox.ts';
 import { isAtOrBelow } from './workspace-path.ts';
 
 /** A part of a sandbox that has more than that of another. */
 export interface LoosePart {
-  readonly section: 'network' | 'security' | 'mounts' | 'limits';
+  /** The section of the settings that says so as a rule; `rest` for what none of them says. */
+  readonly section: 'network' | 'security' | 'mounts' | 'limits' | 'tool' | 'incus' | 'rest';
   readonly why: string;
 }
+
+/**
+ * How each part of a sandbox is judged: by its own rules, not at all, or as one that has to be the same. Whoever adds a part
+ * has to say which.
+ */
+const judged: Readonly<Record<keyof Sandbox, 'by rules' | 'harmless' | LoosePart['section']>> = {
+  network: 'by rules',
+  protectedPaths: 'by rules',
+  mounts: 'by rules',
+  limits: 'by rules',
+  tool: 'by rules',
+  image: 'harmless',
+  persistent: 'harmless',
+  preservesPath: 'harmless',
+  networkLog: 'network',
+  codeUser: 'incus',
+  shift: 'incus',
+  workspace: 'rest',
+  state: 'rest',
+  restart: 'rest',
+  prompt: 'rest',
+  schedule: 'rest',
+  lifetime: 'rest',
+  policy: 'rest',
+  dependsOn: 'rest',
+  lease: 'rest',
+  endsWithin: 'rest',
+  session: 'rest',
+};
 
 /** What a sandbox may do that another, on the same workspace, may not. */
 export function looserParts(sandbox: Sandbox, base: Sandbox): LoosePart[] {
@@ -21,7 +52,33 @@ export function looserParts(sandbox: Sandbox, base: Sandbox): LoosePart[] {
   if (foreign.length > 0) parts.push({ section: 'mounts', why: `it shows ${foreign.slice(0, 5).join(', ')}` });
   const higher = higherLimits(sandbox.limits, base.limits);
   if (higher.length > 0) parts.push({ section: 'limits', why: `it raises your ${higher.join(', ')}` });
-  return parts;
+  return [...parts, ...looserTool(sandbox.tool, base.tool), ...otherParts(sandbox, base)];
+}
+
+/** Which agent is run is its owner's choice, in both directions: another one gets its credentials and other files. */
+function looserTool(tool: Tool, base: Tool): LoosePart[] {
+  const isOther = !isDeepStrictEqual(programOf(tool), programOf(base));
+  const isUnasked = base.permissionMode === 'interactive' && tool.permissionMode === 'bypass';
+  const takesFiles = base.hostFiles === false && tool.name !== undefined && tool.hostFiles !== false;
+  const whys = [
+    ...(isOther ? ['another program runs inside'] : []),
+    ...(isUnasked ? ['the agent acts without asking you'] : []),
+    ...(takesFiles ? ['files of your home go in'] : []),
+  ];
+  return whys.map((why) => ({ section: 'tool', why }));
+}
+
+function programOf({ name, command, binary }: Tool): readonly unknown[] {
+  return [name, command, binary];
+}
+
+/** What differs and has no rules of its own. */
+function otherParts(sandbox: Sandbox, base: Sandbox): LoosePart[] {
+  return Object.entries(judged).flatMap(([part, how]): LoosePart[] => {
+    if (how === 'by rules' || how === 'harmless') return [];
+    const key = part as keyof Sandbox;
+    return isDeepStrictEqual(sandbox[key], base[key]) ? [] : [{ section: how, why: `it changes your ${part}` }];
+  });
 }
 
 function isProtected(path: string, { protectedPaths = [] }: Sandbox): boolean {

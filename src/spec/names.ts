@@ -9,5 +9,8 @@ export function isSessionName(name: string): boolean {
   return /^(?:[a-z][a-z0-9-]*-)?[0-9a-f]{8}-[0-9]+$/.test(name);
 }
 
+/** Ids of sessions: one part of a path that can neither lead upwards, nor hide, nor be taken for an option. */
+export const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
 /** How many sessions of one workspace there are at most: slots 1 to this one. */
 export const slotCount = 10;

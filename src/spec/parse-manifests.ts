@@ -6,9 +6,9 @@ import { noHome } from './expand-home.ts';
 import { hashSandbox } from './hash.ts';
 import { manifestLayers } from './layers.ts';
 import { isSessionName } from './names.ts';
-import { nearest } from './nearest.ts';
 import { networkOrigins, type NetworkOrigins, type SettingsOrigins } from './network-origins.ts';
 import { parseToml, type TomlDocument } from './parse-toml.ts';
+import { profileNamed, unknownProfile } from './profile.ts';
 import { resolveSandbox } from './resolve-sandbox.ts';
 import type { Manifest, Sandbox } from './sandbox.ts';
 import {
@@ -96,7 +96,7 @@ function readTable({ name, table, document, found, input }: TableInput): {
   const own = found.filter(({ path }) => startsWith(path, ['sandbox', name]));
   const wrong = new Set(own.map(({ path }) => String(path[2] ?? '')));
   const { instance = `coi-${name}`, lease, session, ends_within: endsWithin, ...manifest } = withoutKeys(table, wrong);
-  const profile = manifest.profile === undefined ? undefined : profileNamed(manifest.profile, settings);
+  const profile = profileNamed(manifest.profile, settings);
   const problems =
     manifest.profile === undefined
       ? []
@@ -138,10 +138,6 @@ function withoutKeys(table: TableInput['table'], keys: ReadonlySet<string>): Tab
   return Object.fromEntries(Object.entries(table).filter(([key]) => !keys.has(key)));
 }
 
-function profileNamed(name: string, { profiles = {} }: SettingsLayer): ProfileLayer | undefined {
-  return Object.hasOwn(profiles, name) ? profiles[name] : undefined;
-}
-
 interface ProfileUse {
   readonly name: string;
   readonly settings: SettingsLayer;
@@ -149,7 +145,7 @@ interface ProfileUse {
 }
 
 function profileProblems({ profile, ...use }: ProfileUse & { readonly profile: ProfileLayer | undefined }): Problem[] {
-  if (!profile) return [unknownProfile(use)];
+  if (!profile) return [unknownProfile(use.name, use.settings, use.position)];
   if (Object.keys(profile.environment ?? {}).length === 0) return [];
   return [
     new Problem({
@@ -159,18 +155,6 @@ function profileProblems({ profile, ...use }: ProfileUse & { readonly profile: P
       position: use.position,
     }),
   ];
-}
-
-function unknownProfile(profile: ProfileUse): Problem {
-  const known = Object.keys(profile.settings.profiles ?? {});
-  const meant = nearest(profile.name, known);
-  const others = known.length === 0 ? 'The settings have no profiles.' : `The settings have ${known.join(', ')}.`;
-  return new Problem({
-    code: 'spec.profile',
-    message: `profile "${profile.name}" is not in the settings`,
-    hint: meant ? `Did you mean "${meant}"?` : others,
-    position: profile.position,
-  });
 }
 
 function byPosition(problems: readonly Problem[]): Problem[] {

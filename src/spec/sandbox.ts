@@ -99,7 +99,7 @@ export interface SessionPart {
 export interface Sandbox {
   readonly image: string;
   readonly state: RunState;
-  /** Absolute host directory mounted at /workspace. */
+  /** Absolute host directory, mounted at /workspace unless `preservesPath`. */
   readonly workspace?: string;
   /** Whether the workspace appears at its own path inside, in place of /workspace; absent: it does not. */
   readonly preservesPath?: true;

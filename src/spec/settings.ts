@@ -1,12 +1,14 @@
 import { Problem } from '../base/problem.ts';
 import type { FirewallKind } from '../network/firewall-kind.ts';
-import { checkData } from './check-data.ts';
+import { checkData, type KeyProblem } from './check-data.ts';
 import { builtIn } from './defaults.ts';
-import { mergeSettings } from './layers.ts';
+import { renderPath } from './describe.ts';
+import { commandLineLayers, mergeSandbox, mergeSettings } from './layers.ts';
 import type { KeyPath } from './locate-toml.ts';
 import { mergeOrigins, settingsOrigins, type SettingsOrigins } from './network-origins.ts';
 import { parseToml } from './parse-toml.ts';
-import { settingsFileSchema, type SettingsLayer } from './schema/files.ts';
+import type { ToolName } from './sandbox.ts';
+import { settingsFileSchema, type ProfileLayer, type SettingsLayer } from './schema/files.ts';
 
 /** Settings of the host with every default filled in. */
 export interface Settings {
@@ -33,10 +35,22 @@ export interface Settings {
 /** What settings files say. */
 export interface ParsedSettings {
   readonly settings: Settings;
-  /** Keys that nobody knows: shown, and otherwise left alone. */
+  /** Keys that nobody knows, and those that have no effect yet: shown, and otherwise left alone. */
   readonly warnings: readonly Problem[];
   /** What makes the files unusable. A file with problems adds nothing to `settings`. */
   readonly problems: readonly Problem[];
+}
+
+/** Settings as far as they can be used, and why the rest cannot. */
+export interface UsableSettings extends ParsedSettings {
+  /** Those that were read, lowest layer first. */
+  readonly files: readonly string[];
+}
+
+/** Name of the agent that settings name, and a profile of theirs above them. */
+export function usualTool(settings: SettingsLayer, profile?: ProfileLayer): ToolName {
+  const { tool } = mergeSandbox(commandLineLayers({ settings, ...(profile && { profile }) }));
+  return tool?.name ?? builtIn.tool.name;
 }
 
 /**
@@ -94,19 +108,38 @@ function parseSettingsFile(file: string, text: string): ParsedLayer {
   const document = parseToml(file, text);
   if (document instanceof Problem) return { layer: {}, warnings: [], problems: [document] };
   const found = checkData({ schema: settingsFileSchema, data: document.data, file, locator: document.locator });
-  const unknown = found.filter(({ problem }) => problem.code === 'spec.unknown-key');
-  const problems = found.filter((entry) => !unknown.includes(entry)).map(({ problem }) => problem);
-  const known = unknown.reduce<unknown>((data, { path }) => withoutKey(data, path), document.data);
-  const layer = problems.length === 0 ? (known as SettingsLayer) : {};
+  const ignored = found.filter(({ problem }) => ignoredCodes.includes(problem.code));
+  const problems = found.filter((entry) => !ignored.includes(entry)).map(({ problem }) => problem);
+  const used = ignored.reduce<unknown>((data, { path }) => withoutKey(data, path), document.data);
+  const layer = problems.length === 0 ? (used as SettingsLayer) : {};
   return {
     layer,
     origins: settingsOrigins(layer, file, document.locator),
-    warnings: unknown.map(({ problem }) => problem),
+    warnings: ignored.map(warningOf),
     problems,
   };
 }
 
+/** Settings may be older or newer than this version: what it does not know, or does not do yet, stops nobody. */
+const ignoredCodes = ['spec.unknown-key', 'spec.unsupported'];
+
+function warningOf({ path, problem }: KeyProblem): Problem {
+  const { code, position } = problem;
+  if (code !== 'spec.unsupported') return problem;
+  const message = `${renderPath(path)} has no effect yet`;
+  return new Problem({
+    code,
+    message,
+    hint: 'It may stay, and nothing follows from it.',
+    ...(position && { position }),
+  });
+}
+
+/** Without one key, which stands in tables and lists of tables. */
 function withoutKey(data: unknown, [key, ...below]: KeyPath): unknown {
+  if (Array.isArray(data)) {
+    return data.map((each: unknown, index) => (index === key ? withoutKey(each, below) : each));
+  }
   const table = data as Record<string, unknown>;
   if (below.length > 0) return { ...table, [key!]: withoutKey(table[key!], below) };
   return Object.fromEntries(Object.entries(table).filter(([name]) => name !== key));

@@ -81,7 +81,9 @@ async function replace({ stage: { incus }, onStuck }: FaultContext, target: RawI
   await remove(incus, target);
   const source = { type: 'image', alias: 'busybox' };
   await incus.call('POST', '/1.0/instances', { name: target.name, source, type: 'container', profiles: ['default'] });
-  await keepAsIs({ incus, onStuck }, target.name, (theirs) => incus.call('DELETE', path(theirs.name)));
+  const isTheirs = ({ config }: RawInstance) => config['user.coi.uid'] === undefined;
+  const clear = (theirs: RawInstance) => incus.call('DELETE', path(theirs.name));
+  await keepAsIs({ incus, onStuck, isTheirs }, target.name, clear);
 }
 
 /** Renamed by hand: no longer ours, so it stays as it is. */
@@ -94,19 +96,24 @@ async function rename({ stage: { incus }, prefix, onStuck }: FaultContext, targe
 
 interface Keeping extends Pick<FaultContext, 'onStuck'> {
   readonly incus: RawIncus;
+  /** Tells it from one of coi's that took the name first. */
+  readonly isTheirs?: (instance: RawInstance) => boolean;
 }
 
 /** Has somebody else's instance compared with what it is now, and taken away by `clear`, once a person would do so. */
-async function keepAsIs({ incus, onStuck }: Keeping, name: string, clear: (theirs: RawInstance) => Promise<unknown>) {
+async function keepAsIs(keeping: Keeping, name: string, clear: (theirs: RawInstance) => Promise<unknown>) {
+  const { incus, onStuck, isTheirs = () => true } = keeping;
   let before = '';
   // Registered before anything that can fail: a second attempt finds nothing to meddle with.
   onStuck(async () => {
     const theirs = await incus.instance(name);
+    if (!isTheirs(theirs)) return;
     const after = JSON.stringify(theirs);
     if (before !== '' && after !== before) {
       throw new Error(`somebody else's instance was touched:\n${before}\n${after}`);
     }
     await clear(theirs);
   });
-  before = JSON.stringify(await incus.instance(name));
+  const made = await incus.instance(name);
+  if (isTheirs(made)) before = JSON.stringify(made);
 }

@@ -164,6 +164,28 @@ test('snapshots that Incus has lost sight of keep nothing from being deleted', a
   expect(await lab.inside.output(['ls', join(pool, 'containers-snapshots')])).toBe('');
 });
 
+test.for(['moved', 'not moved'])('a rename that incusd died in is completed, its files %s', async (files) => {
+  const { controller, lab, incus } = stage;
+  const name = `${nextPrefix()}half`;
+  await controller.declare(name);
+  const { uid } = await controller.ready(name, 'running');
+  await controller.stop('SIGKILL');
+  const [before, after] = [`coi-${name}`, `coi-del-${uid!.toLowerCase()}`];
+  await incus.call('PUT', `/1.0/instances/${before}/state`, { action: 'stop', force: true, timeout: -1 });
+  const intent = JSON.stringify({ kind: 'delete', at: Date.now() });
+  await incus.call('PATCH', `/1.0/instances/${before}`, { config: { 'user.coi.intent': intent } });
+  await incus.call('POST', `/1.0/instances/${before}`, { name: after });
+  const half = `UPDATE instances SET name = '${before}' WHERE name = '${after}'`;
+  await lab.incus('admin', 'sql', 'global', half);
+  const containers = join(lab.incusDir, 'storage-pools/default/containers');
+  if (files === 'not moved') await lab.inside.output(['mv', join(containers, after), join(containers, before)]);
+  await controller.declare(name, 'state = "absent"');
+  await controller.start();
+  await untilNothingIsLeft();
+  expect(await lab.inside.output(['ls', containers])).not.toMatch(new RegExp(`${before}|${after}`));
+  expect(await lab.incus('storage', 'volume', 'list', 'default', '-f', 'csv')).not.toContain(after);
+});
+
 /** Links that incusd made before it died stay for a minute: only then is it certain that they belong to nobody. */
 async function untilNothingIsLeft(): Promise<void> {
   const look = async () => {

@@ -53,6 +53,21 @@ describe('coi info', () => {
     expect(coi('info').stdout).toContain(`Resume: coi shell --resume=${id}\n`);
   });
 
+  it("asks about the project's agent where it is trusted, and about a profile's", () => {
+    const project = join(directory, 'project');
+    mkdirSync(project);
+    const file = join(project, '.coi.toml');
+    writeFileSync(file, 'tool.name = "opencode"\n');
+    expect(coi('info', '-w', project).stderr).toContain('No session of claude is saved');
+    coi('trust', project);
+    expect(coi('info', '-w', project).stdout).toContain(`Resume: coi shell --resume=${id}\n`);
+    writeFileSync(file, '');
+    expect(coi('info', '-w', project).stderr).toContain('No session of claude is saved');
+    writeFileSync(join(directory, 'config.toml'), 'profiles.other.tool.name = "opencode"\n');
+    expect(coi('info', '--profile', 'other').stdout).toContain(`Resume: coi shell --tool opencode --resume=${id}\n`);
+    expect(coi('info', '--profile', 'othr').stderr).toContain('There is no profile "othr"\n  Did you mean "other"?');
+  });
+
   it('says that data is missing where only the record is there', () => {
     rmSync(join(directory, '.coi/sessions-opencode', id, '.config'), { recursive: true });
     expect(coi('info', '--tool', 'opencode').stdout).toContain('\nData: missing\n');

@@ -104,6 +104,7 @@ export async function coi(argv: readonly string[], setting: Setting = {}) {
     signal: setting.signal ?? new AbortController().signal,
     // Waits are a twentieth as long.
     clock: { ...systemClock, now: () => now, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
+    warned: new Set(),
   };
   const code = await run(argv, io);
   return { code, ...text };

@@ -40,6 +40,19 @@ describe('coi trust', () => {
     expect(await trusts()).toBe(true);
   });
 
+  it('says also what its profiles may, whoever takes them', async () => {
+    await writeFile(join(directory, 'config.toml'), '[profiles.strict.network]\nmode = "none"\n');
+    await write('[profiles.dev.network]\nmode = "open"\n[profiles.strict]\n[profiles.less]\nimage = "x"\n');
+    const { code, stdout } = await here('trust');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout:
+        `Trusted ${project}/.coi.toml as it is now; it may set, for you:\n` +
+        '  line 2: profiles.dev.network.mode: it reaches more than what you allow (restricted)\n' +
+        '  line 3: profiles.strict: it takes the place of your profile\n',
+    });
+  });
+
   it('ends with any change of the file, and comes back with the same bytes', async () => {
     await write('[network]\nmode = "open"\n');
     await here('trust', project);

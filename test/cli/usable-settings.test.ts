@@ -36,9 +36,17 @@ describe('settings as far as they can be used', () => {
   });
 
   it('are the built-in ones where files cannot be read', async () => {
-    const { settings, problems, files } = await read({ COI_CONFIG: 'gone.toml', COI_STATE_DIR: '/var/lib/other' });
+    const { settings, problems, files } = await read({ COI_CONFIG: directory, COI_STATE_DIR: '/var/lib/other' });
     expect(settings.controller).toMatchObject({ bridge: 'coibr0', stateDir: '/var/lib/other' });
     expect(files).toEqual([]);
     expect(problems.map(({ code }) => code)).toEqual(['cli.unreadable']);
+  });
+
+  it('do without a file that is not there, which is told', async () => {
+    const { problems, warnings } = await read({ COI_CONFIG: 'gone.toml' });
+    expect(problems).toEqual([]);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      `COI_CONFIG names "${directory}/gone.toml", which is not there`,
+    ]);
   });
 });

@@ -11,6 +11,8 @@ import { permissionsCheck } from '../../src/health/checks/permissions.ts';
 import { processMonitoringCheck } from '../../src/health/checks/process-monitoring.ts';
 import { timeZoneCheck } from '../../src/health/checks/time-zone.ts';
 import { runChecks } from '../../src/health/run-checks.ts';
+import { agentHosts, usualDomains } from '../../src/spec/agent-hosts.ts';
+import { toolNames } from '../../src/spec/defaults.ts';
 import { machineWith, sightOf } from './sight.ts';
 
 /** What a check says about such a machine, as the report has it. */
@@ -159,6 +161,14 @@ describe('extras', () => {
     { addresses: down, status: 'warning' },
   ])('look up what the agent needs: $status', async ({ addresses, status }) => {
     expect((await find(dnsResolutionCheck, { addresses })).status).toBe(status);
+  });
+
+  it.each(toolNames)('look up what lists let through for the agent: %s', async (tool) => {
+    const asked: string[] = [];
+    const addresses = async (name: string) => (asked.push(name), ['192.0.2.7']);
+    await find(dnsResolutionCheck, { addresses }, { settings: `tool.name = "${tool}"` });
+    expect(asked).toEqual([agentHosts[tool][0]]);
+    expect(usualDomains()).toEqual(expect.arrayContaining(asked));
   });
 
   it('look at processes', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { askForSession } from '../../src/cli/session-request.ts';
-import { readSettingsFiles } from '../../src/cli/settings-files.ts';
+import { readSettingsFiles, type SettingsChoice } from '../../src/cli/settings-files.ts';
 import { coi, openPeer, type Peer } from '../cli/peer.ts';
 
 let peer: Peer;
@@ -75,10 +75,32 @@ describe('what a session is asked for', () => {
     const named = join(here, 'named.toml');
     const project = { file: join(here, '.coi.toml'), text: '' };
     for (const file of [join(etc, 'config.toml'), user, named]) await write(file);
-    const io = { env: { ...peer.env, COI_CONFIG: named }, cwd: '/' };
-    const order = async (isRoot: boolean) => (await readSettingsFiles(io, isRoot, [project])).map(({ file }) => file);
-    expect(await order(false)).toEqual([join(etc, 'config.toml'), user, project.file, named]);
-    expect(await order(true)).toEqual([join(etc, 'config.toml'), project.file, named]);
+    const order = async (choice: SettingsChoice, env: NodeJS.ProcessEnv = {}) => {
+      const io = { env: { ...peer.env, COI_CONFIG: named, ...env }, cwd: '/' };
+      const { files } = await readSettingsFiles(io, { project: [project], ...choice });
+      return files.map(({ file }) => file);
+    };
+    const all = [join(etc, 'config.toml'), user, project.file, named];
+    const others = all.filter((file) => file !== user);
+    for (const scope of ['command', 'session'] as const) expect(await order({ scope, isRoot: false })).toEqual(all);
+    expect(await order({ scope: 'host', isRoot: false })).toEqual(others);
+    for (const scope of ['host', 'command'] as const) expect(await order({ scope, isRoot: true })).toEqual(others);
+    expect(await order({ scope: 'session', isRoot: true })).toEqual(all);
+    expect(await order({ scope: 'session', isRoot: true }, { SUDO_UID: '1000' })).toEqual(others);
+  });
+
+  it("has root's own settings, and with sudo nobody's", async () => {
+    await write(join(etc, '.config/coi/config.toml'), '[limits.cpu]', 'count = "2"');
+    expect((await asked())['limits']).toEqual({ cpu: { count: '2' } });
+    expect((await asked([], { SUDO_UID: '0' }))['limits']).toEqual({});
+  });
+
+  it('goes on without the file that COI_CONFIG names where there is none, and says so', async () => {
+    const { stderr } = await typedOf([], { COI_CONFIG: 'gone.toml' });
+    expect(stderr).toBe(
+      `coi: warning: COI_CONFIG names "${here}/gone.toml", which is not there\n` +
+        '  Correct the variable or unset it\ncoi: Not opened\n',
+    );
   });
 
   it('is nothing where a file cannot be read as TOML, which is named with its line', async () => {
@@ -114,13 +136,58 @@ describe('what a session is asked for', () => {
 
   it('has the mounts of all files, and that of the command line where it has the same path inside', async () => {
     await settings('[[mounts.default]]', 'host = "~/a"', 'container = "/a"');
-    await write(join(here, 'named.toml'), '[[mounts.default]]', 'host = "/srv/b"', 'container = "/b"');
+    await write(join(here, 'named.toml'), '[[mounts.default]]', 'host = "~/b"', 'container = "/b"');
     const env = { COI_CONFIG: 'named.toml' };
     const [a, own] = [{ host: join(etc, 'a') }, { host: join(etc, 'own') }];
-    expect(await asked([], env)).toMatchObject({ mounts: { '/a': a, '/b': { host: '/srv/b' } } });
+    expect(await asked([], env)).toMatchObject({ mounts: { '/a': a, '/b': { host: join(etc, 'b') } } });
     const mounts = ['--mount', '~/own:/b', '--mount', `${etc}/made/c:/c`];
     expect((await asked(mounts, env))['mounts']).toEqual({ '/a': a, '/b': own, '/c': { host: join(etc, 'made/c') } });
     expect((await stat(own.host)).isDirectory()).toBe(true);
+  });
+
+  it('has the directories made that settings mount, as they are without links, once nothing is refused', async () => {
+    await mkdir(join(etc, 'real'));
+    await symlink(join(etc, 'real'), join(etc, 'link'));
+    await settings(
+      '[[mounts.default]]',
+      'host = "~/new/cache"',
+      'container = "/cache"',
+      'readonly = true',
+      '[[mounts.default]]',
+      'host = "~/link/below"',
+      'container = "/below"',
+    );
+    await write(join(here, '.coi.toml'), '[network]', 'mode = "open"');
+    expect((await typedOf(['--mount', '~/own:/own'])).stderr).toContain('A project may not set network.mode');
+    expect(await readdir(etc)).not.toContain('new');
+    expect(await readdir(etc)).not.toContain('own');
+    await rm(join(here, '.coi.toml'));
+    expect((await asked())['mounts']).toEqual({
+      '/below': { host: join(etc, 'real/below') },
+      '/cache': { host: join(etc, 'new/cache'), readonly: true },
+    });
+    expect((await stat(join(etc, 'new/cache'))).isDirectory()).toBe(true);
+    expect(await readdir(join(etc, 'real'))).toEqual(['below']);
+    await settings('[[mounts.default]]', 'host = "/dev/null/x"', 'container = "/x"');
+    expect((await typedOf([])).stderr).toMatch(/^coi: Cannot mount "\/dev\/null\/x": /);
+  });
+
+  it("has no directory of the user's that a link of the project leads to, unless that is trusted", async () => {
+    await mkdir(join(etc, 'keys'));
+    await symlink(join(etc, 'keys'), join(here, 'link'));
+    const mounting = (host: string) =>
+      write(join(here, '.coi.toml'), '[[mounts.default]]', `host = "${host}"`, 'container = "/x"', 'readonly = true');
+    await mounting(join(here, 'own/data'));
+    expect((await asked())['mounts']).toEqual({ '/x': { host: join(here, 'own/data'), readonly: true } });
+    for (const host of ['link', 'link/below']) {
+      await mounting(join(here, host));
+      const { stderr } = await typedOf([]);
+      expect(stderr).toContain(`A project may not set mounts.default by itself: it shows ${etc}/keys`);
+    }
+    expect(await readdir(join(etc, 'keys'))).toEqual([]);
+    const { stdout } = await coi(['trust'], { cwd: here, env: peer.env });
+    expect(stdout).toContain(`mounts.default: it shows ${etc}/keys/below`);
+    expect((await asked())['mounts']).toEqual({ '/x': { host: join(etc, 'keys/below'), readonly: true } });
   });
 
   it('is what variables say about image, persistence and limits', async () => {
@@ -244,5 +311,40 @@ describe('what a session is asked for', () => {
     await write(join(here, '.coi.toml'), ...environment);
     const refused = await typedOf(['--profile', 'p']);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('.coi.toml:2:1: A project may not set') });
+  });
+
+  it("is not what a profile says that only the project's file has, unless it takes less", async () => {
+    await write(join(here, '.coi.toml'), '[profiles.dev.network]', 'mode = "open"', '[profiles.less]', 'image = "x"');
+    const refused = await typedOf(['--profile', 'dev']);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('.coi.toml:2:1: A project may not set profiles.dev.network.mode by itself'),
+    });
+    expect(peer.asked).toEqual([]);
+    expect(await asked(['--profile', 'less'])).toMatchObject({ image: 'x', network: { mode: 'restricted' } });
+
+    await settings('[limits.memory]', 'limit = "2GiB"');
+    await write(join(here, '.coi.toml'), '[profiles.dev.limits.memory]', 'limit = "64GiB"');
+    const { stderr } = await typedOf(['--profile', 'dev']);
+    expect(stderr).toContain('A project may not set profiles.dev.limits.memory.limit by itself');
+
+    await coi(['trust'], { cwd: here, env: peer.env });
+    expect(await asked(['--profile', 'dev'])).toMatchObject({ limits: { memory: { limit: '64GiB' } } });
+  });
+
+  it('is all that has an effect: of the rest each command says once that it has none', async () => {
+    await settings(
+      '[controller]',
+      `run_dir = "${etc}"`,
+      '[monitoring]',
+      'enabled = true',
+      '[limits.cpu]',
+      'count = "2"',
+    );
+    const { COI_RUN_DIR: _directory, ...env } = peer.env;
+    const { stderr } = await coi(['shell', '--background'], { cwd: here, env });
+    expect(stderr.match(/coi: warning: .*config\.toml:4:1: monitoring\.enabled has no effect yet/g)).toHaveLength(1);
+    expect(stderr).toMatch(/\ncoi: Not opened\n$/);
+    expect((peer.asked.at(-1)![1] as { readonly manifest: string }).manifest).toContain('count = "2"');
   });
 });

@@ -202,7 +202,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   'C-01': [proven(asked, 'is what the highest layer says that says anything', fileOrder), proven(run, layers)],
   'C-02': [
     proven(asked, 'is what the highest layer says that says anything', fileOrder),
-    proven('cli/offline.test.ts', 'come from COI_CONFIG as well, which must be there'),
+    proven('cli/offline.test.ts', 'come from COI_CONFIG as well, and are warned of where it is not there'),
   ],
   'C-03': proven(asked, 'is nothing where a file cannot be read as TOML, which is named with its line'),
   'C-04': proven(asked, 'keeps switches of lower files that higher ones do not speak of'),

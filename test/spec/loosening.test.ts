@@ -5,6 +5,7 @@ import { looseningKeys } from '../../src/spec/loosening.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
 import { settingsFileSchema, type SettingsLayer } from '../../src/spec/schema/files.ts';
 import { keysOf } from '../../src/spec/schema/walk.ts';
+import type { Sandbox } from '../../src/spec/sandbox.ts';
 import type { SandboxLayer } from '../../src/spec/schema/sandbox.ts';
 
 /** Keys that need trust, of a project in /w below settings of the user's and flags. */
@@ -19,7 +20,8 @@ function refused(project: SettingsLayer, { user = {}, flags = {}, profile }: Abo
     });
     return resolveSandbox({ layers, home: '/home/ann', session: true });
   };
-  return looseningKeys({ project, resolve }).map(({ path }) => path.join('.'));
+  const profiles = Object.keys(user.profiles ?? {});
+  return looseningKeys({ project, profiles, resolve }).map(({ path }) => path.join('.'));
 }
 
 interface Above {
@@ -110,8 +112,26 @@ describe('what a project may say by itself', () => {
     [
       "a profile in the place of the user's",
       { profiles: { safe: { network: { mode: 'open' } } } },
-      ['profiles.safe.network.mode'],
+      ['profiles.safe'],
       { user: { profiles: { safe: { network: { mode: 'none' } } } }, profile: 'safe' },
+    ],
+    [
+      "nothing in the place of the user's profile",
+      { profiles: { strict: {} } },
+      ['profiles.strict'],
+      { user: { profiles: { strict: { network: { mode: 'none' } } } }, profile: 'strict' },
+    ],
+    [
+      'an image in the place of what the profile says about the agent',
+      { profiles: { careful: { image: 'coi-node' } } },
+      ['profiles.careful'],
+      { user: { profiles: { careful: { tool: { permission_mode: 'interactive', host_files: false } } } } },
+    ],
+    [
+      'a profile of its own with the whole network',
+      { profiles: { dev: { image: 'x', network: { mode: 'open' } } } },
+      ['profiles.dev.network.mode'],
+      { profile: 'dev' },
     ],
     ['root inside', { incus: { code_uid: 0 } }, ['incus.code_uid']],
     ['another socket', { controller: { run_dir: '/tmp/evil' } }, ['controller.run_dir']],
@@ -146,5 +166,34 @@ describe('what a project may say by itself', () => {
         }
       }),
     );
+  });
+
+  it('nothing whose outcome is more, whatever its keys are judged by', () => {
+    const sandbox = resolveSandbox({ layers: [], home: '/', session: true });
+    const project = { defaults: { image: 'x' } };
+    const outcome = (more: Partial<Sandbox>, less: Partial<Sandbox> = {}) =>
+      looseningKeys({
+        project,
+        profiles: [],
+        resolve: (part) => ({ ...sandbox, ...(part.defaults ? more : less) }),
+      }).map(({ path, why }) => `${path.join('.')}: ${why}`);
+    const careful = { tool: { name: 'claude', permissionMode: 'interactive', hostFiles: false } } as const;
+    expect(outcome({ network: { mode: 'open' } })).toEqual([
+      'defaults: it reaches more than what you allow (restricted)',
+    ]);
+    expect(outcome({ tool: { ...careful.tool, permissionMode: 'bypass' } }, careful)).toEqual([
+      'defaults: the agent acts without asking you',
+    ]);
+    expect(outcome({ tool: { name: 'claude', permissionMode: 'interactive' } }, careful)).toEqual([
+      'defaults: files of your home go in',
+    ]);
+    for (const tool of [{ name: 'codex' }, { command: ['sh'] }, { name: 'claude', binary: '/x' }] as const) {
+      expect(outcome({ tool: { ...careful.tool, ...tool } }, careful)).toEqual([
+        'defaults: another program runs inside',
+      ]);
+    }
+    expect(outcome({ codeUser: { uid: 0, name: 'root' } })).toEqual(['defaults: it changes your codeUser']);
+    expect(outcome({ image: 'x', persistent: true }, careful)).toEqual(['defaults: another program runs inside']);
+    expect(outcome({ ...careful, image: 'x', persistent: true }, { tool: { name: 'claude' } })).toEqual([]);
   });
 });

@@ -4,6 +4,100 @@ import { commandLineLayers, mergeSettings } from '../../src/spec/layers.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
 import { parseSettings } from '../../src/spec/settings.ts';
 
+/** Every key of the original's settings but those of `monitoring`. */
+const originalSettings = `
+[defaults]
+image = "coi"
+persistent = false
+model = "claude-sonnet-4-5"
+mount_claude_config = true
+[paths]
+sessions_dir = "~/.coi/sessions"
+storage_dir = "~/.coi/storage"
+logs_dir = "~/.coi/logs"
+preserve_workspace_path = false
+[incus]
+project = "default"
+group = "incus-admin"
+code_uid = 1000
+claude_uid = 1000
+code_user = "code"
+disable_shift = false
+[tool]
+name = "claude"
+binary = ""
+permission_mode = "bypass"
+[tool.claude]
+effort_level = "medium"
+[[mounts.default]]
+host = "~/.cache"
+container = "/cache"
+[network]
+mode = "restricted"
+block_private_networks = true
+block_metadata_endpoint = true
+allowed_domains = ["8.8.8.8", "api.anthropic.com"]
+refresh_interval_minutes = 30
+allow_local_network_access = false
+[network.logging]
+enabled = true
+path = "~/.coi/logs/network.log"
+[limits.cpu]
+count = ""
+allowance = ""
+priority = 0
+[limits.memory]
+limit = ""
+enforce = "soft"
+swap = "true"
+[limits.disk]
+read = ""
+write = ""
+max = ""
+priority = 0
+tmpfs_size = ""
+[limits.runtime]
+max_duration = ""
+max_processes = 0
+auto_stop = true
+stop_graceful = true
+[git]
+writable_hooks = false
+[security]
+protected_paths = [".git/hooks", ".git/config", ".husky", ".vscode"]
+additional_protected_paths = []
+disable_protection = false
+[profiles.rust]
+image = "coi-rust"
+persistent = true
+environment = { RUST_BACKTRACE = "1" }
+[profiles.rust.limits.cpu]
+count = "4"
+[profiles.rust.network]
+mode = "allowlist"
+allowed_domains = ["crates.io"]
+`;
+
+const monitoring = [
+  'enabled = true',
+  'auto_pause_on_high = true',
+  'auto_kill_on_critical = true',
+  'poll_interval_sec = 2',
+  'file_read_threshold_mb = 50.0',
+  'file_read_rate_mb_per_sec = 10.0',
+  'file_write_threshold_mb = 50.0',
+  'file_write_rate_mb_per_sec = 10.0',
+  'audit_log_retention_days = 30',
+];
+
+const nft = [
+  'enabled = true',
+  'rate_limit_per_second = 100',
+  'dns_query_threshold = 100',
+  'log_dns_queries = true',
+  'lima_host = ""',
+];
+
 describe('parseSettings()', () => {
   it('fills in everything when there is no file', () => {
     const { settings, warnings, problems } = parseSettings([]);
@@ -32,6 +126,54 @@ describe('parseSettings()', () => {
       [{ message: 'nonsense is not a known key' }, { hint: 'Did you mean "image"?' }].toReversed(),
     );
     expect(settings.layer).toEqual({ defaults: { image: 'y' } });
+  });
+
+  it('leaves out unknown keys wherever they stand, and nothing beside them', () => {
+    const text = [
+      '[[mounts.default]]',
+      'host = "/a"',
+      'container = "/a"',
+      'readnly = true',
+      '[[mounts.default]]',
+      'host = "/b"',
+      'container = "/b"',
+      'readonly = true',
+    ].join('\n');
+    const { settings, warnings, problems } = parseSettings([{ file: 'f', text }]);
+    expect(problems).toEqual([]);
+    expect(warnings).toMatchObject([
+      { code: 'spec.unknown-key', hint: 'Did you mean "readonly"?', position: { file: 'f', line: 4 } },
+    ]);
+    const mounts = [
+      { host: '/a', container: '/a' },
+      { host: '/b', container: '/b', readonly: true },
+    ];
+    expect(settings.layer).toEqual({ mounts: { default: mounts } });
+    const sandbox = resolveSandbox({
+      layers: commandLineLayers({ settings: settings.layer }),
+      home: '/',
+      session: true,
+    });
+    expect(sandbox.mounts).toEqual({ '/a': { host: '/a' }, '/b': { host: '/b', readonly: true } });
+  });
+
+  it('warns of what has no effect yet, and takes all else', () => {
+    const text = `${originalSettings}\n[monitoring]\n${monitoring.join('\n')}\n[monitoring.nft]\n${nft.join('\n')}`;
+    const { settings, warnings, problems } = parseSettings([{ file: 'f', text }]);
+    expect(problems).toEqual([]);
+    const keyOf = (line: string) => line.split(' ')[0]!;
+    expect(warnings.map(({ code, message }) => `${code}: ${message}`)).toEqual(
+      [
+        ...monitoring.map((line) => `monitoring.${keyOf(line)}`),
+        ...nft.map((line) => `monitoring.nft.${keyOf(line)}`),
+      ].map((key) => `spec.unsupported: ${key} has no effect yet`),
+    );
+    expect(warnings[0]!.position).toMatchObject({ file: 'f' });
+    expect(settings.layer.tool?.permission_mode).toBe('bypass');
+    expect(parseSettings([{ file: 'f', text: '[monitoring]' }])).toMatchObject({
+      problems: [],
+      warnings: [{ message: 'monitoring has no effect yet' }],
+    });
   });
 
   it('takes nothing from a file that is wrong', () => {
@@ -85,6 +227,12 @@ describe('mergeSettings()', () => {
       { profiles: { p: { image: 'b' } } },
     ]);
     expect(merged.profiles).toEqual({ p: { image: 'b' }, q: { image: 'q' } });
+  });
+
+  it('replaces a mount at the same path as a whole', () => {
+    const settings = { mounts: { default: [{ host: '/a', container: '/x', readonly: true }] } };
+    const layers = commandLineLayers({ settings, flags: { mounts: { '/x': { host: '/b' } } } });
+    expect(resolveSandbox({ layers, home: '/', session: true }).mounts).toEqual({ '/x': { host: '/b' } });
   });
 
   it('takes the older name of code_uid for the same key', () => {

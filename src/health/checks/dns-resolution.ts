@@ -1,7 +1,6 @@
-import { findTool } from '../../session/tools/find-tool.ts';
+import { agentHosts } from '../../spec/agent-hosts.ts';
 import { ok, warning, type HealthCheck } from '../check.ts';
 import { orWarning } from '../unseen.ts';
-import { usualTool } from '../usual-tool.ts';
 
 /** Whether this host finds the place that its agent cannot do without. */
 export const dnsResolutionCheck: HealthCheck = {
@@ -10,9 +9,7 @@ export const dnsResolutionCheck: HealthCheck = {
   isExtra: true,
   look: (sight) =>
     orWarning(async () => {
-      const { hosts } = findTool(usualTool(sight));
-      const name = hosts.find((host) => !host.startsWith('*'));
-      if (name === undefined) return ok(`${usualTool(sight)} needs no host by name`);
+      const [name] = agentHosts[sight.tool];
       const addresses = await sight.machine.addresses(name, sight.signal);
       if (addresses.length > 0) return ok(`${name} is ${addresses.join(', ')}`);
       return warning(`This host finds no address of ${name}`, [`getent ahosts ${name}`, 'cat /etc/resolv.conf']);

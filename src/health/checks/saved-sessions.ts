@@ -1,6 +1,5 @@
 import { ok, unknown, type HealthCheck } from '../check.ts';
 import { orWarning } from '../unseen.ts';
-import { usualTool } from '../usual-tool.ts';
 
 /** How many sessions this user has saved. */
 export const savedSessionsCheck: HealthCheck = {
@@ -10,7 +9,7 @@ export const savedSessionsCheck: HealthCheck = {
     const { caller } = sight;
     if (caller.home === undefined) return unknown(`The user database knows no home of user ${caller.uid}`);
     return orWarning(async () => {
-      const tool = usualTool(sight);
+      const tool = sight.tool;
       const count = await sight.savedSessions(tool);
       return ok(`Saved sessions of ${tool}: ${count}`, { count });
     });

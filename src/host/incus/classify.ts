@@ -36,6 +36,12 @@ const rules: readonly Rule[] = [
     hint: 'Build or import the image first; `incus image list` shows what this host has.',
   },
   {
+    pattern: /Instance storage pool not found/,
+    class: 'transient',
+    code: 'incus.volume-lost',
+    hint: 'incusd was killed while it renamed the instance: `incus storage volume list` shows its volume under the other name.',
+  },
+  {
     pattern: /Storage pool not found/,
     class: 'invalid',
     code: 'incus.storage-missing',

@@ -135,6 +135,17 @@ export class Instances {
     });
   }
 
+  /**
+   * Gives an instance the name that its volume has already, in Incus' own database, as `incus admin sql` does: after a rename
+   * that incusd died in, no other call can.
+   */
+  completeRename({ name, project }: Pick<Instance, 'name' | 'project'>, newName: string, options: CallOptions = {}) {
+    const query = `UPDATE instances SET name = ${quoted(newName)} WHERE name = ${quoted(name)} AND project_id = (SELECT id FROM projects WHERE name = ${quoted(project)})`;
+    const what = `complete the renaming of instance "${name}" to "${newName}"`;
+    const json = { database: 'global', query };
+    return this.#api.done({ method: 'POST', route: '/internal/sql', what, json, ...options });
+  }
+
   /** Begins to delete a stopped instance and all its data. Incus takes no etag here. */
   delete(name: string, options: CallOptions = {}): Promise<StartedOperation> {
     const what = `delete instance "${name}"`;
@@ -158,4 +169,9 @@ export class Instances {
       ...(signal === undefined ? {} : { signal }),
     });
   }
+}
+
+/** A text of SQL. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }

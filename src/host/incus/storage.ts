@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Api } from './api.ts';
+import { isIncusError } from './errors.ts';
 import type { Config } from './instance.ts';
 import type { CallOptions } from './instances.ts';
 import { configSchema, pathsSchema } from './schemas.ts';
@@ -67,6 +68,20 @@ export class Storage {
     const what = `read how full storage pool "${name}" is`;
     const call = { method: 'GET', route: `${member}/resources`, what, params: { name } } as const;
     return (await this.#api.sync({ ...call, ...options }, parseSpace)).value;
+  }
+
+  /** Whether an instance has a volume in a storage pool, as far as Incus knows. */
+  async hasInstanceVolume(storagePool: string, instance: string, options: CallOptions = {}): Promise<boolean> {
+    const route = `${member}/volumes/container/{instance}`;
+    const what = `read the volume of instance "${instance}"`;
+    const call = { method: 'GET', route, what, params: { name: storagePool, instance } } as const;
+    try {
+      await this.#api.done({ ...call, ...options });
+      return true;
+    } catch (error) {
+      if (isIncusError(error, 'gone')) return false;
+      throw error;
+    }
   }
 
   /** Takes seconds for drivers that format a file. */

@@ -1,14 +1,12 @@
 import { Problem } from '../../base/problem.ts';
-
-/** One part of a path that can neither lead upwards, nor hide, nor be taken for an option. */
-const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+import { sessionIdPattern } from '../../spec/names.ts';
 
 /** Names of agent tools are shorter and lower case: they are part of a directory's name. */
 const toolPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 /** Whether a text can be the id of a session: a UUID as a rule, else 1 to 128 letters, digits, `.`, `_`, `-`. */
 export function isSessionId(text: string): boolean {
-  return idPattern.test(text);
+  return sessionIdPattern.test(text);
 }
 
 /** @throws {Problem} `session.id` for what is no id */

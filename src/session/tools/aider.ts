@@ -5,7 +5,6 @@ export const aider: AgentTool = {
   name: 'aider',
   stateDirectories: [],
   hostFiles: ['.aider.conf.yml', '.aider.model.settings.yml'],
-  hosts: ['api.anthropic.com', 'api.openai.com', 'openrouter.ai'],
   credentials: {
     files: [],
     variables: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'OPENROUTER_API_KEY', 'GEMINI_API_KEY', 'DEEPSEEK_API_KEY'],

@@ -7,7 +7,6 @@ export const claude: AgentTool = {
   name: 'claude',
   stateDirectories: ['.claude'],
   hostFiles: ['.claude/.credentials.json', '.claude/config.yml', '.claude/settings.json', '.claude.json'],
-  hosts: ['api.anthropic.com', 'claude.ai', 'console.anthropic.com', 'platform.claude.com', 'statsig.anthropic.com'],
   credentials: {
     files: ['.claude/.credentials.json'],
     variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_USE_BEDROCK'],

@@ -6,7 +6,6 @@ export const codex: AgentTool = {
   name: 'codex',
   stateDirectories: ['.codex'],
   hostFiles: ['.codex/auth.json', '.codex/config.toml'],
-  hosts: ['api.openai.com', 'auth.openai.com', 'chatgpt.com'],
   credentials: { files: ['.codex/auth.json'], variables: ['OPENAI_API_KEY', 'CODEX_API_KEY'] },
   command: ({ binary = 'codex', permissionMode, resume, prompt }) => [
     binary,

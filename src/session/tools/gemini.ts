@@ -5,7 +5,6 @@ export const gemini: AgentTool = {
   name: 'gemini',
   stateDirectories: ['.gemini'],
   hostFiles: ['.gemini/oauth_creds.json', '.gemini/google_accounts.json', '.gemini/settings.json'],
-  hosts: ['cloudcode-pa.googleapis.com', 'generativelanguage.googleapis.com', 'oauth2.googleapis.com'],
   credentials: { files: ['.gemini/oauth_creds.json'], variables: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'] },
   command: ({ binary = 'gemini', permissionMode, resume, prompt }) => [
     binary,

@@ -6,7 +6,6 @@ export const opencode: AgentTool = {
   name: 'opencode',
   stateDirectories: ['.config/opencode', '.local/share/opencode'],
   hostFiles: ['.config/opencode/opencode.json', '.config/opencode/tui.json', '.local/share/opencode/auth.json'],
-  hosts: ['api.anthropic.com', 'api.openai.com', 'models.dev', 'opencode.ai'],
   credentials: {
     files: ['.local/share/opencode/auth.json'],
     variables: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'OPENROUTER_API_KEY'],

@@ -55,8 +55,6 @@ export interface AgentTool {
    * time. Nothing else of the home directory goes in.
    */
   readonly hostFiles: readonly string[];
-  /** Hosts it cannot do without, for the default allowlist. */
-  readonly hosts: readonly string[];
   /** Which of `hostFiles`, or of these variables, lets it log in; without any of them it is not logged in. */
   readonly credentials: { readonly files: readonly string[]; readonly variables: readonly string[] };
   /** Settings of the host's user by which it gives itself variables; absent where it has none such. */

@@ -98,6 +98,7 @@ export const settingsPaths = pathsSection.extend({
 
 const insidePath = absolutePath.meta({ allowed: 'an absolute path inside' });
 const hostPath = homePath.meta({ allowed: homePathAllowed });
+const readonly = field(z.boolean(), { description: 'Whether it can only be read inside.', default: false });
 
 /** Mounts of a manifest: keyed by the path inside, so that a change is one patch operation. */
 export const manifestMounts = z.record(
@@ -107,13 +108,15 @@ export const manifestMounts = z.record(
       description: "Directory on the host. `~` is the home of the file's owner.",
       allowed: homePathAllowed,
     }),
-    readonly: field(z.boolean(), { description: 'Whether it can only be read inside.', default: false }),
+    readonly,
   }),
 );
 
 export const settingsMounts = z.strictObject({
-  default: field(z.array(z.strictObject({ host: hostPath, container: insidePath })), {
-    description: 'Directories mounted into every sandbox: pairs of `host` and `container`. Layers add up.',
+  default: field(z.array(z.strictObject({ host: hostPath, container: insidePath, readonly })), {
+    description:
+      'Directories mounted into every sandbox: `host`, `container`, and `readonly = true` for what can only be read inside. ' +
+      'Layers add up. A session has them made where they are not there.',
     default: [],
     allowed: 'a list of pairs such as { host = "~/data", container = "/data" }',
   }),

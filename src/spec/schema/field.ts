@@ -9,7 +9,7 @@ export interface FieldMeta {
   readonly unit?: string;
   /** Completes "must be …" where the type alone does not say what is allowed. */
   readonly allowed?: string;
-  /** The key is known and refused: its feature is not there yet. */
+  /** The key is known, but its feature is not there yet: manifests are refused for it, settings files warned of. */
   readonly unbuilt?: true;
 }
 
@@ -18,7 +18,7 @@ export function field<Schema extends z.ZodType>(schema: Schema, meta: FieldMeta)
   return schema.meta({ ...meta }).exactOptional();
 }
 
-/** A key that is known but refused until its feature is built. */
+/** A key that is known before its feature is built. */
 export function later<Schema extends z.ZodType>(schema: Schema, meta: FieldMeta): z.ZodExactOptional<Schema> {
   return field(schema, { ...meta, unbuilt: true });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { builtIn } from '../defaults.ts';
+import { sessionIdPattern } from '../names.ts';
 import { gitSection, securitySection, settingsMounts, settingsPaths, toolSection } from './features.ts';
 import { healthSection } from './health.ts';
 import { field } from './field.ts';
@@ -35,10 +36,7 @@ export const leaseSchema = z.strictObject({
 
 /** What somebody opened a session for. */
 export const sessionPartSchema = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/)
-    .meta({ description: 'Its id.' }),
+  id: z.string().regex(sessionIdPattern).meta({ description: 'Its id.' }),
   resumes: z.literal(true).meta({ description: 'Whether it continues an earlier conversation.' }).exactOptional(),
   environment: z
     .string()

@@ -63,7 +63,8 @@ export const sandboxSchema = z.strictObject({
     allowed: 'the name of a profile: letters, digits, dots, dashes and underscores',
   }),
   workspace: field(homePath, {
-    description: "Directory on the host, mounted at /workspace. `~` is the home of the file's owner.",
+    description:
+      "Directory on the host, mounted at /workspace unless `paths.preserve_workspace_path`. `~` is the home of the file's owner.",
     allowed: homePathAllowed,
   }),
   image: field(imageName, {

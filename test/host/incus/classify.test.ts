@@ -51,6 +51,12 @@ const seen = [
   ],
   [
     undefined,
+    'Failed loading instance storage pool: Failed getting instance storage pool name: Failed getting instance pool: Instance storage pool not found',
+    'transient',
+    'incus.volume-lost',
+  ],
+  [
+    undefined,
     'Error deleting storage volume: Cannot remove a volume that has snapshots',
     'transient',
     'incus.lost-snapshots',

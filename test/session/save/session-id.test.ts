@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkSessionId, isSessionId, sessionsName } from '../../../src/session/save/session-id.ts';
+import { sessionPartSchema } from '../../../src/spec/schema/files.ts';
 
 const hostile = fc
   .oneof(
@@ -22,6 +23,16 @@ describe('A session id', () => {
         expect(Buffer.byteLength(id)).toBeLessThanOrEqual(128);
       }),
       { numRuns: 5_000 },
+    );
+  });
+
+  test('is one for manifests where it is one for what is saved', () => {
+    const taken = (id: string) => sessionPartSchema.safeParse({ id }).success;
+    for (const id of ['v1.2_a-b', 'a.b', '.a', '-a', '']) expect(taken(id)).toBe(isSessionId(id));
+    fc.assert(
+      fc.property(hostile, (id) => {
+        expect(taken(id)).toBe(isSessionId(id));
+      }),
     );
   });
 
