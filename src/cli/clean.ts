@@ -8,11 +8,13 @@ import { openQuestions } from './confirm.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
+import type { ToolFlags } from './meant-tool.ts';
 import { jsonText, printable } from './printable.ts';
+import { UsageProblem } from './usage.ts';
 import type { Verb } from './verb.ts';
 
 /** Flags of `coi clean`. */
-interface CleanOptions {
+interface CleanOptions extends ToolFlags {
   readonly all?: boolean;
   readonly sessions?: boolean;
   readonly orphans?: boolean;
@@ -26,6 +28,7 @@ interface CleanOptions {
 /** `coi clean`: lists and asks for one kind of thing after the other; a "no" ends it. */
 export const clean: Verb = async ({ io, options }) => {
   const asked = options as CleanOptions;
+  requireOrphans(asked);
   await using api = await connect(io, 'write');
   const done: { readonly part: CleanPart; readonly end: CleanEnd | undefined }[] = [];
   using questions = openQuestions(io);
@@ -33,11 +36,12 @@ export const clean: Verb = async ({ io, options }) => {
     const part = await find(api, io);
     if (asked.format !== 'json') show(io, part);
     const isWished = part.count > 0 && asked.dryRun !== true;
-    if (isWished && !(asked.force || asked.yes) && !(await questions.ask(part.question))) {
+    const isCancelled = isWished && !(asked.force || asked.yes) && !(await questions.ask(part.question));
+    done.push({ part, end: isWished && !isCancelled ? await part.remove() : undefined });
+    if (isCancelled) {
       io.stderr.write('Cancelled\n');
-      return exitCodes.done;
+      break;
     }
-    done.push({ part, end: isWished ? await part.remove() : undefined });
   }
   const problems = done.flatMap(({ part, end }) => [...part.problems, ...(end?.problems ?? [])]);
   if (asked.format === 'json') {
@@ -51,11 +55,18 @@ export const clean: Verb = async ({ io, options }) => {
 
 type Find = (api: ControlApi, io: Io) => Promise<CleanPart>;
 
+/** By itself it would delete something else than it says. */
+function requireOrphans({ all, orphans, sharedRule }: CleanOptions): void {
+  if (!sharedRule || all || orphans) return;
+  throw new UsageProblem('--shared-rule goes with --orphans', 'Example: coi clean --orphans --shared-rule');
+}
+
 /** Without flags what is stopped; `--orphans` and `--sessions` alone look for nothing else. */
-function partsOf({ all = false, orphans = false, sessions = false, sharedRule = false }: CleanOptions): Find[] {
+function partsOf(asked: CleanOptions): Find[] {
+  const { all = false, orphans = false, sessions = false, sharedRule = false } = asked;
   return [
     ...(all || !(orphans || sessions) ? [(api: ControlApi, io: Io) => findStopped(api, io, all)] : []),
-    ...(all || sessions ? [(_: ControlApi, io: Io) => findSaved(io)] : []),
+    ...(all || sessions ? [(_: ControlApi, io: Io) => findSaved(io, asked)] : []),
     ...(all || orphans ? [(api: ControlApi, io: Io) => findOrphans(api, io, sharedRule)] : []),
   ];
 }
@@ -75,7 +86,7 @@ function showOutcome(
     io.stdout.write('Nothing to clean\n');
     return;
   }
-  if (dryRun === true) return;
+  if (dryRun === true || ends.length === 0) return;
   for (const end of ends) showProblems(io, end.problems);
   const sum = (key: 'removed' | 'left') => ends.reduce((total, end) => total + end[key], 0);
   io.stdout.write(`Removed ${sum('removed')}${sum('left') > 0 ? `, ${sum('left')} still there` : ''}\n`);

@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import type { SavedSessions } from '../session/save/saved-sessions.ts';
 import { exitCodes } from './failure.ts';
+import { meantTool, type ToolFlags } from './meant-tool.ts';
 import { jsonText, printable } from './printable.ts';
 import { savedSessions } from './resume-session.ts';
 import { usualTool } from './usual-tool.ts';
@@ -9,9 +10,9 @@ import type { Verb } from './verb.ts';
 
 /** `coi info`: what is known of a saved session; of the one saved last without an id. */
 export const info: Verb = async ({ io, args, options }) => {
-  const { tool: named, format } = options as { readonly tool?: string; readonly format?: string };
+  const { format, ...flags } = options as ToolFlags & { readonly format?: string };
   const usual = await usualTool(io);
-  const tool = named ?? usual;
+  const tool = await meantTool(io, flags);
   const saved = await savedSessions(io, tool);
   const session = await sessionMeant(saved, tool, args[0]);
   const files = await saved.files(session.id);

@@ -146,7 +146,8 @@ async function requireWorkspace(path: string): Promise<string> {
   throw new Problem({ code: 'session.workspace', message: fault.message, hint: fault.hint });
 }
 
-function profileNamed(name: string, { layer: { profiles = {} } }: Settings): ProfileLayer {
+/** A profile of the settings. @throws {Problem} `spec.profile` when there is none of that name */
+export function profileNamed(name: string, { layer: { profiles = {} } }: Settings): ProfileLayer {
   if (Object.hasOwn(profiles, name)) return profiles[name]!;
   const known = Object.keys(profiles);
   const meant = nearest(name, known);

@@ -11,6 +11,10 @@ const files: FlagSpec = {
   about: 'Manifest file, or directory of *.toml files; may be repeated',
   repeatable: true,
 };
+const toolFlags: readonly FlagSpec[] = [
+  { flags: '--tool <name>', about: 'Saved sessions of which agent (default the one of the settings)' },
+  { flags: '--profile <name>', about: 'Settings of [profiles.NAME]' },
+];
 const wait: FlagSpec = { flags: '--wait', about: 'Wait until it is done' };
 const timeout: FlagSpec = {
   flags: '--timeout <duration>',
@@ -73,7 +77,7 @@ export const verbs: readonly VerbSpec[] = [
     about: 'List the containers',
     detail: withoutController,
     example: 'coi list --format json',
-    flags: [{ flags: '--all', about: 'Saved sessions too' }, format],
+    flags: [{ flags: '--all', about: 'Saved sessions too' }, ...toolFlags, format],
     load: async () => (await import('./list.ts')).list,
   },
   {
@@ -113,7 +117,7 @@ export const verbs: readonly VerbSpec[] = [
     args: '[id]',
     about: 'Say what is known of a saved session; of the last one without an id',
     example: 'coi info --tool opencode',
-    flags: [{ flags: '--tool <name>', about: 'Of which agent (default the one of the settings)' }, format],
+    flags: [...toolFlags, format],
     load: async () => (await import('./info.ts')).info,
   },
   {
@@ -126,7 +130,11 @@ export const verbs: readonly VerbSpec[] = [
     example: 'coi run -- npm test',
     flags: [
       { flags: '--capture', about: 'Print the output when the command has ended' },
-      { flags: '--timeout <duration>', about: 'End the command after this time: 90s, 10m', parse: durationMs },
+      {
+        flags: '--timeout <time>',
+        about: 'When to end the command: seconds, or 90s, 10m (default never)',
+        parse: secondsMs,
+      },
       ...sessionFlags,
       formatFlag('text', 'pretty', 'json'),
     ],
@@ -316,7 +324,8 @@ export const verbs: readonly VerbSpec[] = [
     example: 'coi clean --orphans --dry-run',
     flags: [
       { flags: '--all', about: 'All of it, persistent containers that are stopped, too' },
-      { flags: '--sessions', about: 'Saved sessions of the agent that the settings name' },
+      { flags: '--sessions', about: 'Saved sessions' },
+      ...toolFlags,
       { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },
       { flags: '--shared-rule', about: "The original coi's rule that lets all replies pass, too" },
       { flags: '--dry-run', about: 'Only say what would be removed' },

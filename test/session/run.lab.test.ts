@@ -141,7 +141,7 @@ describe('coi run', () => {
     expect(image).toMatchObject({ exitCode: 1, stdout: '' });
     expect(image.stderr).toContain('There is no image with the alias "nowhere"');
     expect(image.stderr).toContain('Build it');
-    expect(await desk.coi(here, ['run'])).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('COMMAND') });
+    expect(await desk.coi(here, ['run'])).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('COMMAND') });
     const gone = await desk.run(here, ['-w', join(here, 'nowhere'), 'true']);
     expect(gone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not exist') });
     await desk.cleared();

@@ -1,0 +1,24 @@
+import { mergeSettings } from '../spec/layers.ts';
+import type { SettingsLayer } from '../spec/schema/files.ts';
+import type { ToolFlags } from './meant-tool.ts';
+import { profileNamed } from './session-request.ts';
+import type { UsableSettings } from './settings.ts';
+
+type ToolName = NonNullable<NonNullable<SettingsLayer['tool']>['name']>;
+
+/**
+ * Settings with what the command line lays over them.
+ *
+ * @throws {Problem} `spec.profile` when there is no such profile
+ */
+export function withFlags(seen: UsableSettings, { tool, profile }: ToolFlags): UsableSettings {
+  // Unknown agents are named by the check for that.
+  const above: SettingsLayer[] = tool === undefined ? [] : [{ tool: { name: tool as ToolName } }];
+  if (profile !== undefined) {
+    const { environment: _environment, image, persistent, ...sections } = profileNamed(profile, seen.settings);
+    const defaults = { ...(image !== undefined && { image }), ...(persistent !== undefined && { persistent }) };
+    above.unshift({ ...sections, defaults });
+  }
+  if (above.length === 0) return seen;
+  return { ...seen, settings: { ...seen.settings, layer: mergeSettings([seen.settings.layer, ...above]) } };
+}
