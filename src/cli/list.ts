@@ -1,4 +1,5 @@
 import type { SandboxReport } from '../controller/report.ts';
+import { isTombstoneName } from '../plan/tombstone-name.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import { connect } from './connect.ts';
 import type { Io } from './io.ts';
@@ -15,7 +16,7 @@ export const list: Verb = async ({ io, options }) => {
   await using api = await connect(io, 'read');
   const { sandboxes } = await withProgress(io, 'Asking for the sandboxes', () => api.status());
   const containers = sandboxes
-    .filter((each) => each.state !== 'absent' && !isLeaving(each.instance) && isOwn(each))
+    .filter((each) => each.state !== 'absent' && !isTombstoneName(each.instance) && isOwn(each))
     .map(containerOf)
     .toSorted(byName);
   const saved = tool === undefined ? undefined : await savedHere(io, tool);
@@ -40,11 +41,6 @@ async function toolFor(io: Io, options: Call['options']): Promise<string | undef
 async function savedHere(io: Io, tool: string): Promise<readonly SavedSession[]> {
   const { savedSessions } = await import('./resume-session.ts');
   return (await savedSessions(io, tool)).list();
-}
-
-/** Containers that wait for their deletion have another name, see plan/stamp.ts. */
-function isLeaving(instance: string): boolean {
-  return /^coi-del-[0-9a-z]{26}$/.test(instance);
 }
 
 /** A container as scripts know it, and what we add. */
