@@ -36,7 +36,7 @@ export const info: Verb = async ({ io, args, options }) => {
     const lines = [
       `Session ID: ${id}`,
       `Tool: ${tool}`,
-      `Container: ${container}${persistent ? ' (persistent)' : ''}`,
+      `Container name: ${container}${persistent ? ' (persistent)' : ''}`,
       `Workspace: ${workspace}`,
       `Saved: ${savedAt}`,
       `Data: ${hasData ? `present, ${sizeText(bytes)} in ${files.length} files` : 'missing'}`,

@@ -3,7 +3,9 @@ import type { ControlApi } from '../controller/control-api.ts';
 import type { SandboxGoal, SessionOpened } from '../controller/session-api.ts';
 import type { Io } from './io.ts';
 import { printable } from './printable.ts';
+import { withProgress } from './progress.ts';
 import type { AskedSession } from './session-request.ts';
+import { warnUnprotected } from './warn-unprotected.ts';
 
 /** Longest wait for a container to run, in milliseconds. */
 const startMs = 900_000;
@@ -18,13 +20,23 @@ export function noteSlot(io: Io, { request: { slot } }: AskedSession, opened: Se
 export interface Start {
   readonly opened: SessionOpened;
   readonly goal: Extract<SandboxGoal, 'running' | 'agent'>;
+  /** Whether it is said that it takes long; yes unless said otherwise. */
+  readonly isShown?: boolean;
 }
 
-/** Wait until a session runs. @throws {Problem} `session.not-started` when it never will */
-export async function untilStarted(api: ControlApi, io: Io, { opened, goal }: Start): Promise<void> {
+/**
+ * Wait until a session runs, and say what of its workspace is not protected.
+ *
+ * @throws {Problem} `session.not-started` when it never will
+ */
+export async function untilStarted(api: ControlApi, io: Io, { opened, goal, isShown = true }: Start): Promise<void> {
   const { name, instance } = opened;
-  const { outcome, sandbox } = await api.awaitSandbox({ name, goal, timeoutMs: startMs, signal: io.signal });
-  if (outcome === 'reached') return;
+  const wait = () => api.awaitSandbox({ name, goal, timeoutMs: startMs, signal: io.signal });
+  const { outcome, sandbox } = await (isShown ? withProgress(io, `Starting ${instance}`, wait) : wait());
+  if (outcome === 'reached') {
+    if (sandbox) warnUnprotected(io, sandbox);
+    return;
+  }
   const [stalled] = sandbox?.conditions.filter(({ type, status }) => type === 'Stalled' && status === 'True') ?? [];
   const why = stalled?.message ?? sandbox?.message;
   throw new Problem({

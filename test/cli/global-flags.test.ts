@@ -38,6 +38,12 @@ describe('flags for all commands', () => {
     expect(await coi(argv, { env: peer.env })).toMatchObject({ code: 0, stdout: expect.stringContaining(stdout) });
   });
 
+  it('say nothing about a container that is named', async () => {
+    await using peer = await openPeer();
+    const { code, stderr } = await coi(['attach', 'nobody', '-w', '/elsewhere'], { env: peer.env });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('no container "nobody"') });
+  });
+
   it('are in the help of coi', async () => {
     const { stdout } = await coi(['--help']);
     for (const { about } of globalFlags) expect(stdout).toContain(about);
