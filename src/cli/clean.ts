@@ -30,19 +30,7 @@ export const clean: Verb = async ({ io, options }) => {
   const asked = options as CleanOptions;
   requireOrphans(asked);
   await using api = await connect(io, 'write');
-  const done: { readonly part: CleanPart; readonly end: CleanEnd | undefined }[] = [];
-  using questions = openQuestions(io);
-  for (const find of partsOf(asked)) {
-    const part = await find(api, io);
-    if (asked.format !== 'json') show(io, part);
-    const isWished = part.count > 0 && asked.dryRun !== true;
-    const isCancelled = isWished && !(asked.force || asked.yes) && !(await questions.ask(part.question));
-    done.push({ part, end: isWished && !isCancelled ? await part.remove() : undefined });
-    if (isCancelled) {
-      io.stderr.write('Cancelled\n');
-      break;
-    }
-  }
+  const done = await cleanParts(api, io, asked);
   const problems = done.flatMap(({ part, end }) => [...part.problems, ...(end?.problems ?? [])]);
   if (asked.format === 'json') {
     io.stdout.write(
@@ -52,6 +40,30 @@ export const clean: Verb = async ({ io, options }) => {
   const isDone = problems.length === 0 && done.every(({ end }) => (end?.left ?? 0) === 0);
   return isDone ? exitCodes.done : exitCodes.failed;
 };
+
+/** What was found, and what came of it where it was to be removed. */
+interface Cleaned {
+  readonly part: CleanPart;
+  readonly end: CleanEnd | undefined;
+}
+
+/** One part after the other, up to the one that is not to be removed. */
+async function cleanParts(api: ControlApi, io: Io, asked: CleanOptions): Promise<readonly Cleaned[]> {
+  const done: Cleaned[] = [];
+  const isMeant = asked.force === true || asked.yes === true;
+  using questions = openQuestions(io);
+  for (const find of partsOf(asked)) {
+    const part = await find(api, io);
+    if (asked.format !== 'json') show(io, part);
+    const isWished = part.count > 0 && asked.dryRun !== true;
+    const isCancelled = isWished && !isMeant && !(await questions.ask(part.question));
+    done.push({ part, end: isWished && !isCancelled ? await part.remove() : undefined });
+    if (!isCancelled) continue;
+    io.stderr.write('Cancelled\n');
+    break;
+  }
+  return done;
+}
 
 type Find = (api: ControlApi, io: Io) => Promise<CleanPart>;
 
@@ -76,11 +88,7 @@ function show(io: Io, part: CleanPart): void {
   showProblems(io, part.problems);
 }
 
-function showOutcome(
-  io: Io,
-  { dryRun }: CleanOptions,
-  done: readonly { readonly part: CleanPart; readonly end: CleanEnd | undefined }[],
-): void {
+function showOutcome(io: Io, { dryRun }: CleanOptions, done: readonly Cleaned[]): void {
   const ends = done.flatMap(({ end }) => end ?? []);
   if (done.every(({ part }) => part.count === 0)) {
     io.stdout.write('Nothing to clean\n');

@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
+import type { SandboxReport } from '../controller/report.ts';
 import type { SandboxGoal, SessionOpened } from '../controller/session-api.ts';
 import type { Io } from './io.ts';
 import { printable } from './printable.ts';
@@ -30,16 +31,16 @@ export interface Start {
  * @throws {Problem} `session.not-started` when it never will
  */
 export async function untilStarted(api: ControlApi, io: Io, { opened, goal, isShown = true }: Start): Promise<void> {
-  const { name, instance } = opened;
-  const wait = () => api.awaitSandbox({ name, goal, timeoutMs: startMs, signal: io.signal });
-  const { outcome, sandbox } = await (isShown ? withProgress(io, `Starting ${instance}`, wait) : wait());
-  if (outcome === 'reached') {
-    if (sandbox) warnUnprotected(io, sandbox);
-    return;
-  }
+  const wait = () => api.awaitSandbox({ name: opened.name, goal, timeoutMs: startMs, signal: io.signal });
+  const { outcome, sandbox } = await (isShown ? withProgress(io, `Starting ${opened.instance}`, wait) : wait());
+  if (outcome !== 'reached') throw notStarted(opened, sandbox);
+  if (sandbox) warnUnprotected(io, sandbox);
+}
+
+function notStarted({ name, instance }: SessionOpened, sandbox: SandboxReport | undefined): Problem {
   const [stalled] = sandbox?.conditions.filter(({ type, status }) => type === 'Stalled' && status === 'True') ?? [];
   const why = stalled?.message ?? sandbox?.message;
-  throw new Problem({
+  return new Problem({
     code: 'session.not-started',
     message: `${instance} could not be started${why ? `: ${printable(why)}` : ''}`,
     hint:

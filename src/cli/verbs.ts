@@ -125,7 +125,8 @@ export const verbs: readonly VerbSpec[] = [
     args: '<command...>',
     about: 'Run a command in a container of its own that goes when it ends',
     detail:
-      'The words are the program and its arguments; a single one with blanks goes to the shell inside.\n' +
+      'The words are the program and its arguments; a single one with blanks or other signs of a shell\n' +
+      'goes to the shell inside.\n' +
       'Put -- before a command with flags of its own. Its exit code is that of coi; 124: its time was up.',
     example: 'coi run -- npm test',
     flags: [
