@@ -211,7 +211,12 @@ export const verbs: readonly VerbSpec[] = [
     about: 'Delete sandboxes that "coi apply -f" or a session made',
     detail: 'What a file in a watched directory declares is deleted by removing it there.',
     example: 'coi delete web --wait',
-    flags: [{ flags: '--all', about: 'All of them, without sessions of another COI_CONTAINER_PREFIX' }, wait, timeout, format],
+    flags: [
+      { flags: '--all', about: 'All of them, without sessions of another COI_CONTAINER_PREFIX' },
+      wait,
+      timeout,
+      format,
+    ],
     load: async () => (await import('./delete.ts')).deleteSandboxes,
   },
   {
