@@ -49,6 +49,12 @@ export const sessionFlags: readonly FlagSpec[] = [
   { flags: '--limit-processes <n>', about: 'Most processes at once; 0 for no limit', parse: count },
 ];
 
+/** Flags of commands that look at what an agent left. */
+export const toolFlags: readonly FlagSpec[] = [
+  { flags: '--tool <name>', about: 'Saved sessions of which agent (default the one of the settings)' },
+  { flags: '--profile <name>', about: 'Settings of [profiles.NAME]' },
+];
+
 /** What those flags came to. */
 export interface SessionOptions {
   readonly workspace?: string;

@@ -1,6 +1,7 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
-import { resumeFlags, sessionFlags } from './session-flags.ts';
+import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
+import { cleanVerb } from './clean-verb.ts';
 import { healthVerb } from './health-verb.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
@@ -11,10 +12,6 @@ const files: FlagSpec = {
   about: 'Manifest file, or directory of *.toml files; may be repeated',
   repeatable: true,
 };
-const toolFlags: readonly FlagSpec[] = [
-  { flags: '--tool <name>', about: 'Saved sessions of which agent (default the one of the settings)' },
-  { flags: '--profile <name>', about: 'Settings of [profiles.NAME]' },
-];
 const wait: FlagSpec = { flags: '--wait', about: 'Wait until it is done' };
 const timeout: FlagSpec = {
   flags: '--timeout <duration>',
@@ -317,30 +314,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./controller.ts')).controller,
   },
-  {
-    name: 'clean',
-    args: '',
-    about: 'Delete stopped containers of sessions, or what was left over and belongs to nobody',
-    detail:
-      'Says what it would remove and why, then asks. Without flags: stopped containers of sessions that are\n' +
-      'not persistent; with --all also those that are, saved sessions, and orphans: interfaces, network\n' +
-      'rules and files of sandboxes that do not exist; and what the original coi left behind: direct rules\n' +
-      'and zone bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance\n' +
-      'has.',
-    example: 'coi clean --orphans --dry-run',
-    flags: [
-      { flags: '--all', about: 'All of it, persistent containers that are stopped, too' },
-      { flags: '--sessions', about: 'Saved sessions' },
-      ...toolFlags,
-      { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },
-      { flags: '--shared-rule', about: "The original coi's rule that lets all replies pass, too" },
-      { flags: '--dry-run', about: 'Only say what would be removed' },
-      { flags: '--force', about: 'Do not ask' },
-      { flags: '--yes', about: 'The same' },
-      format,
-    ],
-    load: async () => (await import('./clean.ts')).clean,
-  },
+  cleanVerb,
   {
     name: 'uninstall',
     args: '',
