@@ -8,11 +8,11 @@ import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import { requireTerminal } from './inside-terminal.ts';
 import type { Io } from './io.ts';
-import { withProgress } from './progress.ts';
 import { discardSession, endShown, savedWhere } from './session-end.ts';
 import type { SessionOptions } from './session-flags.ts';
 import { askForSession, type AskedSession } from './session-request.ts';
 import { noteSlot, untilStarted } from './session-start.ts';
+import { refuseBeside } from './shell-container.ts';
 import { showStart, type ShellMode } from './shell-summary.ts';
 import type { Verb } from './verb.ts';
 
@@ -35,6 +35,7 @@ export const shell: Verb = async (call) => {
   const { io, args } = call;
   const options = call.options as ShellOptions;
   if (args[0] !== undefined) throw noWords(args[0]);
+  if (options.container !== undefined) refuseBeside(options);
   const mode: ShellMode = options.background ? 'background' : options.tmux === false ? 'direct' : 'tmux';
   if (mode !== 'background') requireTerminal(io, 'To start it without one: coi shell --background');
   if (options.container !== undefined) return attachNamed(io, options.container);
@@ -103,7 +104,7 @@ interface Opened {
 async function start(api: ControlApi, io: Io, { asked, opened, mode }: Opened): Promise<boolean> {
   const goal = mode === 'direct' ? 'running' : 'agent';
   try {
-    await withProgress(io, `Starting ${opened.instance}`, () => untilStarted(api, io, { opened, goal }));
+    await untilStarted(api, io, { opened, goal });
     return true;
   } catch (error) {
     if (!opened.isReused) await discardSession(io, api, { ...opened, by: asked.request.by });
@@ -113,7 +114,7 @@ async function start(api: ControlApi, io: Io, { asked, opened, mode }: Opened): 
 }
 
 function backgroundHints({ stdout }: Io, { instance }: SessionOpened): number {
-  stdout.write(`${instance}\n`);
+  stdout.write(`${instance}\n  Container name: ${instance}\n`);
   stdout.write(`  Join it: coi attach ${instance}\n  End it: coi shutdown ${instance}\n`);
   return exitCodes.done;
 }
