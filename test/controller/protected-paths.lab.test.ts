@@ -353,9 +353,9 @@ describe('a workspace that fights back', () => {
 
 describe('a workspace whose directories are gone', () => {
   it('keeps no sandbox from being deleted', async () => {
-    const names = ['lost', 'bare', 'treeless'];
+    const names = ['lost', 'naked', 'treeless'];
     const paths = await Promise.all(names.map((name) => repository(name)));
-    const keys: Readonly<Record<string, string[]>> = { bare: ['security = { protected_paths = [] }'] };
+    const keys: Readonly<Record<string, string[]>> = { naked: ['security = { protected_paths = [] }'] };
     for (const [index, name] of names.entries()) await sandbox(name, paths[index]!, ...(keys[name] ?? []));
     for (const [index, name] of names.entries()) {
       const stopped = ['state = "stopped"', 'image = "system"', `workspace = "${paths[index]}"`, ...(keys[name] ?? [])];

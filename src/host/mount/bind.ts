@@ -33,6 +33,7 @@ export async function bind({ source, target, readonly, isPrivate, signal }: Bind
 
 /** Take trees of mounts away for this host; whoever has a copy of them keeps that. Absence is success. */
 export async function detach(paths: readonly string[], signal?: AbortSignal): Promise<void> {
+  if (paths.length === 0) return;
   await run('umount', ['--no-canonicalize', '--lazy', '--', ...paths], { fds: [], signal, mayBeAbsent: true });
 }
 
