@@ -120,10 +120,11 @@ export class WorkspaceTrees {
     await this.#requireSeen(signal);
     await this.makeEmpty(spec);
     // Known from here on, so that whatever goes wrong leaves nothing that nobody takes away.
-    this.#trees.set(uid, { ...nothingSealed(), shown: [] });
+    const tree: Tree = { ...(covered && { workspace: covered.workspace }), ...nothingSealed(), shown: [] };
+    this.#trees.set(uid, tree);
     try {
-      const sealed = covered ? await this.#cover(uid, covered, signal) : nothingSealed();
-      await this.#keep(uid, { ...(covered && { workspace: covered.workspace }), ...sealed, shown: [] });
+      if (covered) await this.#cover(uid, covered, { sealed: tree, signal });
+      await this.#keep(uid, tree);
       await this.show(spec, signal);
     } catch (error) {
       // Also when it was given up: half a tree covers half.
@@ -208,17 +209,23 @@ export class WorkspaceTrees {
     this.#isSeen = true;
   }
 
-  async #cover(uid: string, { workspace, protectedPaths }: ProtectedWorkspace, signal: AbortSignal): Promise<Sealed> {
+  async #cover(
+    uid: string,
+    { workspace, protectedPaths }: ProtectedWorkspace,
+    { sealed, signal }: { readonly sealed: Sealed; readonly signal: AbortSignal },
+  ): Promise<void> {
     const [tree, source] = [treePath(this.#init.dir, uid), join(this.#init.dir, uid, 'source')];
     await mkdir(source, { recursive: true, mode: 0o700 });
     await show(workspace, tree, signal);
     await bind({ source: tree, target: source, readonly: true, isPrivate: true, signal });
     await using top = await openOwn(tree);
     await using plain = await openOwn(source);
-    const usual = protectedPaths.map((path) => ({ path, missing: missingOf(path) }));
-    const wishes = treeOf([...usual, ...(await gitWishes(plain, protectedPaths))]);
     try {
-      return await seal(wishes, { tree: top, source: plain, path: '' }, signal);
+      const git = await gitWishes({ workspace: plain, path: workspace, protectedPaths }, signal);
+      const named = protectedPaths.map((path) => ({ path, missing: missingOf(path) }));
+      sealed.faults.push(...git.faults);
+      const level = { tree: top, source: plain, path: '' };
+      await seal(treeOf([...git.wishes, ...named]), level, { sealed, signal });
     } finally {
       await detach([source], signal);
     }
