@@ -10,7 +10,7 @@ let lab: Lab;
 let controller: LabController;
 
 beforeAll(async () => {
-  lab = await openLab({ name: 'shown', images: ['system'] });
+  lab = await openLab({ name: 'shown', images: ['system', 'busybox'] });
   controller = await startController(lab);
   await mkdir(join(lab.dir, 'secret'));
   await writeFile(join(lab.dir, 'secret/key'), 'of the host');
@@ -110,8 +110,39 @@ describe('a directory of the host, shown inside', () => {
     await controller.ready('taken', 'running');
     await asRoot('taken', 'touch /dev/shm/before');
     await lab.run(['sh', '-c', `umount -l ${lab.stateDir}/workspaces/*/shown-*`]);
-    const isBack = async () => (await asRoot('taken', 'test ! -e /dev/shm/before && ls /workspace')).stdout === 'mine';
-    await until('it to be back', isBack, { timeoutMs: 60_000, everyMs: 200 });
+    const look = async () => (await asRoot('taken', 'test ! -e /dev/shm/before && ls /workspace')).stdout || undefined;
+    expect(await until('it to be back', look, { timeoutMs: 60_000, everyMs: 200 })).toBe('mine');
     await controller.ready('taken', 'running');
+  });
+});
+
+describe('the user inside', () => {
+  it('gets another number without what is mounted in its home', async () => {
+    const workspace = await directory('owned');
+    const [team, fixed] = [await directory('team'), await directory('fixed')];
+    await writeFile(join(team, 'file'), '');
+    await writeFile(join(fixed, 'file'), '');
+    const mounts = [
+      `"/home/code/a b[c]" = { host = "${team}" }`,
+      `"/home/code/fixed" = { host = "${fixed}", readonly = true }`,
+    ];
+    await controller.declare(
+      'owned',
+      'image = "system"',
+      `workspace = "${workspace}"`,
+      `mounts = { ${mounts.join(', ')} }`,
+      'incus = { code_uid = 1001 }',
+    );
+    await controller.ready('owned', 'running');
+    const { stdout } = await asRoot('owned', 'id -u code; stat -c %u /home/code /home/code/.bashrc');
+    expect(stdout.split('\n')).toEqual(['1001', '1001', '1001']);
+    for (const path of [team, fixed]) expect(await stat(path)).toMatchObject({ uid: 1000 });
+    for (const path of [team, fixed]) expect(await stat(join(path, 'file'))).toMatchObject({ uid: 0 });
+  });
+
+  it('is made where the image has none, also with the usual number', async () => {
+    await controller.declare('nobody');
+    await controller.ready('nobody', 'running');
+    expect((await asRoot('nobody', 'id -u code; cd ~code && pwd')).stdout).toBe('1000\n/home/code');
   });
 });
