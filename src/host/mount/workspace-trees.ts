@@ -209,16 +209,18 @@ export class WorkspaceTrees {
     this.#isSeen = true;
   }
 
+  /** Made aside: whoever starts the instance meanwhile, Incus after a reboot from inside, finds all of it or nothing. */
   async #cover(
     uid: string,
     { workspace, protectedPaths }: ProtectedWorkspace,
     { sealed, signal }: { readonly sealed: Sealed; readonly signal: AbortSignal },
   ): Promise<void> {
-    const [tree, source] = [treePath(this.#init.dir, uid), join(this.#init.dir, uid, 'source')];
-    await mkdir(source, { recursive: true, mode: 0o700 });
-    await show(workspace, tree, signal);
-    await bind({ source: tree, target: source, readonly: true, isPrivate: true, signal });
-    await using top = await openOwn(tree);
+    const own = join(this.#init.dir, uid);
+    const [aside, source] = [join(own, 'aside'), join(own, 'source')];
+    for (const path of [aside, source]) await mkdir(path, { recursive: true, mode: 0o700 });
+    await show(workspace, aside, signal);
+    await bind({ source: aside, target: source, readonly: true, isPrivate: true, signal });
+    await using top = await openOwn(aside);
     await using plain = await openOwn(source);
     try {
       const git = await gitWishes({ workspace: plain, path: workspace, protectedPaths }, signal);
@@ -226,8 +228,9 @@ export class WorkspaceTrees {
       sealed.faults.push(...git.faults);
       const level = { tree: top, source: plain, path: '' };
       await seal(treeOf([...git.wishes, ...named]), level, { sealed, signal });
+      await bind({ source: aside, target: treePath(this.#init.dir, uid), isWhole: true, isPrivate: true, signal });
     } finally {
-      await detach([source], signal);
+      await detach([source, aside], signal);
     }
   }
 

@@ -1,9 +1,10 @@
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireSameMounts } from '../../../src/host/mount/same-mounts.ts';
 import { openLab, type Lab } from '../../lab/lab.ts';
+import { until } from '../../lab/until.ts';
 import { protectedPathFault } from '../../../src/spec/protected-paths.ts';
 
 /** What shells, mount(8) and the list of mounts make something of. */
@@ -89,6 +90,18 @@ describe('a tree of mounts', () => {
     expect(most).toBeLessThanOrEqual(4);
   });
 
+  it('is there at once with all that it covers, and never without', async () => {
+    const workspace = await workspaceNamed('at-once');
+    const tree = join(lab.dir, 'trees/01JZZZZZZZZZZZZZZZZZZZZZZZ/tree');
+    const look = `grep -c ' ${tree}[ /]' /proc/self/mountinfo >>${lab.dir}/looks`;
+    const { env } = await otherMount('looking', look);
+    const { covered } = await prepare(workspace, 1, ['.husky', '.vscode', 'a/b'], env);
+    expect(covered).toEqual(['.husky', '.vscode', 'a']);
+    const looks = (await readFile(join(lab.dir, 'looks'), 'utf8')).trim().split('\n');
+    expect(looks.length).toBeGreaterThan(5);
+    expect(new Set(looks)).toEqual(new Set(['0']));
+  });
+
   it('is none at all when one path cannot be covered, whatever kept it from that', async () => {
     const workspace = await workspaceNamed('failing');
     // As when no more processes may be started.
@@ -113,6 +126,8 @@ describe('a tree of mounts', () => {
 
   it('is not made where incusd would not find it', async () => {
     const apart = lab.spawn(['sleep', '60']);
+    const own = await readlink('/proc/self/ns/mnt');
+    await until('it to be there', async () => (await readlink(`/proc/${apart.pid}/ns/mnt`)) !== own);
     await expect(requireSameMounts(apart.pid)).rejects.toThrow('incusd does not see what is mounted here');
     await expect(requireSameMounts(process.pid)).resolves.toBeUndefined();
     await apart.stop('SIGKILL');
