@@ -65,6 +65,6 @@ export async function fitUser({ hands, step, signal }: Task, { uid, name }: Sand
   throw new Problem({
     code: 'user.unfit',
     message: `The user "${name}" inside could not be given the number ${uid}: ${stderr.toString().trim().split('\n').at(-1)}`,
-    hint: 'The image needs sh, sed, grep, find and chown; or set incus.code_uid to the number that its user has',
+    hint: 'The image needs sh, sed, grep, find and chown; or set incus.code_uid to the number that its user has, 0 for root',
   });
 }

@@ -52,7 +52,7 @@ export async function gitWishes(init: GitSearchInit, signal: AbortSignal): Promi
   const search: Search = { wanted, workspace: path, wishes: [...top.wishes], left: most.entries, signal };
   const strange = await collectModules(git, { path: modules, name: 'modules', depth: 0 }, search);
   if (strange === undefined) return { wishes: search.wishes, faults };
-  const why = `${strange}: all of it is read-only inside, and what is outside of it (.git files of submodules) may be not`;
+  const why = `${strange}; all of it is read-only inside, but .git files in the directories of submodules may be writable`;
   const whole: Wish = { path: modules, missing: 'directory' };
   return { wishes: [...search.wishes, whole], faults: [...faults, { path: modules, why }] };
 }

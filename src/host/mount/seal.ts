@@ -42,8 +42,8 @@ interface Level {
 /** Paths that are covered at a time: each takes a process, and a service may have but few. */
 const atOnce = 4;
 
-/** Most entries of a protected directory that are looked at for further names. */
-const mostEntries = 2_000;
+/** Most entries that are looked at for further names: of one protected directory, and of all together. */
+const mostEntries = { each: 2_000, all: 20_000 };
 
 /**
  * Cover every wished path with a read-only view of itself, and every directory above it with itself, which keeps it from
@@ -56,7 +56,7 @@ export async function seal(wishes: WishTree, level: Level, { sealed, signal }: S
   const turns = Array.from({ length: atOnce }, () => new Turns());
   let count = 0;
   const cover = (init: Cover) => turns[count++ % atOnce]!.take(() => bind({ ...init, signal }));
-  const context: Context = { sealed, signal, cover, failures: [] };
+  const context: Context = { sealed, signal, cover, failures: [], entriesLeft: mostEntries.all };
   await sealLevel(wishes, level, context);
   signal.throwIfAborted();
   const [failure] = context.failures;
@@ -76,6 +76,8 @@ interface Context {
   readonly sealed: Sealed;
   readonly signal: AbortSignal;
   readonly cover: (init: Cover) => Promise<void>;
+  /** Entries that may still be looked at. */
+  entriesLeft: number;
   /** Why it cannot be sealed: the first ends it. */
   readonly failures: Problem[];
 }
@@ -125,7 +127,7 @@ async function sealOne(wish: WishTree, at: At, context: Context): Promise<void> 
   if (wish.seal === undefined && target.kind === 'directory') return await enter(wish, at, { target, source }, context);
   await context.cover({ source, target });
   context.sealed.layers.push({ path: at.path, readonly: true });
-  if (await hasOtherNames(source, context.signal)) {
+  if (await hasOtherNames(source, context)) {
     context.sealed.faults.push({ path: at.path, why: 'a file in it has another name, by which it can be written' });
   }
 }
@@ -186,16 +188,17 @@ async function create(path: string, missing: Missing): Promise<boolean> {
 }
 
 /** Whether a file, or one in a directory as far as is looked, can be reached by a name outside of it. */
-async function hasOtherNames(place: Handle, signal: AbortSignal): Promise<boolean> {
+async function hasOtherNames(place: Handle, context: Context): Promise<boolean> {
   if (place.kind === 'file') return place.names > 1;
   if (place.kind !== 'directory') return false;
-  let left = mostEntries;
+  let left = mostEntries.each;
   const pending: Handle[] = [];
   const look = async (directory: Handle): Promise<boolean> => {
     for await (const { name } of await entriesOf(directory)) {
-      signal.throwIfAborted();
+      context.signal.throwIfAborted();
       left -= 1;
-      if (left < 0) return false;
+      context.entriesLeft -= 1;
+      if (left < 0 || context.entriesLeft < 0) return false;
       const below = await openBelow(directory, name);
       if (below?.kind === 'directory') pending.push(below);
       else await below?.[Symbol.asyncDispose]();
