@@ -140,7 +140,13 @@ describe('the user inside', () => {
     for (const path of [team, fixed]) expect(await stat(join(path, 'file'))).toMatchObject({ uid: 0 });
   });
 
-  it('is made where the image has none, also with the usual number', async () => {
+  it('is made where there is none, also with the usual number', async () => {
+    await controller.declare('nobody');
+    await controller.ready('nobody', 'running');
+    await asRoot('nobody', 'sed -i "/^code:/d" /etc/passwd /etc/group; rm -rf /home/code');
+    expect((await asRoot('nobody', 'id -u code')).exitCode).not.toBe(0);
+    await controller.declare('nobody', 'state = "stopped"');
+    await controller.ready('nobody', 'stopped');
     await controller.declare('nobody');
     await controller.ready('nobody', 'running');
     expect((await asRoot('nobody', 'id -u code; cd ~code && pwd')).stdout).toBe('1000\n/home/code');
