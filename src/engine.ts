@@ -33,6 +33,7 @@ import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
 import { workspacesDir, type Placement } from './plan/render-instance.ts';
 import { openAgentRecipes, type AgentRecipesInit } from './session/agent-recipes.ts';
 import { openSessionKeeper } from './session/session-keeper.ts';
+import type { Override } from './plan/override.ts';
 import { OverrideStore } from './source/overrides.ts';
 import { isSessionName } from './spec/names.ts';
 import type { Manifest } from './spec/sandbox.ts';
@@ -216,10 +217,7 @@ async function openController(
       journal: recorder,
       workers: settings.controller.workers,
       overrides: overrides.of,
-      setOverride: async (name, override) => {
-        const problem = await overrides.hold(name, override);
-        if (problem) log.warn({ problem }, 'It holds, and is written as soon as that works');
-      },
+      setOverride: (name, override) => holdOverride(init, overrides, { name, override }),
       listeners: recorder,
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
@@ -227,6 +225,15 @@ async function openController(
     { firewall, names, trees },
   );
   return { controller: later.controller, names };
+}
+
+async function holdOverride(
+  { log }: EngineInit,
+  overrides: OverrideStore,
+  { name, override }: { readonly name: string; readonly override: Override },
+): Promise<void> {
+  const problem = await overrides.hold(name, override);
+  if (problem) log.warn({ problem }, 'It holds, and is written as soon as that works');
 }
 
 async function placementOf({ settings, log }: EngineInit, network: string): Promise<Placement> {

@@ -1,4 +1,4 @@
-import { protectedWorkspace } from '../plan/protection.ts';
+import { hostDirectories } from '../plan/host-directories.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
 import { fitUser } from './fit-user.ts';
@@ -57,10 +57,10 @@ export async function create(
   } as const;
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.beginCreation(reservation.uid, manifest.instance);
-  const covered = protectedWorkspace(manifest.sandbox);
+  const directories = { uid: reservation.uid, ...hostDirectories(manifest.sandbox) };
   // It starts on what is mounted now: later would be too late.
-  if (covered && start) await hands.trees.prepare({ uid: reservation.uid, ...covered }, signal);
-  else if (covered) await hands.trees.makeEmpty(reservation.uid);
+  if (start) await hands.trees.prepare(directories, signal);
+  else await hands.trees.makeEmpty(directories);
   const body = createBody(manifest, view, { stamp, start });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);

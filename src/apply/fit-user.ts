@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import { IncusError } from '../host/incus/errors.ts';
 import { builtIn } from '../spec/defaults.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
 import type { Task } from './hands.ts';
@@ -6,45 +7,64 @@ import type { Task } from './hands.ts';
 /**
  * Gives the user inside its number: in the two databases, and for what is in its home. Nothing happens where it has it.
  * Arguments: name, number. A user who is not there is made, so that the number has a name. Whoever has the number already
- * keeps it, and comes first in no look-up by name.
+ * keeps it, and comes first in no look-up by name. What is mounted in the home, or is the home, belongs to the host and
+ * keeps its owners; signs that mean something to find(1), or are told as numbers, are any sign here. See
+ * proc_pid_mountinfo(5).
  */
-const script = `
+const script = String.raw`
 set -eu
 name=$1 uid=$2
 [ "$(id -u "$name" 2>/dev/null || :)" = "$uid" ] && exit 0
 home=/home/$name
 if grep -q "^$name:" /etc/passwd; then
-  sed -i "s/^\\($name:[^:]*\\):[0-9]*:[0-9]*:/\\1:$uid:$uid:/" /etc/passwd
-  home=$(sed -n "s/^$name:\\([^:]*:\\)\\{4\\}\\([^:]*\\):.*/\\2/p" /etc/passwd)
+  sed -i "s/^\($name:[^:]*\):[0-9]*:[0-9]*:/\1:$uid:$uid:/" /etc/passwd
+  home=$(sed -n "s/^$name:\([^:]*:\)\{4\}\([^:]*\):.*/\2/p" /etc/passwd)
 else
   echo "$name:x:$uid:$uid::$home:/bin/sh" >>/etc/passwd
 fi
 if grep -q "^$name:" /etc/group; then
-  sed -i "s/^\\($name:[^:]*\\):[0-9]*:/\\1:$uid:/" /etc/group
+  sed -i "s/^\($name:[^:]*\):[0-9]*:/\1:$uid:/" /etc/group
 else
   echo "$name:x:$uid:" >>/etc/group
 fi
 mkdir -p "$home"
-chown -hR "$uid:$uid" "$home"
+home=$(cd -P "$home" && pwd)
+set -f
+points=$(sed -n 's/^\([^ ]* \)\{4\}\([^ ]*\) .*/\2/p' /proc/self/mountinfo | sed 's/\\[0-7]\{3\}/?/g; s/[][*]/?/g')
+set -- "$home" -xdev
+for point in $points; do
+  case $point in
+    "$home") exit 0 ;;
+    "$home"/*) set -- "$@" -path "$point" -prune -o ;;
+  esac
+done
+find "$@" -exec chown -h "$uid:$uid" '{}' +
 `;
 
 /** Homes of images are small; one that grew for months may be not. */
 const timeoutMs = 60_000;
 
 /**
- * Let the user inside have the number that owns the workspace, where that is not the one of the images. Its name is one that
+ * Let the user inside have the number that owns the workspace, and make it where the image has none. Its name is one that
  * useradd(8) takes, so it means nothing to sed and the shell.
  *
  * @throws {Problem} `user.unfit` with what was said inside
  */
 export async function fitUser({ hands, step, signal }: Task, { uid, name }: Sandbox['codeUser']): Promise<void> {
-  if (uid === builtIn.incus.codeUid || uid === 0) return;
+  if (uid === 0) return;
   const argv = ['sh', '-c', script, 'coi', name, String(uid)];
-  const { exitCode, stderr } = await hands.incus.exec.run(step.instance, argv, { cwd: '/', signal, timeoutMs });
-  if (exitCode === 0) return;
+  const options = { cwd: '/', signal, timeoutMs };
+  const { exitCode, stderr } = await hands.incus.exec.run(step.instance, argv, options).catch((error: unknown) => {
+    signal.throwIfAborted();
+    // The usual number needs no work in most images, and what runs for a moment only may be over.
+    if (uid === builtIn.incus.codeUid && error instanceof IncusError) return { exitCode: 0, stderr: '' };
+    throw error;
+  });
+  // An image without a shell has no use for its user, unless it is asked for.
+  if (exitCode === 0 || (exitCode > 125 && uid === builtIn.incus.codeUid)) return;
   throw new Problem({
     code: 'user.unfit',
-    message: `The user "${name}" inside could not be given the number ${uid}: ${stderr.toString('utf8').trim().split('\n').at(-1)}`,
-    hint: 'The image needs sh, sed, grep and chown; or set incus.code_uid to the number that its user has',
+    message: `The user "${name}" inside could not be given the number ${uid}: ${stderr.toString().trim().split('\n').at(-1)}`,
+    hint: 'The image needs sh, sed, grep, find and chown; or set incus.code_uid to the number that its user has, 0 for root',
   });
 }

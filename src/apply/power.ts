@@ -12,12 +12,12 @@ const gracefulStopS = 10;
 
 /** Start, stop, freeze or thaw. Being so already is success. */
 export async function power(task: Task, action: Extract<Action, { kind: 'power' }>): Promise<void> {
-  const { to, covered, user } = action;
+  const { to, directories, user } = action;
   const target = await findTarget(task);
   const { hands, step, signal } = task;
   const uid = step.precondition.uid ?? '';
   if (to === 'start') await hands.names.prepareAgain(uid, signal);
-  if (covered) await hands.trees.prepare({ uid, ...covered }, signal);
+  if (directories) await hands.trees.prepare({ uid, ...directories }, signal);
   if (to !== 'stop') {
     if (to === 'start') await noteStart(task);
     await change(task, to, {});

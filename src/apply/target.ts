@@ -44,7 +44,10 @@ export async function seenTarget(task: Task): Promise<Target> {
 }
 
 async function standing({ trees }: Task['hands'], uid: string, target: Target): Promise<Target> {
-  await trees.stand(uid, target.instance.devices['workspace']?.['source']);
+  await trees.stand(
+    uid,
+    Object.values(target.instance.devices).flatMap(({ source }) => source ?? []),
+  );
   return target;
 }
 

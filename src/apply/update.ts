@@ -1,6 +1,7 @@
 import jsonpatch, { type Operation } from 'fast-json-patch';
 import { Problem } from '../base/problem.ts';
 import { renderStamp, type Stamp } from '../plan/stamp.ts';
+import type { HostDirectories } from '../plan/host-directories.ts';
 import type { Action } from '../plan/step.ts';
 import type { Task } from './hands.ts';
 import { findTarget, finish, seenTarget, type Target } from './target.ts';
@@ -19,14 +20,23 @@ function writeStamp({ hands, step, signal }: Task, keys: Partial<Stamp>, etag: s
 /** Carry out differences in configuration, devices and profiles in one write, by compare-and-swap. */
 export async function update(
   task: Task,
-  { operations, stamp: keys }: Extract<Action, { kind: 'update' }>,
+  { operations, stamp: keys, directories }: Extract<Action, { kind: 'update' }>,
 ): Promise<void> {
   const target = await findTarget(task);
   const { hands, step, signal } = task;
+  if (directories) await beforeDevices(task, target, directories);
   const changed = patched(target, operations);
   const config = withoutEmpty({ ...changed.config, ...renderStamp(keys) });
   const content = { ...changed, config };
   await finish(task, () => hands.incus.instances.replace(step.instance, content, { etag: target.etag, signal }));
+  if (directories) await hands.trees.hide({ uid: step.precondition.uid ?? '', ...directories }, signal);
+}
+
+/** Incus refuses a device whose directory is not there, and mounts a new one at once into what runs. */
+async function beforeDevices({ hands, step, signal }: Task, { instance }: Target, directories: HostDirectories) {
+  const spec = { uid: step.precondition.uid ?? '', ...directories };
+  await hands.trees.makeEmpty(spec);
+  if (instance.state === 'running' || instance.state === 'frozen') await hands.trees.show(spec, signal);
 }
 
 type Editable = Pick<

@@ -6,6 +6,7 @@ import { attachNamed } from './attach-named.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
+import { ownPrefix } from './own-prefix.ts';
 import { printable } from './printable.ts';
 import { UsageProblem } from './usage.ts';
 import type { Verb } from './verb.ts';
@@ -21,12 +22,13 @@ interface AttachOptions {
 export const attach: Verb = async ({ io, args, options }) => {
   const { bash = false, slot = 0, workspace } = options as AttachOptions;
   const [name] = args;
-  if (name !== undefined && (slot > 0 || workspace !== undefined)) {
+  if (name !== undefined && slot > 0) {
     throw new UsageProblem('attach takes either a name or a slot of a workspace', 'Example: coi attach --slot 2');
   }
+  // Whose workspace it is says the name.
+  if (name !== undefined) return attachNamed(io, name, { bash });
   const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
   const hash = workspaceHash(resolve(io.cwd, workspace ?? '.'));
-  if (name !== undefined) return attachNamed(io, name, { bash });
   if (slot > 0) return attachNamed(io, sessionNames({ prefix, hash, slot }).instance, { bash });
   const running = await runningHere(io, { prefix, ...(workspace !== undefined && { hash }) });
   if (running.length === 1) return attachNamed(io, running[0]!.instance, { bash });
@@ -44,12 +46,13 @@ interface Which {
 async function runningHere(io: Io, { prefix, hash }: Which): Promise<readonly SandboxReport[]> {
   await using api = await connect(io, 'read');
   const { sandboxes } = await api.status();
+  const isOwn = ownPrefix(io);
   return sandboxes.filter(({ name, instance, state, agent }) => {
     if (state !== 'running') return false;
     const id = parseSessionInstance(instance);
     if (hash !== undefined) return id?.hash === hash && id.prefix === prefix;
     // Declared ones count where there is something to show.
-    return isSessionName(name) ? instance.startsWith(prefix) : agent.state !== 'absent';
+    return isSessionName(name) ? isOwn({ name }) : agent.state !== 'absent';
   });
 }
 

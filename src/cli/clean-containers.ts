@@ -4,7 +4,7 @@ import { findContainer, sessionsIn } from './end-containers.ts';
 import type { Io } from './io.ts';
 import { plural } from './plural.ts';
 import { printable } from './printable.ts';
-import { untilGone } from './until-gone.ts';
+import { letGo } from './until-gone.ts';
 import { whoCalls } from './who.ts';
 
 /** Containers of sessions that are stopped. @param persistent whether also those that somebody wants to keep */
@@ -41,9 +41,8 @@ interface Named {
   readonly status: StatusReport;
 }
 
-async function removeOne(api: ControlApi, io: Io, { name, status }: Named): Promise<VerbReport> {
+function removeOne(api: ControlApi, io: Io, { name, status }: Named): Promise<VerbReport> {
   const sandbox = findContainer(status, name)?.name ?? name;
-  const [report] = await api.delete({ names: [sandbox], by: whoCalls(io).by });
-  if (!report?.done) return { name, done: false, message: report?.message ?? 'Nobody knows it any more' };
-  return untilGone(api, io, { name, sandbox, doing: 'Deleting', done: 'Deleted' });
+  const begin = (names: readonly string[]) => api.delete({ names, by: whoCalls(io).by });
+  return letGo(api, io, { name, sandbox, doing: 'Deleting', done: 'Deleted', begin });
 }

@@ -1,13 +1,13 @@
 import type { CleanPart } from './clean-part.ts';
 import type { Io } from './io.ts';
+import { meantTool, type ToolFlags } from './meant-tool.ts';
 import { plural } from './plural.ts';
 import { printable } from './printable.ts';
 import { savedSessions } from './resume-session.ts';
-import { usualToolHere, type ToolChoice } from './usual-tool.ts';
 
-/** All saved sessions of the agent that the settings name. */
-export async function findSaved(io: Io, choice: ToolChoice): Promise<CleanPart> {
-  const tool = await usualToolHere(io, choice);
+/** All saved sessions of an agent. */
+export async function findSaved(io: Io, flags: ToolFlags): Promise<CleanPart> {
+  const tool = await meantTool(io, flags);
   const saved = await savedSessions(io, tool);
   const sessions = await saved.list();
   return {

@@ -1,6 +1,6 @@
 import type { CompletionVerb, CompletionWord } from './completion-words.ts';
 
-/** For zsh: a file \`_coi\` in a directory of \`fpath\`, or to be sourced. @see zshcompsys(1), "_describe" */
+/** For zsh: a file `_coi` in a directory of `fpath`, or to be sourced. @see zshcompsys(1), "_describe" */
 export function zshScript(verbs: readonly CompletionVerb[]): string {
   const cases = verbs.map(({ word, flags, below }) => {
     return `    ${word}) choices=(${[...below, ...flags].map(described).join(' ')}) ;;`;

@@ -1,6 +1,7 @@
 import type { ControlApi } from '../controller/control-api.ts';
 import { awaitStatus, usualTimeoutMs } from './await-status.ts';
 import { connect } from './connect.ts';
+import { ownPrefix } from './own-prefix.ts';
 import { UsageProblem } from './usage.ts';
 import { showReports } from './verb-reports.ts';
 import type { Call, Verb } from './verb.ts';
@@ -21,7 +22,7 @@ export const deleteSandboxes: Verb = async (call) => {
     throw new UsageProblem('delete needs either names or --all', 'Example: coi delete web');
   }
   await using api = await connect(io, 'write');
-  const names = all ? (await api.status()).sandboxes.map(({ name }) => name) : args;
+  const names = all ? (await api.status()).sandboxes.filter(ownPrefix(io)).map(({ name }) => name) : args;
   const reports = names.length === 0 ? [] : await api.delete({ names, by: whoCalls(io).by });
   const code = showReports(call, reports, 'There is nothing to delete');
   if (wait)

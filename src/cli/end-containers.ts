@@ -2,11 +2,11 @@ import { Problem } from '../base/problem.ts';
 import type { ControlApi, StatusReport, VerbReport } from '../controller/control-api.ts';
 import type { SandboxReport } from '../controller/report.ts';
 import { isSessionName } from '../spec/names.ts';
-import { checkPrefix } from '../spec/session-names.ts';
 import { confirm } from './confirm.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
+import { ownPrefix } from './own-prefix.ts';
 import { plural } from './plural.ts';
 import { jsonText, printable } from './printable.ts';
 import { UsageProblem } from './usage.ts';
@@ -66,10 +66,8 @@ export function findContainer({ sandboxes }: StatusReport, name: string): Sandbo
 
 /** Names of the containers of all sessions with the prefix of this caller. */
 export function sessionsIn({ sandboxes }: StatusReport, io: Io): string[] {
-  const prefix = checkPrefix(io.env['COI_CONTAINER_PREFIX']);
-  return sandboxes
-    .filter(({ name, instance }) => isSessionName(name) && instance.startsWith(prefix))
-    .map(({ instance }) => instance);
+  const isOwn = ownPrefix(io);
+  return sandboxes.filter((each) => isSessionName(each.name) && isOwn(each)).map(({ instance }) => instance);
 }
 
 function requireMeaning({ verb, usual }: ContainerCommand, all: boolean, names: readonly string[]): void {

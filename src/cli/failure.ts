@@ -3,7 +3,7 @@ import { Interrupted, type Io } from './io.ts';
 import { printableLines } from './printable.ts';
 import { UsageProblem } from './usage.ts';
 
-/** Exit codes that scripts may rely on. */
+/** Exit codes that scripts may rely on. `usage` is for commands that the original lacks: its own fail with 1. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
 /** Exit codes of `diff`, `plan` and `apply`, which tell more apart. */
@@ -12,13 +12,22 @@ export const planExitCodes = { nothing: 0, changes: 1, error: 2, stale: 3, guard
 /** A saved plan does not fit the world any more. */
 export class StalePlan extends Problem {}
 
-/** Show on stderr why a command failed. @param failureCode exit code for a problem that has none of its own */
-export function reportFailure(error: unknown, io: Io, failureCode: number = exitCodes.failed): number {
+/** Exit codes of one command. */
+export interface FailureCodes {
+  /** For a problem that has none of its own; 1 unless said. */
+  readonly failure?: number | undefined;
+  /** For a command line that makes no sense; 1 unless said. */
+  readonly usage?: number;
+}
+
+/** Show on stderr why a command failed. @returns the exit code */
+export function reportFailure(error: unknown, io: Io, codes: FailureCodes = {}): number {
+  const failureCode = codes.failure ?? exitCodes.failed;
   const reason = io.signal.aborted ? io.signal.reason : error;
   if (reason instanceof Interrupted) return reason.exitCode;
   if (error instanceof Problem) {
     io.stderr.write(`coi: ${printableLines(renderProblem(error))}\n`);
-    return exitCodeOf(error, failureCode);
+    return error instanceof UsageProblem ? (codes.usage ?? exitCodes.failed) : exitCodeOf(error, failureCode);
   }
   io.stderr.write(`coi: this is a defect of coi, not of what you did: ${printableLines(messageOf(error))}\n`);
   if (io.env['COI_DEBUG'] === '1' && error instanceof Error) io.stderr.write(`${printableLines(error.stack ?? '')}\n`);
@@ -28,7 +37,6 @@ export function reportFailure(error: unknown, io: Io, failureCode: number = exit
 }
 
 function exitCodeOf(problem: Problem, failureCode: number): number {
-  if (problem instanceof UsageProblem) return exitCodes.usage;
   if (problem instanceof StalePlan) return planExitCodes.stale;
   if (problem.code.startsWith('guard.')) return planExitCodes.guard;
   return failureCode;

@@ -23,6 +23,9 @@ import type { Io } from './io.ts';
 import { adminSocket } from './run-directory.ts';
 import { askForSession } from './session-request.ts';
 
+/** What its name begins with: one of nobody, so that commands on all sessions and on those that run do not mean it. */
+export const trialPrefix = 'coi-health-';
+
 /** Longest run of the script inside, in milliseconds. */
 const scriptMs = 15_000;
 const dialMs = 2_500;
@@ -55,7 +58,8 @@ interface TrialRun {
 }
 
 async function runInside(io: Io, path: string, { sight, targets }: TrialRun): Promise<string> {
-  const asked = await askForSession(io, {}, { adjust: restricted });
+  const nobody = { ...io, env: { ...io.env, COI_CONTAINER_PREFIX: trialPrefix } };
+  const asked = await askForSession(nobody, {}, { adjust: restricted });
   const { image } = asked.sandbox;
   if (!(await hasImage(sight, image))) throw untried(`there is no image "${image}"`);
   const api = openClient({ path, signal: new AbortController().signal });

@@ -14,6 +14,8 @@ export const healthVerb: VerbSpec = {
   flags: [
     { flags: '-v, --verbose', about: 'Make more checks, and show more about each' },
     { flags: '--quick', about: 'Leave out what is tried from a sandbox of its own, which takes seconds' },
+    { flags: '--tool <name>', about: 'The agent to look at (default the one of the settings)' },
+    { flags: '--profile <name>', about: 'Settings of [profiles.NAME]' },
     formatFlag('text', 'json'),
   ],
   failureCode: () => 2,

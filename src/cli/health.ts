@@ -12,8 +12,10 @@ import { incusSocket } from '../host/incus/socket.ts';
 import { ownerOf } from '../session/save/owner.ts';
 import type { Settings } from '../spec/settings.ts';
 import { openClient, probeSocket } from './client.ts';
+import { withFlags } from './health-settings.ts';
 import { tryOut } from './health-trial.ts';
 import type { Io } from './io.ts';
+import type { ToolFlags } from './meant-tool.ts';
 import { withProgress } from './progress.ts';
 import { showHealth } from './render-health.ts';
 import { savedSessions } from './resume-session.ts';
@@ -28,13 +30,14 @@ const settleMs = 2_000;
 export const health: Verb = async ({ io, options }) => {
   const isVerbose = options['verbose'] === true;
   const choice = { isVerbose, isQuick: options['quick'] === true };
-  const report = await withProgress(io, 'Looking at this host', () => examine(io, choice));
+  const report = await withProgress(io, 'Looking at this host', () => examine(io, choice, options as ToolFlags));
   return showHealth(io, report, { isVerbose, isJson: options['format'] === 'json' });
 };
 
 /** Settings that cannot be used are something to be told: what they leave open is looked at as if they were not there. */
-async function examine(io: Io, choice: CheckChoice): Promise<HealthReport> {
-  const [seen, { settings: host }] = await Promise.all([readUsableSettings(io, false), readUsableSettings(io, true)]);
+async function examine(io: Io, choice: CheckChoice, flags: ToolFlags): Promise<HealthReport> {
+  const [usable, { settings: host }] = await Promise.all([readUsableSettings(io, false), readUsableSettings(io, true)]);
+  const seen = withFlags(usable, flags);
   const { project } = host.incus;
   await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock: systemClock });
   const isRoot = process.getuid?.() === 0;

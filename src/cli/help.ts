@@ -1,4 +1,4 @@
-import { helpFlag, rootFlags } from './parse-argv.ts';
+import { globalFlags, helpFlag, rootFlags } from './parse-argv.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
 /** What the program was called as: `claude-on-incus` is its other name, which deploy/coi tells it by `COI_CALLED_AS`. */
@@ -19,6 +19,7 @@ export function renderHelp(all: readonly VerbSpec[], program: string, below?: st
     ),
     block('Available Commands:', columns(verbs.map(({ name, about }) => [name, about]))),
     block('Flags:', flagLines(rootFlags)),
+    ...(below === undefined ? [block('Global Flags:', flagLines(globalFlags)), aboutGlobals] : []),
     block(
       'Example:',
       below === undefined ? ['coi', 'coi apply -f web.toml --wait', 'coi status'] : verbs.map(({ example }) => example),
@@ -28,6 +29,10 @@ export function renderHelp(all: readonly VerbSpec[], program: string, below?: st
       : '"coi COMMAND --help" says more about a command.',
   );
 }
+
+const aboutGlobals =
+  'They stand before the command or behind it, with shell, run, attach, list, info, kill, shutdown,\n' +
+  'clean, persist, resume and health. One that means nothing to a command changes nothing.';
 
 /** Help on one command. @param program its name in the usage */
 export function renderVerbHelp({ name, args, about, detail, flags, example }: VerbSpec, program: string): string {
@@ -46,7 +51,7 @@ function flagLines(flags: readonly FlagSpec[]): string[] {
     flags.map(({ flags: form, about }) => [
       (form.startsWith('--') ? `    ${form}` : form)
         .replace(' [=', '[=')
-        .replaceAll(/[<[](=?[\w-]+)[>\]]/g, (_, word: string) => word.toUpperCase()),
+        .replaceAll(/[<[](=?[\w=-]+)[>\]]/g, (_, word: string) => word.toUpperCase()),
       about,
     ]),
   );

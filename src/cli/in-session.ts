@@ -38,16 +38,16 @@ export async function inSession<Result>(
   { api, io, asked, isShown = true, untilGone = false }: SessionAround,
   work: (opened: SessionOpened) => Promise<Result>,
 ): Promise<Result> {
-  const show = <T>(what: string, doing: () => Promise<T>) => (isShown ? withProgress(io, what, doing) : doing());
   const opened = await api.openSession(asked.request);
   noteSlot(io, asked, opened);
   let hasStarted = false;
   try {
-    await show(`Starting ${opened.instance}`, () => untilStarted(api, io, { opened, goal: 'running' }));
+    await untilStarted(api, io, { opened, goal: 'running', isShown });
     hasStarted = true;
     return await work(opened);
   } finally {
-    await show(`Cleaning up ${opened.instance}`, () => end(api, { asked, opened, hasStarted, untilGone }));
+    const ending = () => end(api, { asked, opened, hasStarted, untilGone });
+    await (isShown ? withProgress(io, `Cleaning up ${opened.instance}`, ending) : ending());
   }
 }
 

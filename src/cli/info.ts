@@ -2,21 +2,18 @@ import { Problem } from '../base/problem.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import type { SavedSessions } from '../session/save/saved-sessions.ts';
 import { exitCodes } from './failure.ts';
+import { meantTool, usualToolHere, type ToolFlags } from './meant-tool.ts';
 import { jsonText, printable } from './printable.ts';
 import { savedSessions } from './resume-session.ts';
-import { usualToolHere, type ToolChoice } from './usual-tool.ts';
 import type { Verb } from './verb.ts';
-
-interface InfoOptions extends ToolChoice {
-  readonly tool?: string;
-  readonly format?: string;
-}
 
 /** `coi info`: what is known of a saved session; of the one saved last without an id. */
 export const info: Verb = async ({ io, args, options }) => {
-  const { tool: named, format, ...choice } = options as InfoOptions;
-  const usual = await usualToolHere(io, choice);
-  const tool = named ?? usual;
+  const { format, ...flags } = options as ToolFlags & { readonly format?: string };
+  // The command to resume it with is given where the session was, and without the profile.
+  const { profile: _profile, ...here } = flags;
+  const usual = await usualToolHere(io, here);
+  const tool = await meantTool(io, flags);
   const saved = await savedSessions(io, tool);
   const session = await sessionMeant(saved, tool, args[0]);
   const { files, bytes } = await saved.size(session.id);
@@ -32,15 +29,14 @@ export const info: Verb = async ({ io, args, options }) => {
     bytes,
     left_out: leftOut,
   };
-  const isUsual = tool === usual && choice.profile === undefined;
-  const resume = `coi shell${isUsual ? '' : ` --tool ${tool}`} --resume=${id}`;
+  const resume = `coi shell${tool === usual ? '' : ` --tool ${tool}`} --resume=${id}`;
   const path = saved.pathOf(id);
   if (format === 'json') io.stdout.write(jsonText({ ...facts, path, resume }));
   else {
     const lines = [
       `Session ID: ${id}`,
       `Tool: ${tool}`,
-      `Container: ${container}${persistent ? ' (persistent)' : ''}`,
+      `Container name: ${container}${persistent ? ' (persistent)' : ''}`,
       `Workspace: ${workspace}`,
       `Saved: ${savedAt}`,
       `Data: ${hasData ? `present, ${sizeText(bytes)} in ${files} files` : 'missing'}`,

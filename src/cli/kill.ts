@@ -1,5 +1,5 @@
 import { forContainers } from './end-containers.ts';
-import { untilGone } from './until-gone.ts';
+import { letGo } from './until-gone.ts';
 import type { Verb } from './verb.ts';
 import { whoCalls } from './who.ts';
 
@@ -8,11 +8,9 @@ export const kill: Verb = (call) => {
   const noSave = (call.options as { readonly save?: boolean }).save === false;
   return forContainers(call, {
     verb: 'kill',
-    async act(api, io, { name, found }) {
-      const by = whoCalls(io).by;
-      const [report] = await api.delete({ names: [found.name], by, ...(noSave && { noSave }) });
-      if (!report?.done) return { name, done: false, message: report?.message ?? 'Nobody knows it any more' };
-      return untilGone(api, io, { name, sandbox: found.name, doing: 'Killing', done: 'Killed' });
+    act(api, io, { name, found }) {
+      const begin = (names: readonly string[]) => api.delete({ names, by: whoCalls(io).by, ...(noSave && { noSave }) });
+      return letGo(api, io, { name, sandbox: found.name, doing: 'Killing', done: 'Killed', begin });
     },
   });
 };

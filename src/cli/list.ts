@@ -1,23 +1,25 @@
 import type { SandboxReport } from '../controller/report.ts';
+import { isTombstoneName } from '../plan/tombstone-name.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import { connect } from './connect.ts';
 import type { Io } from './io.ts';
+import type { ToolFlags } from './meant-tool.ts';
 import { ownPrefix } from './own-prefix.ts';
 import { jsonText, printableReport } from './printable.ts';
 import { withProgress } from './progress.ts';
-import type { ToolChoice } from './usual-tool.ts';
-import type { Verb } from './verb.ts';
+import type { Call, Verb } from './verb.ts';
 
 /** `coi list` */
 export const list: Verb = async ({ io, options }) => {
   const isOwn = ownPrefix(io);
+  const tool = await toolFor(io, options);
   await using api = await connect(io, 'read');
   const { sandboxes } = await withProgress(io, 'Asking for the sandboxes', () => api.status());
   const containers = sandboxes
-    .filter((each) => each.state !== 'absent' && !isLeaving(each.instance) && isOwn(each))
+    .filter((each) => each.state !== 'absent' && !isTombstoneName(each.instance) && isOwn(each))
     .map(containerOf)
     .toSorted(byName);
-  const saved = options['all'] === true ? await savedHere(io, options) : undefined;
+  const saved = tool === undefined ? undefined : await savedHere(io, tool);
   if (options['format'] === 'json') {
     const sessions = saved?.map(({ id, savedAt, workspace }) => ({ ID: id, SavedAt: savedAt, Workspace: workspace }));
     io.stdout.write(jsonText({ active_containers: containers, ...(sessions?.length && { saved_sessions: sessions }) }));
@@ -25,16 +27,20 @@ export const list: Verb = async ({ io, options }) => {
   return 0;
 };
 
-/** Loaded where it is asked for: most calls are not. */
-async function savedHere(io: Io, choice: ToolChoice): Promise<readonly SavedSession[]> {
-  const { savedSessions } = await import('./resume-session.ts');
-  const { usualToolHere } = await import('./usual-tool.ts');
-  return (await savedSessions(io, await usualToolHere(io, choice))).list();
+/** Whose saved sessions are asked for; undefined where none are. Loaded where it is asked for: most calls are not. */
+async function toolFor(io: Io, options: Call['options']): Promise<string | undefined> {
+  const flags = options as ToolFlags;
+  const isAll = options['all'] === true;
+  if (!isAll && flags.profile === undefined) return undefined;
+  const { meantTool } = await import('./meant-tool.ts');
+  // Also without them: a profile that there is not is a mistake.
+  const tool = await meantTool(io, flags);
+  return isAll ? tool : undefined;
 }
 
-/** Containers that wait for their deletion have another name, see plan/stamp.ts. */
-function isLeaving(instance: string): boolean {
-  return /^coi-del-[0-9a-z]{26}$/.test(instance);
+async function savedHere(io: Io, tool: string): Promise<readonly SavedSession[]> {
+  const { savedSessions } = await import('./resume-session.ts');
+  return (await savedSessions(io, tool)).list();
 }
 
 /** A container as scripts know it, and what we add. */

@@ -1,5 +1,4 @@
 import type { FlagSpec } from './verb.ts';
-import { UsageProblem } from './usage.ts';
 
 /** How a flag is written. */
 export interface FlagForm {
@@ -32,9 +31,7 @@ const bareValue = 'auto';
 /**
  * Bring a command line into one form: the command first, global flags behind it, `-f FILE` as `--file=FILE`,
  * `--all=true` as `--all`, `--all=false` as nothing, a bare `--resume` as `--resume=auto`. What is not known stays as it
- * is for the parser to report, and so does everything behind `--`.
- *
- * @throws {Problem} `cli.usage` when a switch is given a value that is neither true nor false
+ * is for the parser to report, as does a switch with a value that is neither true nor false, and everything behind `--`.
  */
 export function normaliseArgv(argv: readonly string[], known: Known): Normalised {
   const globals = known.globals.map(formOf);
@@ -84,7 +81,9 @@ function takeFlag(tokens: string[], forms: readonly FlagForm[], out: string[]): 
   tokens.shift();
   const { form, isNegation, attached, cluster } = use;
   if (form.value === 'none') {
-    putSwitch(form, isTrue(form, attached ?? 'true') !== isNegation, out);
+    const on = isTrue(attached ?? 'true');
+    if (on === undefined) out.push(`--${isNegation ? 'no-' : ''}${form.long}=${attached}`);
+    else putSwitch(form, on !== isNegation, out);
     // Behind a one-letter switch may stand more of them: -af FILE.
     if (cluster !== undefined) tokens.unshift(`-${cluster}`);
   } else {
@@ -135,8 +134,8 @@ function putSwitch({ long, negated }: FlagForm, on: boolean, out: string[]): voi
   if (on !== negated) out.push(negated ? `--no-${long}` : `--${long}`);
 }
 
-function isTrue({ long }: FlagForm, text: string): boolean {
+/** Undefined for what is neither true nor false. */
+function isTrue(text: string): boolean | undefined {
   if (/^(?:true|t|1)$/i.test(text)) return true;
-  if (/^(?:false|f|0)$/i.test(text)) return false;
-  throw new UsageProblem(`"${text}" is no value for --${long}`, 'Use true or false, or leave the value out');
+  return /^(?:false|f|0)$/i.test(text) ? false : undefined;
 }

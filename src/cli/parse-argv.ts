@@ -1,5 +1,6 @@
 import type { CommanderError, Option } from 'commander';
 import { formOf, normaliseArgv, type Normalised } from './normalise-argv.ts';
+import { isOfOriginal } from './original.ts';
 import { resumeFlags, sessionFlags } from './session-flags.ts';
 import { seeHelp, unknownCommand, unknownFlag, UsageProblem } from './usage.ts';
 import type { Call, FlagSpec, VerbSpec } from './verb.ts';
@@ -16,9 +17,18 @@ export const helpFlag: FlagSpec = { flags: '-h, --help', about: 'Show help' };
 /** Flags of `coi` itself. */
 export const rootFlags: readonly FlagSpec[] = [helpFlag, { flags: '-v, --version', about: 'Show the version' }];
 
+/** Flags that every command of the original takes, also in front of the command. */
+export const globalFlags: readonly FlagSpec[] = [...sessionFlags, ...resumeFlags];
+
 /** How results are printed; every command that prints results has it, also in front of the command. */
 export function formatFlag(...choices: string[]): FlagSpec {
   return { flags: '--format <format>', about: `How to print: ${choices.join(', ')} (default text)`, choices };
+}
+
+/** Tell the command of a command line from what follows it. */
+export function readArgv(argv: readonly string[], verbs: readonly VerbSpec[]): Normalised {
+  const known = { globals: [...rootFlags, formatFlag('text', 'json'), ...globalFlags], verbs };
+  return orUsual(normaliseArgv(argv, known), () => normaliseArgv([usualVerb, ...argv], known));
 }
 
 /**
@@ -26,9 +36,7 @@ export function formatFlag(...choices: string[]): FlagSpec {
  *
  * @throws {Problem} `cli.usage` that names the word which makes no sense
  */
-export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpec[]): Promise<Invocation> {
-  const known = { globals: [...rootFlags, formatFlag('text', 'json'), ...resumeFlags, ...sessionFlags], verbs };
-  const { verb: name, args } = orUsual(normaliseArgv(argv, known), () => normaliseArgv([usualVerb, ...argv], known));
+export async function parseArgv({ verb: name, args }: Normalised, verbs: readonly VerbSpec[]): Promise<Invocation> {
   if (name === undefined) return rootInvocation(args);
   const flagArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   if (flagArgs.includes('--help')) return helpOn([name], verbs);
@@ -38,7 +46,7 @@ export async function parseArgv(argv: readonly string[], verbs: readonly VerbSpe
   const command = new commander.Command(verb.name).exitOverride().helpOption(false).showSuggestionAfterError(false);
   command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
   for (const word of verb.args.split(' ').filter(Boolean)) command.argument(word);
-  for (const spec of verb.flags) command.addOption(optionOf(spec, new commander.Option(spec.flags, spec.about)));
+  for (const spec of flagsOf(verb)) command.addOption(optionOf(spec, new commander.Option(spec.flags, spec.about)));
   try {
     command.parse([...args], { from: 'user' });
   } catch (error) {
@@ -66,6 +74,13 @@ function helpOn(args: readonly string[], verbs: readonly VerbSpec[]): Invocation
   const isWhole = verbs.some((each) => each.name === name);
   if (!isWhole && verbs.some((each) => each.name.startsWith(`${name} `))) return { kind: 'help', below: name };
   return { kind: 'help', verb: findVerb(name, verbs) };
+}
+
+/** Its own flags, and those that it takes beside them. */
+function flagsOf(verb: VerbSpec): readonly FlagSpec[] {
+  if (!isOfOriginal(verb)) return verb.flags;
+  const own = new Set(namesOf(verb.flags));
+  return [...verb.flags, ...globalFlags.filter((flag) => !own.has(nameOf(flag)))];
 }
 
 function findVerb(name: string, verbs: readonly VerbSpec[]): VerbSpec {
@@ -97,7 +112,7 @@ function usageProblem(error: CommanderError, verb: VerbSpec): UsageProblem {
   const example = `Example: ${verb.example}`;
   switch (error.code) {
     case 'commander.unknownOption':
-      return unknownFlag(token, namesOf([...verb.flags, helpFlag]), verb.name);
+      return noSwitchValue(token, verb) ?? unknownFlag(token, namesOf([...flagsOf(verb), helpFlag]), verb.name);
     case 'commander.optionMissingArgument':
       return new UsageProblem(`flag needs a value: ${formOfText(token)}`, example);
     case 'commander.missingArgument':
@@ -112,10 +127,22 @@ function usageProblem(error: CommanderError, verb: VerbSpec): UsageProblem {
   }
 }
 
+/** What is wrong with a switch that has a value; undefined for what is no switch. */
+function noSwitchValue(token: string, verb: VerbSpec): UsageProblem | undefined {
+  const [, name, value] = /^--(?:no-)?([^=]+)=(.*)$/s.exec(token) ?? [];
+  const isSwitch = [...flagsOf(verb), helpFlag].map(formOf).some((form) => form.value === 'none' && form.long === name);
+  if (!isSwitch) return undefined;
+  return new UsageProblem(`"${value}" is no value for --${name}`, 'Use true or false, or leave the value out');
+}
+
 function formOfText(flags: string): string {
-  return `--${formOf({ flags, about: '' }).long}`;
+  return nameOf({ flags, about: '' });
 }
 
 function namesOf(flags: readonly FlagSpec[]): string[] {
-  return flags.map((flag) => `--${formOf(flag).long}`);
+  return flags.map(nameOf);
+}
+
+function nameOf(flag: FlagSpec): string {
+  return `--${formOf(flag).long}`;
 }

@@ -1,7 +1,8 @@
-import { reportFailure } from './failure.ts';
+import { exitCodes, reportFailure } from './failure.ts';
 import { programName, renderHelp, renderVerbHelp } from './help.ts';
 import type { Io } from './io.ts';
-import { parseArgv, type Invocation } from './parse-argv.ts';
+import { isOfOriginal } from './original.ts';
+import { parseArgv, readArgv, type Invocation } from './parse-argv.ts';
 import { verbs } from './verbs.ts';
 import { versionText } from './version.ts';
 
@@ -12,14 +13,21 @@ import { versionText } from './version.ts';
  * @returns the exit code
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const line = readArgv(argv, verbs);
   let invocation: Invocation | undefined;
   try {
-    invocation = await parseArgv(argv, verbs);
+    invocation = await parseArgv(line, verbs);
     return await carryOut(invocation, io);
   } catch (error) {
     const call = invocation?.kind === 'call' ? invocation : undefined;
-    return reportFailure(error, io, call?.verb.failureCode?.(call.options));
+    return reportFailure(error, io, { failure: call?.verb.failureCode?.(call.options), usage: usageCode(line.verb) });
   }
+}
+
+/** As in the original for its commands and for what is no command at all. */
+function usageCode(name: string | undefined): number {
+  const isOurs = verbs.some((verb) => !isOfOriginal(verb) && (verb.name === name || verb.name.startsWith(`${name} `)));
+  return isOurs ? exitCodes.usage : exitCodes.failed;
 }
 
 async function carryOut(invocation: Invocation, io: Io): Promise<number> {

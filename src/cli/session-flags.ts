@@ -49,13 +49,13 @@ export const sessionFlags: readonly FlagSpec[] = [
   { flags: '--limit-processes <n>', about: 'Most processes at once; 0 for no limit', parse: count },
 ];
 
-/** Flags of commands about the saved sessions of an agent. */
-export const whoseSessions: readonly FlagSpec[] = [
-  { flags: '-w, --workspace <path>', about: 'Whose settings name the agent (default the current directory)' },
-  { flags: '--profile <name>', about: 'The agent of [profiles.NAME]' },
+/** Flags of commands that look at what an agent left. */
+export const toolFlags: readonly FlagSpec[] = [
+  { flags: '--tool <name>', about: 'Saved sessions of which agent (default the one of the settings)' },
+  { flags: '--profile <name>', about: 'Settings of [profiles.NAME]' },
 ];
 
-/** What the flags of a session came to. */
+/** What those flags came to. */
 export interface SessionOptions {
   readonly workspace?: string;
   readonly slot?: number;

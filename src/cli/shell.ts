@@ -8,11 +8,11 @@ import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import { requireTerminal } from './inside-terminal.ts';
 import type { Io } from './io.ts';
-import { withProgress } from './progress.ts';
 import { discardSession, endShown, savedWhere } from './session-end.ts';
 import type { SessionOptions } from './session-flags.ts';
 import { askForSession, type AskedSession } from './session-request.ts';
 import { noteSlot, untilStarted } from './session-start.ts';
+import { refuseBeside } from './shell-container.ts';
 import { showStart, type ShellMode, type ShellStart } from './shell-summary.ts';
 import type { Verb } from './verb.ts';
 
@@ -35,6 +35,7 @@ export const shell: Verb = async (call) => {
   const { io, args } = call;
   const options = call.options as ShellOptions;
   if (args[0] !== undefined) throw noWords(args[0]);
+  if (options.container !== undefined) refuseBeside(options);
   const mode: ShellMode = options.background ? 'background' : options.tmux === false ? 'direct' : 'tmux';
   if (mode !== 'background') requireTerminal(io, 'To start it without one: coi shell --background');
   if (options.container !== undefined) return attachNamed(io, options.container);
@@ -128,7 +129,7 @@ async function start(api: ControlApi, io: Io, shown: ShellStart): Promise<boolea
   const { asked, opened, mode } = shown;
   const goal = mode === 'direct' ? 'running' : 'agent';
   try {
-    const found = await withProgress(io, `Starting ${opened.instance}`, () => untilStarted(api, io, { opened, goal }));
+    const found = await untilStarted(api, io, { opened, goal });
     if (mode !== 'direct' && found) await (await import('./show-agent.ts')).requireAgent(io, shown, found.agent);
     return true;
   } catch (error) {
@@ -139,7 +140,7 @@ async function start(api: ControlApi, io: Io, shown: ShellStart): Promise<boolea
 }
 
 function backgroundHints({ stdout }: Io, { instance }: SessionOpened): number {
-  stdout.write(`${instance}\n`);
+  stdout.write(`${instance}\n  Container name: ${instance}\n`);
   stdout.write(`  Join it: coi attach ${instance}\n  End it: coi shutdown ${instance}\n`);
   return exitCodes.done;
 }

@@ -1,5 +1,5 @@
 import { forContainers } from './end-containers.ts';
-import { untilGone } from './until-gone.ts';
+import { letGo } from './until-gone.ts';
 import type { Verb } from './verb.ts';
 import { whoCalls } from './who.ts';
 
@@ -11,11 +11,10 @@ export const shutdown: Verb = (call) => {
   const { timeout: graceMs = usualMs } = call.options as { readonly timeout?: number };
   return forContainers(call, {
     verb: 'shutdown',
-    async act(api, io, { name, found }) {
+    act(api, io, { name, found }) {
       const graceS = Math.ceil(graceMs / 1_000);
-      const [report] = await api.shutDown({ names: [found.name], by: whoCalls(io).by, graceS });
-      if (!report?.done) return { name, done: false, message: report?.message ?? 'Nobody knows it any more' };
-      return untilGone(api, io, { name, sandbox: found.name, doing: 'Shutting down', done: 'Shut down', graceMs });
+      const begin = (names: readonly string[]) => api.shutDown({ names, by: whoCalls(io).by, graceS });
+      return letGo(api, io, { name, sandbox: found.name, doing: 'Shutting down', done: 'Shut down', graceMs, begin });
     },
   });
 };

@@ -5,7 +5,7 @@ import { withProgress } from './progress.ts';
 /** Longest wait for one to be gone, in milliseconds. */
 const goneMs = 120_000;
 
-/** What is to be gone. */
+/** What is to go. */
 export interface Going {
   /** As it was given. */
   readonly name: string;
@@ -15,11 +15,15 @@ export interface Going {
   readonly done: string;
   /** Milliseconds that it may take besides. */
   readonly graceMs?: number;
+  /** Begins it. */
+  readonly begin: (names: readonly [string]) => Promise<readonly VerbReport[]>;
 }
 
-/** Wait until nothing of a sandbox is left. */
-export async function untilGone(api: ControlApi, io: Io, going: Going): Promise<VerbReport> {
+/** Make a sandbox go, and wait until nothing of it is left. */
+export async function letGo(api: ControlApi, io: Io, going: Going): Promise<VerbReport> {
   const { name, sandbox: sandboxName, doing, done, graceMs = 0 } = going;
+  const [report] = await going.begin([sandboxName]);
+  if (!report?.done) return { name, done: false, message: report?.message ?? 'Nobody knows it any more' };
   const wait = { name: sandboxName, goal: 'gone', timeoutMs: goneMs + graceMs, signal: io.signal } as const;
   const { outcome, sandbox } = await withProgress(io, `${doing} ${name}`, () => api.awaitSandbox(wait));
   if (outcome === 'reached') return { name, done: true, message: done };

@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import { nearest } from '../spec/nearest.ts';
 
-/** A command line that makes no sense; exit code 2. */
+/** A command line that makes no sense; its exit code depends on the command. */
 export class UsageProblem extends Problem {
   constructor(message: string, hint: string) {
     super({ code: 'cli.usage', message, hint });

@@ -1,6 +1,7 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
-import { resumeFlags, sessionFlags, whoseSessions } from './session-flags.ts';
+import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
+import { cleanVerb } from './clean-verb.ts';
 import { healthVerb } from './health-verb.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
@@ -73,7 +74,7 @@ export const verbs: readonly VerbSpec[] = [
     about: 'List the containers',
     detail: withoutController,
     example: 'coi list --format json',
-    flags: [{ flags: '--all', about: 'Saved sessions too' }, ...whoseSessions, format],
+    flags: [{ flags: '--all', about: 'Saved sessions too' }, ...toolFlags, format],
     load: async () => (await import('./list.ts')).list,
   },
   {
@@ -113,11 +114,7 @@ export const verbs: readonly VerbSpec[] = [
     args: '[id]',
     about: 'Say what is known of a saved session; of the last one without an id',
     example: 'coi info --tool opencode',
-    flags: [
-      { flags: '--tool <name>', about: 'Of which agent (default the one of the settings)' },
-      ...whoseSessions,
-      format,
-    ],
+    flags: [...toolFlags, format],
     load: async () => (await import('./info.ts')).info,
   },
   {
@@ -125,12 +122,17 @@ export const verbs: readonly VerbSpec[] = [
     args: '<command...>',
     about: 'Run a command in a container of its own that goes when it ends',
     detail:
-      'The words are the program and its arguments; a single one with blanks goes to the shell inside.\n' +
+      'The words are the program and its arguments; a single one with blanks or other signs of a shell\n' +
+      'goes to the shell inside.\n' +
       'Put -- before a command with flags of its own. Its exit code is that of coi; 124: its time was up.',
     example: 'coi run -- npm test',
     flags: [
       { flags: '--capture', about: 'Print the output when the command has ended' },
-      { flags: '--timeout <duration>', about: 'End the command after this time: 90s, 10m', parse: durationMs },
+      {
+        flags: '--timeout <time>',
+        about: 'When to end the command: seconds, or 90s, 10m (default never)',
+        parse: secondsMs,
+      },
       ...sessionFlags,
       formatFlag('text', 'pretty', 'json'),
     ],
@@ -206,7 +208,12 @@ export const verbs: readonly VerbSpec[] = [
     about: 'Delete sandboxes that "coi apply -f" or a session made',
     detail: 'What a file in a watched directory declares is deleted by removing it there.',
     example: 'coi delete web --wait',
-    flags: [{ flags: '--all', about: 'All of them' }, wait, timeout, format],
+    flags: [
+      { flags: '--all', about: 'All of them, without sessions of another COI_CONTAINER_PREFIX' },
+      wait,
+      timeout,
+      format,
+    ],
     load: async () => (await import('./delete.ts')).deleteSandboxes,
   },
   {
@@ -307,30 +314,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./controller.ts')).controller,
   },
-  {
-    name: 'clean',
-    args: '',
-    about: 'Delete stopped containers of sessions, or what was left over and belongs to nobody',
-    detail:
-      'Says what it would remove and why, then asks. Without flags: stopped containers of sessions that are\n' +
-      'not persistent; with --all also those that are, saved sessions, and orphans: interfaces, network\n' +
-      'rules and files of sandboxes that do not exist; and what the original coi left behind: direct rules\n' +
-      'and zone bindings in firewalld, and log rules, for addresses on a bridge of Incus that no instance\n' +
-      'has.',
-    example: 'coi clean --orphans --dry-run',
-    flags: [
-      { flags: '--all', about: 'All of it, persistent containers that are stopped, too' },
-      { flags: '--sessions', about: 'Saved sessions of the agent that the settings name' },
-      { flags: '--orphans', about: 'What belongs to no sandbox and no instance' },
-      { flags: '--shared-rule', about: "The original coi's rule that lets all replies pass, too" },
-      { flags: '--dry-run', about: 'Only say what would be removed' },
-      { flags: '--force', about: 'Do not ask' },
-      { flags: '--yes', about: 'The same' },
-      ...whoseSessions,
-      format,
-    ],
-    load: async () => (await import('./clean.ts')).clean,
-  },
+  cleanVerb,
   {
     name: 'uninstall',
     args: '',

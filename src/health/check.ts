@@ -14,6 +14,7 @@ export const groups = [
   'CONFIGURATION',
   'STATUS',
   'OPTIONAL',
+  'OTHER',
 ] as const;
 export type CheckGroup = (typeof groups)[number];
 

@@ -24,6 +24,7 @@ import { networkModeCheck } from './checks/network-mode.ts';
 import { networkRestrictionCheck } from './checks/network-restriction.ts';
 import { nftablesServiceCheck } from './checks/nftables-service.ts';
 import { nftablesCheck } from './checks/nftables.ts';
+import { notNeededChecks } from './checks/not-needed.ts';
 import { orphansCheck } from './checks/orphans.ts';
 import { osCheck } from './checks/os.ts';
 import { otherFirewallsCheck } from './checks/other-firewalls.ts';
@@ -82,6 +83,7 @@ export const checks: readonly HealthCheck[] = [
   orphansCheck,
   dnsResolutionCheck,
   processMonitoringCheck,
+  ...notNeededChecks,
 ];
 
 /** Which checks somebody asks for. */

@@ -1,4 +1,5 @@
 import type { Difference } from './difference.ts';
+import { hostDirectories, type HostDirectories } from './host-directories.ts';
 import type { Aim } from './obstacle.ts';
 import type { Stamp } from './stamp.ts';
 import type { Block, Step } from './step.ts';
@@ -33,7 +34,8 @@ export function changeSteps(world: World, { manifest }: Aim, { instance, desired
   const isForced = unsafe.some(({ origin }) => origin === 'drift');
   const isHeld = allow === 'in-place' && !isForced;
   const held = [...recreate, ...(isHeld ? restart : [])];
-  const now = { instance, desired, wanted: wanted.filter((each) => !held.includes(each) && !unsafe.includes(each)) };
+  const possible = wanted.filter((each) => !held.includes(each) && !unsafe.includes(each));
+  const now = { instance, desired, wanted: possible, directories: hostDirectories(manifest.sandbox) };
   const isRestarting = restart.length > 0 && !isHeld;
   const isNoted = instance.stamp.intent?.kind === 'restart';
   const noteAt = isRestarting && !isNoted ? world.now : undefined;
@@ -84,7 +86,7 @@ function immutableBlock(held: readonly Difference[]): Block {
 }
 
 /** One PATCH, or two where isolation is concerned: what may go on while suspended takes nothing else along. */
-function patchSteps(change: Change, restartAt: number | undefined): Step[] {
+function patchSteps(change: PlacedChange, restartAt: number | undefined): Step[] {
   const isUrgent = ({ security, origin }: Difference) => security && origin === 'drift';
   const urgent = change.wanted.filter(isUrgent);
   const rest = change.wanted.filter((each) => !isUrgent(each));
@@ -94,6 +96,9 @@ function patchSteps(change: Change, restartAt: number | undefined): Step[] {
   ];
 }
 
+/** A change, with what is to be mounted for the devices that it leads to. */
+type PlacedChange = Change & { readonly directories: HostDirectories };
+
 /** How a PATCH is meant. */
 interface PatchInit {
   readonly security: boolean;
@@ -102,7 +107,10 @@ interface PatchInit {
 }
 
 /** One PATCH. Where a restart must follow, the same write says so, so that a crash in between cannot lose it. */
-function patchStep({ instance, desired, wanted }: Change, { security, restartAt }: PatchInit): Step[] {
+function patchStep(
+  { instance, desired, wanted, directories }: PlacedChange,
+  { security, restartAt }: PatchInit,
+): Step[] {
   const patch = wanted.map(({ operation }) => operation);
   const operations = patch.filter(({ path }) => /^\/(config|devices|profiles)/.test(path));
   if (operations.length === 0 && restartAt === undefined) return [];
@@ -110,7 +118,8 @@ function patchStep({ instance, desired, wanted }: Change, { security, restartAt 
   const why = isDrift ? 'somebody changed it by hand' : 'its manifest changed';
   const stamp: Partial<Stamp> =
     restartAt === undefined ? {} : { intent: { kind: 'restart', at: restartAt }, applied: desired };
-  return [stepOn(instance, { kind: 'update', operations, stamp }, { why, patch, security })];
+  const mounts = operations.some(({ path }) => path.startsWith('/devices')) ? { directories } : {};
+  return [stepOn(instance, { kind: 'update', operations, stamp, ...mounts }, { why, patch, security })];
 }
 
 /** A restart is a stop that the intent explains, then the ordinary start of something that is stopped. */

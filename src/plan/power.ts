@@ -3,7 +3,7 @@ import type { ChangeDraft } from './change.ts';
 import { ranOut, shutDown } from './effective-state.ts';
 import { fightBlock } from './fight.ts';
 import { obstacle, wantsStart, type Aim } from './obstacle.ts';
-import { protectedWorkspace } from './protection.ts';
+import { hostDirectories } from './host-directories.ts';
 import type { Action, Block, Step } from './step.ts';
 import { stepOn, waiting } from './steps.ts';
 import type { OwnedInstance, World } from './world.ts';
@@ -31,9 +31,8 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
 }
 
 /** What a start is to find, and to leave. */
-function startOf({ sandbox }: Manifest): Pick<Extract<Action, { kind: 'power' }>, 'covered' | 'user'> {
-  const covered = protectedWorkspace(sandbox);
-  return { ...(covered && { covered }), user: sandbox.codeUser };
+function startOf({ sandbox }: Manifest): Pick<Extract<Action, { kind: 'power' }>, 'directories' | 'user'> {
+  return { directories: hostDirectories(sandbox), user: sandbox.codeUser };
 }
 
 function isHalt(to: Transition): boolean {

@@ -1,12 +1,13 @@
-import type { Sandbox } from '../spec/sandbox.ts';
+import { posix } from 'node:path';
+import { hostDirectories } from './host-directories.ts';
 import type { Aim } from './obstacle.ts';
 import type { Step } from './step.ts';
 import { stepOn } from './steps.ts';
 import type { OwnedInstance, World } from './world.ts';
 
-/** What is known about the protected paths of one instance. */
+/** What is known about the directories of the host that one instance sees, and about its protected paths. */
 export interface Protection {
-  /** Whether the tree of mounts that it is to run on is there. */
+  /** Whether every mount that it is to run on is there. */
   readonly isMounted: boolean;
   /** Protected paths in whose place something else is, on the host. */
   readonly replaced: readonly string[];
@@ -16,24 +17,13 @@ export interface Protection {
   readonly faults: readonly { readonly path: string; readonly why: string }[];
 }
 
-/** The workspace and what is protected of it, as a tree of mounts is made from it. */
-export interface ProtectedWorkspace {
-  readonly workspace: string;
-  readonly protectedPaths: readonly string[];
-}
-
-/** Undefined where nothing is to be protected: Incus mounts the workspace itself then. */
-export function protectedWorkspace({ workspace, protectedPaths = [] }: Sandbox): ProtectedWorkspace | undefined {
-  return workspace !== undefined && protectedPaths.length > 0 ? { workspace, protectedPaths } : undefined;
-}
-
 /**
  * What follows when a running sandbox is not covered as it should be. Where something inside may have done that, it is held
  * still until somebody has looked; then, and where only the tree is gone, it starts again on a new tree.
  */
 export function protectionSteps(world: World, aim: Aim, instance: OwnedInstance): Step[] {
   const { protection } = world;
-  if (!protection || !isOnTree(instance, aim)) return [];
+  if (!protection || !isOnMounts(world, aim, instance)) return [];
   const breach = breachText(protection);
   if (breach !== undefined && instance.power === 'running') return holdStill(aim, instance, breach);
   const isSound = breach === undefined && protection.isMounted;
@@ -42,10 +32,13 @@ export function protectionSteps(world: World, aim: Aim, instance: OwnedInstance)
 }
 
 /** What is new in its manifest is carried out by its own steps. */
-function isOnTree({ power, stamp }: OwnedInstance, { manifest }: Aim): boolean {
+function isOnMounts({ placement }: World, { manifest }: Aim, { power, stamp }: OwnedInstance): boolean {
   const isUp = power === 'running' || power === 'frozen';
-  const wasStartedOnTree = stamp.intent?.kind !== 'create' && (stamp.applied?.protection ?? '') !== '';
-  return isUp && wasStartedOnTree && protectedWorkspace(manifest.sandbox) !== undefined;
+  const own = `${posix.join(placement.workspaces, stamp.uid)}/`;
+  const sources = Object.values(stamp.applied?.devices ?? {}).map(({ source = '' }) => source);
+  const wasStartedOnThem = stamp.intent?.kind !== 'create' && sources.some((source) => source.startsWith(own));
+  const { covered, shown } = hostDirectories(manifest.sandbox);
+  return isUp && wasStartedOnThem && (covered !== undefined || shown.length > 0);
 }
 
 function holdStill({ overrides }: Aim, instance: OwnedInstance, breach: string): Step[] {
@@ -54,7 +47,7 @@ function holdStill({ overrides }: Aim, instance: OwnedInstance, breach: string):
 }
 
 function startAgain({ now }: World, instance: OwnedInstance): Step[] {
-  const why = 'its workspace is not mounted as it should be: that takes a start';
+  const why = 'what it sees of the host is not mounted as it should be: that takes a start';
   const note = { kind: 'stamp', stamp: { intent: { kind: 'restart', at: now } } } as const;
   const stop = stepOn(instance, { kind: 'power', to: 'stop', force: true }, { why, security: true });
   const isNoted = instance.stamp.intent?.kind === 'restart';

@@ -4,7 +4,7 @@ import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
 import { hasAgent, type Limits, type Manifest, type Sandbox } from '../spec/sandbox.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
-import { protectedWorkspace } from './protection.ts';
+import { protectedWorkspace, shownPath, treePath } from './host-directories.ts';
 import { renderStamp, type Stamp } from './stamp.ts';
 import type { View } from './view.ts';
 
@@ -12,7 +12,7 @@ import type { View } from './view.ts';
 export interface Placement {
   readonly network: string;
   readonly storagePool: string;
-  /** Directory in which workspaces with protected paths are mounted, one for each instance. */
+  /** Directory in which all that sandboxes see of the host is mounted, in a directory for each instance. */
   readonly workspaces: string;
   /** Whether this host cannot shift ids of files: a virtual machine that shares them with another system. */
   readonly cannotShift?: true;
@@ -34,6 +34,7 @@ export interface Reservation {
  */
 export function desiredView(sandbox: Sandbox, { uid, endpoint }: Reservation, placement: Placement): View {
   const shift = sandbox.shift && !placement.cannotShift;
+  const places = { workspaces: placement.workspaces, uid, shift };
   return {
     image: sandbox.image,
     network: sandbox.network,
@@ -51,8 +52,8 @@ export function desiredView(sandbox: Sandbox, { uid, endpoint }: Reservation, pl
     devices: {
       root: { type: 'disk', path: '/', pool: placement.storagePool, ...diskLimits(sandbox.limits) },
       eth0: nicDevice(endpoint, placement.network),
-      ...workspaceDevice(sandbox, { tree: treePath(placement.workspaces, uid), shift }),
-      ...mountDevices(sandbox, shift),
+      ...workspaceDevice(sandbox, places),
+      ...mountDevices(sandbox, places),
     },
   };
 }
@@ -74,25 +75,25 @@ function diskDevice(place: { source: string; path: string }, shift: boolean): Re
   return { type: 'disk', ...place, ...(shift ? { shift: 'true' } : {}) };
 }
 
-/** The directory in which workspaces with protected paths are mounted. */
+/** The directory in which workspaces, and what is mounted beside them, are shown to Incus. */
 export function workspacesDir({ controller }: { readonly controller: { readonly stateDir: string } }): string {
   return posix.join(controller.stateDir, 'workspaces');
 }
 
-/** Where the workspace of an instance is mounted on the host with its protected paths covered. */
-export function treePath(workspaces: string, uid: string): string {
-  return posix.join(workspaces, uid, 'tree');
+/** Where one instance finds what it sees of the host. */
+interface Places {
+  readonly workspaces: string;
+  readonly uid: string;
+  readonly shift: boolean;
 }
 
 /** Mounts below the tree come along only where they are asked for. See Incus documentation, "Disk devices". */
-function workspaceDevice(
-  sandbox: Sandbox,
-  { tree, shift }: { tree: string; shift: boolean },
-): Record<string, Record<string, string>> {
+function workspaceDevice(sandbox: Sandbox, { workspaces, uid, shift }: Places): Record<string, Record<string, string>> {
   if (sandbox.workspace === undefined) return {};
   const path = workspaceInside(sandbox);
-  if (!protectedWorkspace(sandbox)) return { workspace: diskDevice({ source: sandbox.workspace, path }, shift) };
-  return { workspace: { ...diskDevice({ source: tree, path }, shift), recursive: 'true' } };
+  const source = treePath(workspaces, uid);
+  if (protectedWorkspace(sandbox)) return { workspace: { ...diskDevice({ source, path }, shift), recursive: 'true' } };
+  return { workspace: diskDevice({ source: shownPath(workspaces, uid, sandbox.workspace), path }, shift) };
 }
 
 /** Stands for what the tree is made from: another one takes a start. */
@@ -102,10 +103,14 @@ function protectionHash(sandbox: Sandbox): string {
 }
 
 /** Named by their paths, so that one more changes nothing about the others. */
-function mountDevices({ mounts = {} }: Sandbox, shift: boolean): Record<string, Record<string, string>> {
+function mountDevices(
+  { mounts = {} }: Sandbox,
+  { workspaces, uid, shift }: Places,
+): Record<string, Record<string, string>> {
   const devices = Object.entries(mounts).map(([path, { host, readonly }]) => {
     const name = `mount-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
-    return [name, { ...diskDevice({ source: host, path }, shift), ...(readonly && { readonly: 'true' }) }];
+    const source = shownPath(workspaces, uid, host);
+    return [name, { ...diskDevice({ source, path }, shift), ...(readonly && { readonly: 'true' }) }];
   });
   return Object.fromEntries(devices);
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { networkModes } from '../network/rules.ts';
 import { sessionStampSchema, type SessionStamp } from './session-stamp.ts';
+import { tombstonePrefix } from './tombstone-name.ts';
 import type { View } from './view.ts';
 
 /** Prefix of every config key in which coi keeps what it must remember about an instance. */
@@ -42,7 +43,7 @@ export interface Stamp {
 
 /** Instance name under which a sandbox waits for its deletion. Nobody else creates such a name, so nothing races for it. */
 export function tombstoneName(uid: string): string {
-  return `coi-del-${uid.toLowerCase()}`;
+  return `${tombstonePrefix}${uid.toLowerCase()}`;
 }
 
 /** Config keys of a stamp, as PATCH takes them: an empty text removes a key. */

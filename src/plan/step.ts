@@ -2,7 +2,7 @@ import type { Operation } from 'fast-json-patch';
 import type { Endpoint } from '../network/policy.ts';
 import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import type { NetworkRules } from '../network/rules.ts';
-import type { ProtectedWorkspace } from './protection.ts';
+import type { HostDirectories } from './host-directories.ts';
 import type { Reservation } from './render-instance.ts';
 import type { Stamp } from './stamp.ts';
 import type { View } from './view.ts';
@@ -36,15 +36,21 @@ export type Action =
       readonly force: boolean;
       /** How many seconds what runs inside gets to stop by itself; as long as usual unless given. */
       readonly graceS?: number;
-      /** With a start: the workspace that is to be covered before. */
-      readonly covered?: ProtectedWorkspace;
+      /** With a start: what is to be mounted before. */
+      readonly directories?: HostDirectories;
       /** With a start: the user inside, who is to have this number. */
       readonly user?: Sandbox['codeUser'];
     }
   | { readonly kind: 'quarantine'; readonly reason: string }
-  /** Take the mounts away that cover its workspace. */
+  /** Take away what is mounted for it on the host. */
   | { readonly kind: 'uncover' }
-  | { readonly kind: 'update'; readonly operations: readonly Operation[]; readonly stamp: Partial<Stamp> }
+  | {
+      readonly kind: 'update';
+      readonly operations: readonly Operation[];
+      readonly stamp: Partial<Stamp>;
+      /** What it is to see of the host, where its devices change. */
+      readonly directories?: HostDirectories;
+    }
   | { readonly kind: 'stamp'; readonly stamp: Partial<Stamp> }
   | { readonly kind: 'save' }
   | { readonly kind: 'tombstone' }

@@ -1,4 +1,5 @@
 import { Problem, type Position } from '../base/problem.ts';
+import { mostProtectedPaths } from './protected-paths.ts';
 import type { KeyPath } from './locate-toml.ts';
 import type { Sandbox } from './sandbox.ts';
 import { isAtOrBelow, workspaceInside } from './workspace-path.ts';
@@ -78,6 +79,13 @@ const rules: readonly Rule[] = [
     broken: ({ mounts = {} }) => Object.values(mounts).some(({ host }) => host === '/'),
     message: 'a mount shows "/", which would hand over the whole host',
     hint: 'Name the directory that is needed.',
+  },
+  {
+    reads: ['security', 'git'],
+    path: ['security'],
+    broken: ({ protectedPaths = [] }) => protectedPaths.length > mostProtectedPaths,
+    message: `more than ${mostProtectedPaths} paths are protected, those of all files together`,
+    hint: 'Name directories in place of what is in them.',
   },
   {
     reads: ['mounts', 'workspace', 'security', 'git'],

@@ -3,6 +3,9 @@ import type { SandboxLayer } from './schema/sandbox.ts';
 /** What is read-only inside unless somebody says otherwise: places from which programs of the host run code of the workspace. */
 export const usualProtectedPaths: readonly string[] = ['.git/config', '.git/hooks', '.husky', '.vscode'];
 
+/** Most paths of one list, and of all together that protect one workspace. */
+export const mostProtectedPaths = 200;
+
 /** What is wrong with a path of the workspace that is to be protected, for people; undefined when nothing is. */
 export function protectedPathFault(text: string): string | undefined {
   if (text.startsWith('/') || text.startsWith('~')) return 'It is a path in the workspace: begin with the first name.';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { OrphanReport, OrphansReport } from '../../src/controller/control-api.ts';
+import type { ControlApi, OrphanReport, OrphansReport } from '../../src/controller/control-api.ts';
 import { whoCalls } from '../../src/cli/who.ts';
 import { coi, openPeer } from './peer.ts';
+import { status, web } from './reports.ts';
 
 const { by } = whoCalls({ env: {} });
 const link: OrphanReport = { id: 'link/coix', kind: 'link', what: 'coix', why: 'nobody has it' };
@@ -56,6 +57,32 @@ describe('coi clean', () => {
     const { code, stderr, removed } = await clean({ orphans: [link] }, ['--orphans']);
     expect({ code, removed }).toEqual({ code: 0, removed: [] });
     expect(stderr).toMatch(/Remove it\? \[y\/N\] \nCancelled/);
+  });
+
+  it('says what it has done when a later question gets no', async () => {
+    const stopped = { ...web, name: 'bbb41b38-1', instance: 'coi-bbb41b38-1', state: 'stopped' } as const;
+    const found: Partial<ControlApi> = {
+      status: async () => ({ ...status, sandboxes: [stopped] }),
+      orphans: async () => ({ orphans: [link], problems: [problem] }),
+    };
+    await using peer = await openPeer(found);
+    const answered = { env: peer.env, stdin: 'y\nn\n' };
+    expect(await coi(['clean', '--all', '--tool', 'aider'], answered)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/\nRemoved 1\n$/),
+      stderr: expect.stringContaining('Cancelled\n'),
+    });
+    const { code, stdout } = await coi(['clean', '--all', '--tool', 'aider', '--format=json'], answered);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ deleted: [stopped.instance], orphans: [link], problems: [problem] });
+    expect(JSON.parse(stdout)).not.toHaveProperty('removed');
+    expect(peer.asked.filter(([method]) => method === 'removeOrphans')).toEqual([]);
+  });
+
+  it('takes --shared-rule only where it looks for orphans', async () => {
+    const { code, stderr, removed } = await clean({ orphans: [shared] }, ['--shared-rule', '--yes']);
+    expect({ code, removed }).toEqual({ code: 1, removed: [] });
+    expect(stderr).toContain('--shared-rule goes with --orphans');
   });
 
   it('removes what it has listed, and no more', async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseArgv } from '../../src/cli/parse-argv.ts';
+import { parseArgv, readArgv } from '../../src/cli/parse-argv.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 import { version } from '../../src/cli/version.ts';
 import { coi } from './peer.ts';
@@ -56,6 +56,35 @@ describe('coi --help', () => {
       Flags:
         -h, --help     Show help
         -v, --version  Show the version
+
+      Global Flags:
+        -w, --workspace PATH             Directory to mount at /workspace (default the current one)
+            --slot N                     Which of the workspace's 10 slots; 0 takes a free one (default)
+            --image NAME                 Image to create the container from (default coi)
+            --persistent                 Keep the container when it stops
+            --profile NAME               Settings of [profiles.NAME]
+        -e, --env KEY=VALUE              Environment variable inside; may be repeated
+            --mount PAIR                 Another directory to mount, as HOST:PATH-INSIDE; may be repeated
+            --storage PATH               Directory to mount at /storage; made if missing
+            --network MODE               What it may reach: restricted, open, allowlist, none
+            --writable-git-hooks         Protect no path of the workspace: hooks, settings and all others
+            --limit-cpu CPUS             How many CPUs, or which: 2, 0-3, 0,1,3
+            --limit-cpu-allowance SHARE  CPU time: 50%, 25ms/100ms
+            --limit-cpu-priority N       Who goes first when CPUs are short, 0 to 10
+            --limit-memory SIZE          Most memory: 2GiB, 50%
+            --limit-memory-swap SWAP     Swap: true, false or a size
+            --limit-memory-enforce HOW   hard or soft
+            --limit-disk-read RATE       Fastest reading: 10MiB/s, 1000iops
+            --limit-disk-write RATE      Fastest writing
+            --limit-disk-max RATE        Both; wins over the other two
+            --limit-disk-priority N      Who goes first when the disk is busy, 0 to 10
+            --limit-duration TIME        How long it may run: 2h, 1h30m
+            --limit-processes N          Most processes at once; 0 for no limit
+            --resume=ID                  Go on with a saved session: this one, or the last one here
+            --continue=ID                The same
+
+      They stand before the command or behind it, with shell, run, attach, list, info, kill, shutdown,
+      clean, persist, resume and health. One that means nothing to a command changes nothing.
 
       Example:
         coi
@@ -118,7 +147,8 @@ describe('coi --help', () => {
     const words = [...example!.matchAll(/"([^"]*)"|[^\s"]+/g)].map((match) => match[1] ?? match[0]);
     const [, ...argv] = words[0] === 'sudo' ? words.slice(1) : words;
     const upTo = argv.indexOf('>');
-    const invocation = await parseArgv(upTo === -1 ? argv : argv.slice(0, upTo), verbs);
+    const line = readArgv(upTo === -1 ? argv : argv.slice(0, upTo), verbs);
+    const invocation = await parseArgv(line, verbs);
     expect(invocation).toMatchObject(name === 'help' ? { kind: 'help' } : { kind: 'call', verb: { name } });
   });
 
@@ -179,9 +209,19 @@ describe('a command line that makes no sense', () => {
     { argv: ['audit'], says: ['audit verify'] },
     { argv: ['list', '--all=perhaps'], says: ['"perhaps" is no value for --all', 'true or false'] },
     { argv: ['\u001B[31mx'], says: ['unknown command "\\x1b[31mx"'] },
-  ])('$argv exits with 2 and says why', async ({ argv, says }) => {
+    { argv: ['run', '--timeout', 'soon', 'true'], says: ['"soon" is no duration', '90s'] },
+    { argv: ['run'], says: ['run needs COMMAND'] },
+    { argv: ['shell', '--container=x', '-e', 'A=b', '--resume'], says: ['with --env, --resume', '--bash'] },
+    { argv: ['shell', '--container=x', '--tmux=false', '--background'], says: ['with --background, --tmux=false'] },
+    { argv: ['attach', 'x', '--slot=2'], says: ['either a name or a slot'] },
+    { argv: ['kill', 'x', '--all'], says: ['either names or --all'] },
+    { argv: ['--slot', '11', 'list'], says: ['There is no slot 11'] },
+    { argv: ['--slot', '1', 'status'], says: ['unknown flag: --slot', 'coi status --help'] },
+    { argv: ['completion', 'tcsh'], says: ['bash, zsh, fish, powershell'] },
+  ])('$argv exits with 2 where the original has no such command, else with 1, and says why', async ({ argv, says }) => {
     const { code, stdout, stderr } = await coi(argv);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    const ours = ['why', 'apply', 'controller', 'plan', 'delete', 'suspend', 'audit', 'status'];
+    expect({ code, stdout }).toEqual({ code: argv.some((word) => ours.includes(word)) ? 2 : 1, stdout: '' });
     expect(stderr).toMatch(/^coi: /);
     for (const text of says) expect(stderr).toContain(text);
   });

@@ -36,6 +36,7 @@ describe('coi info', () => {
     for (const line of [
       `Session ID: ${id}`,
       'Tool: opencode',
+      'Container name: coi-bbb41b38-1',
       'Workspace: /w',
       'Data: present, 11 B in 1 files',
       `Path: ${directory}/.coi/sessions-opencode/${id}`,

@@ -83,6 +83,8 @@ export interface Setting {
   /** Standard output and error are a terminal of this width. */
   readonly terminal?: number;
   readonly signal?: AbortSignal;
+  /** What is typed; nothing unless said. */
+  readonly stdin?: string;
 }
 
 /** Run a command in this process. */
@@ -96,7 +98,7 @@ export async function coi(argv: readonly string[], setting: Setting = {}) {
   });
   const io: Io = {
     terminal: undefined,
-    stdin: Readable.from([]),
+    stdin: Readable.from(setting.stdin === undefined ? [] : [Buffer.from(setting.stdin)]),
     stdout: output('stdout'),
     stderr: output('stderr'),
     env: setting.env ?? {},

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trialPrefix } from '../../src/cli/health-trial.ts';
 import { workspaceHash } from '../../src/spec/session-names.ts';
 import { coi, openPeer, type Peer } from './peer.ts';
 import { status, web } from './reports.ts';
@@ -14,12 +15,16 @@ const session = (prefix: string, slot: number) => ({
 });
 const mine = [session('ci-', 1), session('ci-', 2)];
 const others = [session('coi-', 1), session('coi-', 2)];
+/** Of nobody, and one whose prefix begins as another one does. */
+const nobodys = [session(trialPrefix, 1), session('coi-ci-', 1)];
 const names = (sandboxes: readonly { readonly instance: string }[]) => sandboxes.map(({ instance }) => instance);
 
 let peer: Peer;
 beforeAll(async () => {
   const agentless = { ...web, agent: { state: 'absent' as const } };
-  peer = await openPeer({ status: async () => ({ ...status, sandboxes: [agentless, ...others, ...mine] }) });
+  peer = await openPeer({
+    status: async () => ({ ...status, sandboxes: [agentless, ...others, ...mine, ...nobodys] }),
+  });
 });
 afterAll(() => peer[Symbol.asyncDispose]());
 
@@ -39,7 +44,7 @@ describe('another prefix of containers', () => {
     expect(containers.map(({ name }) => name)).toEqual([...names(shown), 'coi-web'].toSorted());
     const text = (await run('list')).stdout + (await run('attach')).stdout;
     for (const name of names(shown)) expect(text.split(name)).toHaveLength(3);
-    for (const name of names(hidden)) expect(text).not.toContain(` ${name} `);
+    for (const name of names([...hidden, ...nobodys])) expect(text).not.toContain(` ${name} `);
   });
 
   it('is in the name of the slot that is attached to', async () => {
@@ -49,6 +54,7 @@ describe('another prefix of containers', () => {
 
   it('is what commands mean by all, and by a workspace', async () => {
     for (const [argv, asked] of [
+      [['kill', '--all', '--force'], 'delete'],
       [['shutdown', '--all', '--force'], 'shutDown'],
       [['persist', '--all', '--force'], 'persist'],
       [['persist', '--force'], 'persist'],
@@ -62,6 +68,21 @@ describe('another prefix of containers', () => {
         );
       expect(meant).toEqual(mine.map(({ name }) => name));
     }
+  });
+
+  it('is what is deleted, beside what files declare', async () => {
+    await withPrefix('delete', '--all');
+    expect(askedLast()).toMatchObject(['delete', { names: ['web', ...mine.map(({ name }) => name)] }]);
+    await without('delete', '--all');
+    expect(askedLast()).toMatchObject(['delete', { names: ['web', ...others.map(({ name }) => name)] }]);
+  });
+
+  it('is also what kill means by all when a container waits for its deletion already', async () => {
+    const leaving = mine.map((each) => ({ ...each, instance: `coi-del-${'0'.repeat(26)}` }));
+    await using stuck = await openPeer({ status: async () => ({ ...status, sandboxes: leaving.slice(1) }) });
+    const env = { ...stuck.env, COI_CONTAINER_PREFIX: 'ci-' };
+    await coi(['kill', '--all', '--force', '--no-save'], { env });
+    expect(stuck.asked).toContainEqual(['delete', expect.objectContaining({ names: [mine[1]!.name] })]);
   });
 
   it('resumes its own, and what files declare', async () => {

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseArgv } from '../../src/cli/parse-argv.ts';
+import { parseArgv, readArgv } from '../../src/cli/parse-argv.ts';
 import { formOf } from '../../src/cli/normalise-argv.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 import { builtIn } from '../../src/spec/defaults.ts';
@@ -53,7 +53,7 @@ describe('commands in documents', () => {
 
   it.each(shellCalls)('$file: $call is understood', async ({ args }) => {
     const known = verbOf(args);
-    await expect(parseArgv(args, verbs)).resolves.toMatchObject(
+    await expect(parseArgv(readArgv(args, verbs), verbs)).resolves.toMatchObject(
       known?.name === 'help' ? { kind: 'help' } : { kind: 'call' },
     );
   });

@@ -4,6 +4,7 @@ import type { HealthCheck } from '../../src/health/check.ts';
 import { cgroupsCheck } from '../../src/health/checks/cgroups.ts';
 import { confinementCheck } from '../../src/health/checks/confinement.ts';
 import { dnsResolutionCheck } from '../../src/health/checks/dns-resolution.ts';
+import { judgeForwarding } from '../../src/health/checks/forwarding.ts';
 import { kernelCheck } from '../../src/health/checks/kernel.ts';
 import { judgeNft, nftablesCheck } from '../../src/health/checks/nftables.ts';
 import { osCheck } from '../../src/health/checks/os.ts';
@@ -24,6 +25,31 @@ async function find(
   const report = await runChecks([check], sightOf({ machine: machineWith(part), ...more }), 0);
   return report.checks[check.name]!;
 }
+
+describe('ip_forwarding', () => {
+  const forwarding = { path: '/proc/sys/net/ipv4/ip_forward', wanted: '1' };
+  const forwarding6 = { path: '/proc/sys/net/ipv6/conf/all/forwarding', wanted: '1' };
+  const filter = { path: '/proc/sys/net/ipv4/conf/coibr0/rp_filter', wanted: '1', value: '0' };
+  const mask = { path: '/sys/class/net/coibr0/bridge/group_fwd_mask', wanted: '0xfff8', value: '0x0' };
+
+  it.each([
+    { settings: [{ ...forwarding, value: '1' }], status: 'ok' },
+    { settings: [{ ...forwarding, value: '0' }], status: 'warning' },
+    { settings: [{ ...forwarding, value: undefined }], status: 'warning' },
+    { settings: [{ ...forwarding6, value: '0' }], status: 'warning' },
+    { settings: [{ ...forwarding, value: '1' }, filter], status: 'failed' },
+    { settings: [{ ...forwarding, value: '0' }, mask], status: 'failed' },
+  ])('is $status where $settings', ({ settings, status }) => {
+    expect(judgeForwarding(settings).status).toBe(status);
+  });
+
+  it('names a command for each setting', () => {
+    expect(judgeForwarding([{ ...forwarding, value: '0' }, mask]).fix).toEqual([
+      'sysctl -w net/ipv4/ip_forward=1',
+      'echo 0xfff8 >/sys/class/net/coibr0/bridge/group_fwd_mask',
+    ]);
+  });
+});
 
 describe('os', () => {
   const files = { '/etc/os-release': 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n' };

@@ -98,6 +98,10 @@ describe('the checks', () => {
         'orphaned_resources',
         'audit_log_directory',
         'cgroup_availability',
+        'monitoring_configuration',
+        'nftables',
+        'systemd_journal',
+        'libsystemd',
       ]),
     );
   });
@@ -108,6 +112,7 @@ describe('the checks', () => {
     expect(checks.filter((each) => !usual.has(each)).map(({ name }) => name)).toEqual([
       'dns_resolution',
       'process_monitoring',
+      'passwordless_sudo',
     ]);
   });
 

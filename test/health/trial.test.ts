@@ -47,6 +47,14 @@ describe('what a sandbox showed', () => {
   });
 
   it.each([
+    [['resolved'], 'unknown'],
+    [[], 'unknown'],
+    [['opened 0'], 'failed'],
+  ] as const)('%j: nothing about private networks unless it gets somewhere: %s', async (printed, status) => {
+    expect(await networkRestrictionCheck.look(trialOf(printed))).toMatchObject({ status });
+  });
+
+  it.each([
     [all, 'ok'],
     [[...all, 'passed'], 'failed'],
     [['resolved', 'reached'], 'unknown'],

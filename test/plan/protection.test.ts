@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plan } from '../../src/plan/plan.ts';
 import type { Protection } from '../../src/plan/protection.ts';
+import { hostDirectories, shownPath } from '../../src/plan/host-directories.ts';
 import { desiredView } from '../../src/plan/render-instance.ts';
 import type { Power } from '../../src/plan/world.ts';
 import type { Sandbox } from '../../src/spec/sandbox.ts';
@@ -30,7 +31,7 @@ describe('the workspace device', () => {
     });
     expect(device({ workspace: '/srv/w' })).toEqual({
       type: 'disk',
-      source: '/srv/w',
+      source: shownPath(placement.workspaces, uid, '/srv/w'),
       path: '/workspace',
       shift: 'true',
     });
@@ -83,8 +84,46 @@ describe('a sandbox that is not covered as it should be', () => {
     expect(start?.action).toMatchObject({
       kind: 'power',
       to: 'start',
-      covered: { workspace: '/srv/w', protectedPaths: covered.protectedPaths },
+      directories: { covered: { workspace: '/srv/w', protectedPaths: covered.protectedPaths }, shown: [] },
     });
+  });
+});
+
+describe('what a sandbox sees of the host', () => {
+  const mounts = { '/data': { host: '/srv/data', readonly: true }, '/same': { host: '/srv/data' } } as const;
+  const open: Partial<Sandbox> = { workspace: '/srv/w', mounts };
+
+  it('is never given to Incus by a path that others than root can change', () => {
+    for (const each of [open, { ...open, ...covered }]) {
+      const { devices } = desiredView(manifest(each).sandbox, { uid, endpoint }, placement);
+      const sources = Object.values(devices).flatMap(({ source }) => source ?? []);
+      expect(sources).toHaveLength(3);
+      expect(sources.filter((source) => !source.startsWith(`/run/coi/workspaces/${uid}/`))).toEqual([]);
+    }
+    expect(hostDirectories(manifest(open).sandbox)).toEqual({ shown: ['/srv/w', '/srv/data'] });
+  });
+
+  it('is mounted before it is shown: with a start, and with a change of devices', () => {
+    const declared = manifest(open);
+    const directories = { shown: ['/srv/w', '/srv/data'] };
+    const [start] = plan(world(declared, { instance: owned(declared, { power: 'stopped' }) })).steps;
+    expect(start?.action).toMatchObject({ to: 'start', directories });
+    const { workspace, root, eth0 } = owned(declared).devices;
+    const instance = owned(declared, { devices: { workspace: workspace!, root: root!, eth0: eth0! } });
+    const [added] = plan(world(declared, { instance, protection: sound })).steps;
+    expect(added?.action).toMatchObject({ kind: 'update', directories });
+  });
+
+  it('takes a new start where it is not mounted any more', () => {
+    const declared = manifest(open);
+    const protection = { ...sound, isMounted: false };
+    expect(names(plan(world(declared, { instance: owned(declared), protection }))).slice(0, 2)).toEqual([
+      'stamp',
+      'stop',
+    ]);
+    expect(names(plan(world(declared, { instance: owned(declared), protection: sound })))).toEqual([]);
+    const bare = manifest();
+    expect(names(plan(world(bare, { instance: owned(bare), protection })))).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Running } from '../lab/running.ts';
@@ -46,6 +46,15 @@ describe('the workspace of a session', () => {
     const free = await desk.run(here, ['--writable-git-hooks', ...write]);
     expect(free).toMatchObject({ exitCode: 0, stderr: '' });
     expect(free.stdout).toContain('pre-commit');
+    await desk.cleared();
+  });
+
+  it('is said to be unprotected where a path of it cannot be', async () => {
+    const here = await project('linked', '.git/hooks');
+    await symlink('/tmp', join(here, '.vscode'));
+    const { stdout, stderr, exitCode } = await desk.run(here, ['echo', 'done']);
+    expect({ stdout, exitCode }).toEqual({ stdout: 'done', exitCode: 0 });
+    expect(stderr).toContain(`coi: warning: ${desk.instance(here)}: Not protected: .vscode: it is a symbolic link`);
     await desk.cleared();
   });
 

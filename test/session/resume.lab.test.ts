@@ -103,7 +103,7 @@ describe('a session', () => {
     const info = (await coi('info')).stdout;
     for (const text of [
       `Session ID: ${id}`,
-      `Container: ${name}`,
+      `Container name: ${name}`,
       'Data: present, ',
       saved(id),
       `coi shell --resume=${id}`,

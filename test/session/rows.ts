@@ -62,6 +62,7 @@ const cleaned = 'goes with coi clean --sessions, and only then';
 const allMissing = 'keeps a session from starting by all that is missing, with what to do about each';
 
 const help = 'cli/help.test.ts';
+const noSense = '$argv exits with 2 where the original has no such command, else with 1, and says why';
 const asked = 'session/asked-settings.test.ts';
 const fileOrder =
   "comes from files in their order: the host's, the user's, the project's, the one that COI_CONFIG names";
@@ -84,7 +85,7 @@ export const counts = { G: 21, S: 25, R: 12, U: 10, A: 5, L: 7, K: 15, C: 14, M:
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
-  'G-07': proven(run, around),
+  'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],
   'G-08': proven(resume, goesOn),
   'G-09': proven(run, around, 'names a workspace by its path as it was given, and mounts what it leads to'),
   'G-10': proven(run, around),
@@ -241,7 +242,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     'is both names, once, and goes again',
   ),
   'G-03': proven(help, '%s has usage, flags and an example that can be read'),
-  'G-04': proven(help, '$argv exits with 2 and says why'),
+  'G-04': proven(help, noSense),
   'G-05': proven(help, '%j prints two lines', 'needs no settings, as completion does', 'is the version of the package'),
   'K-11': [
     proven(orphans, 'are found and removed by a controller that runs', oneByOne),
@@ -254,7 +255,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     'lists containers, also those that stand still',
     'keeps the fields that scripts know in JSON',
   ),
-  'L-05': proven(help, '$argv exits with 2 and says why'),
+  'L-05': proven(help, noSense),
   'M-11': [
     proven(run, duration),
     proven(

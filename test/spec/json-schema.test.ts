@@ -24,6 +24,7 @@ const judges: Readonly<Record<string, (word: never, data: unknown, node: Node) =
   minLength: (length: number, data) => typeof data !== 'string' || data.length >= length,
   minimum: (least: number, data) => typeof data !== 'number' || data >= least,
   maximum: (most: number, data) => typeof data !== 'number' || data <= most,
+  maxItems: (most: number, data) => !Array.isArray(data) || data.length <= most,
   minItems: (least: number, data) => !Array.isArray(data) || data.length >= least,
   items: (item: Node, data) => !Array.isArray(data) || data.every((member) => accepts(item, member)),
   required: (names: string[], data) => !isTable(data) || names.every((name) => Object.hasOwn(data, name)),

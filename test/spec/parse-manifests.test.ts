@@ -26,6 +26,10 @@ const problemsOf = (body: string) =>
     at: renderPosition(position!).replace('a.toml:', ''),
   }));
 
+/** A list of so many paths. */
+const listOf = (count: number, prefix = 'a') =>
+  JSON.stringify(Array.from({ length: count }, (_, at) => `${prefix}${at}`));
+
 describe('parseManifestFile() reads', () => {
   it('an empty table as a whole sandbox', () => {
     const { manifests, problems } = parse('[sandbox.web]');
@@ -308,6 +312,16 @@ describe('parseManifestFile() reports', () => {
       what: 'a sandbox that waits for itself',
       body: '[sandbox.a]\ndepends_on = ["a"]',
       found: { code: 'spec.combination', at: '3:1' },
+    },
+    {
+      what: 'more protected paths than a start can bear',
+      body: `[sandbox.a]\nsecurity.additional_protected_paths = ${listOf(201)}`,
+      found: { code: 'spec.value', at: '3:39', message: expect.stringContaining('a list of at most 200 paths') },
+    },
+    {
+      what: 'more of them in two lists',
+      body: `[sandbox.a]\nworkspace = "/w"\nsecurity.protected_paths = ${listOf(150)}\nsecurity.additional_protected_paths = ${listOf(150, 'b')}`,
+      found: { code: 'spec.combination', at: '4:1', message: expect.stringContaining('more than 200 paths') },
     },
     {
       what: 'an unknown profile',

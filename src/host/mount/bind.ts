@@ -11,19 +11,22 @@ export interface BindInit {
   readonly target: Handle | string;
   /** Only where both are paths that nobody but root can change. */
   readonly readonly?: boolean;
+  /** Together with all that is mounted below it, at once. */
+  readonly isWhole?: boolean;
   /** What is mounted below it later shows nowhere else, and it shows nothing from elsewhere. */
   readonly isPrivate?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Show a directory or file at another place as well, without what is mounted below it. A mount that is read-only stays so
+ * Show a directory or file at another place as well, without what is mounted below it unless told otherwise. A mount that is read-only stays so
  * in the new place. See mount(8), "Bind mount operation".
  *
  * @throws {Problem} `mount.failed` with what mount(8) said
  */
-export async function bind({ source, target, readonly, isPrivate, signal }: BindInit): Promise<void> {
-  const options = ['--no-canonicalize', '--bind', ...(isPrivate ? ['--make-private'] : [])];
+export async function bind({ source, target, readonly, isWhole, isPrivate, signal }: BindInit): Promise<void> {
+  const [kind, closed] = isWhole ? ['--rbind', '--make-rprivate'] : ['--bind', '--make-private'];
+  const options = ['--no-canonicalize', kind, ...(isPrivate ? [closed] : [])];
   // Descriptors of ours are the numbers from 3 on of the program.
   const held = [source, target].filter((each) => typeof each !== 'string');
   const word = (each: Handle | string) => (typeof each === 'string' ? each : `/proc/self/fd/${3 + held.indexOf(each)}`);
@@ -33,6 +36,7 @@ export async function bind({ source, target, readonly, isPrivate, signal }: Bind
 
 /** Take trees of mounts away for this host; whoever has a copy of them keeps that. Absence is success. */
 export async function detach(paths: readonly string[], signal?: AbortSignal): Promise<void> {
+  if (paths.length === 0) return;
   await run('umount', ['--no-canonicalize', '--lazy', '--', ...paths], { fds: [], signal, mayBeAbsent: true });
 }
 

@@ -1,29 +1,60 @@
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { openBelow, pathOf, type Handle } from './handle.ts';
+import { protectedPathFault } from '../../spec/protected-paths.ts';
+import { isAtOrBelow } from '../../spec/workspace-path.ts';
+import { valuesIn } from './git-config.ts';
+import { entriesOf, openBelow, pathOf, type Handle } from './handle.ts';
+import type { Fault } from './seal.ts';
 import type { Wish } from './wishes.ts';
 
-/** Most submodules that are looked for, and how deep: a repository of others may hold any number. */
-const most = { modules: 200, depth: 8 };
+/**
+ * How far is looked, in a repository that may be made to be looked at for ever: entries of `.git/modules` and below, how deep,
+ * places in it, and files that one configuration names.
+ */
+const most = { entries: 10_000, depth: 16, places: 1_000, named: 100 };
 
-/** Git's own limit is far above what people write by hand; more is not read. */
+/** Bytes of a configuration. Git's own limit is far above what people write by hand; more is not read. */
 const longestConfig = 65_536;
+
+/** Where git keeps the repositories of submodules. */
+const modules = '.git/modules';
+
+/** What is to be protected for git's sake, and what is not. */
+export interface GitWishes {
+  readonly wishes: readonly Wish[];
+  readonly faults: readonly Fault[];
+}
+
+/** A workspace in which the places are looked for. */
+export interface GitSearchInit {
+  /** A view of it in which nothing is mounted. */
+  readonly workspace: Handle;
+  /** Its path, by which a configuration may name what is in it. */
+  readonly path: string;
+  readonly protectedPaths: readonly string[];
+}
 
 /**
  * The places from which git on the host takes programs to run, where their protection is wished for: in the repository of
  * the workspace and in those of its submodules. With `.git/config` go the files that name another configuration or another
- * directory to take it from, with `.git/hooks` the directory that `core.hooksPath` names. See gitrepository-layout(5).
- *
- * @param workspace a view of the workspace in which nothing is mounted
+ * directory to take it from, with `.git/hooks` the directory that `core.hooksPath` names. Where there is more than can be
+ * looked at, or anything of which it cannot be told what git makes of it, all submodules are read-only as a whole, and that is
+ * a fault. See gitrepository-layout(5).
  */
-export async function gitWishes(workspace: Handle, protectedPaths: readonly string[]): Promise<Wish[]> {
+export async function gitWishes(init: GitSearchInit, signal: AbortSignal): Promise<GitWishes> {
+  const { workspace, path, protectedPaths } = init;
   const wanted = { config: protectedPaths.includes('.git/config'), hooks: protectedPaths.includes('.git/hooks') };
-  if (!wanted.config && !wanted.hooks) return [];
+  if (!wanted.config && !wanted.hooks) return { wishes: [], faults: [] };
   await using git = await openBelow(workspace, '.git');
-  if (git?.kind !== 'directory') return [];
-  const found: Wish[] = [...(await wishesOf(git, '.git', wanted))];
-  await collectModules(git, { path: '.git/modules', name: 'modules', depth: 0 }, { wanted, found });
-  return found;
+  if (git?.kind !== 'directory') return { wishes: [], faults: [] };
+  const top = await placesOf(git, { path: '.git', workspace: path, wanted });
+  const faults: Fault[] = top.strange === undefined ? [] : [{ path: '.git/config', why: top.strange }];
+  const search: Search = { wanted, workspace: path, wishes: [...top.wishes], left: most.entries, signal };
+  const strange = await collectModules(git, { path: modules, name: 'modules', depth: 0 }, search);
+  if (strange === undefined) return { wishes: search.wishes, faults };
+  const why = `${strange}; all of it is read-only inside, but .git files in the directories of submodules may be writable`;
+  const whole: Wish = { path: modules, missing: 'directory' };
+  return { wishes: [...search.wishes, whole], faults: [...faults, { path: modules, why }] };
 }
 
 interface Wanted {
@@ -31,11 +62,25 @@ interface Wanted {
   readonly hooks: boolean;
 }
 
-async function wishesOf(git: Handle, path: string, { config, hooks }: Wanted): Promise<Wish[]> {
-  const text = await readSmall(git, 'config');
+interface Repository {
+  /** From the workspace. */
+  readonly path: string;
+  readonly workspace: string;
+  readonly wanted: Wanted;
+}
+
+/** Places of one repository. */
+interface Places {
+  readonly wishes: readonly Wish[];
+  /** Why there may be others. */
+  readonly strange: string | undefined;
+}
+
+async function placesOf(git: Handle, repository: Repository): Promise<Places> {
+  const { path, wanted } = repository;
   const wishes: Wish[] = [];
-  if (hooks) wishes.push({ path: `${path}/hooks`, missing: 'directory' });
-  if (config) {
+  if (wanted.hooks) wishes.push({ path: `${path}/hooks`, missing: 'directory' });
+  if (wanted.config) {
     wishes.push(
       { path: `${path}/config`, missing: { text: '' } },
       { path: `${path}/config.worktree`, missing: { text: '' } },
@@ -44,57 +89,95 @@ async function wishesOf(git: Handle, path: string, { config, hooks }: Wanted): P
       { path: `${path}/worktrees`, missing: 'directory' },
     );
   }
-  return [...wishes, ...namedIn(text, path, { config, hooks })];
+  const texts = [await readSmall(git, 'config'), await readSmall(git, 'config.worktree')];
+  if (texts.includes(undefined)) return { wishes, strange: 'a configuration is too long to be looked through' };
+  const named = namedIn(texts.join('\n'), repository);
+  if (!named) return { wishes, strange: 'a configuration names a path with signs that no path should have' };
+  if (named.length <= most.named) return { wishes: [...wishes, ...named], strange: undefined };
+  return { wishes, strange: `a configuration names more than ${most.named} paths` };
 }
 
-/** Files and directories of the workspace that a configuration makes git read or run. */
-function namedIn(text: string, git: string, { config, hooks }: Wanted): Wish[] {
+/** Files and directories of the workspace that a configuration makes git read or run; undefined when that cannot be told. */
+function namedIn(text: string, { path: git, workspace, wanted }: Repository): Wish[] | undefined {
   const wishes: Wish[] = [];
-  const values = (key: string) =>
-    [...text.matchAll(new RegExp(String.raw`^[ \t]*${key}[ \t]*=[ \t]*"?([^"\n;#]+)`, 'gim'))].map(([, value = '']) =>
-      value.trim(),
-    );
+  let isPlain = true;
   // Hooks are named from the top of the work tree, included files from the file that names them: see git-config(1).
   const add = (from: string, value: string, missing: Wish['missing']) => {
-    const path = posix.normalize(posix.join(from, value)).replace(/\/+$/, '');
-    const isInside = !value.startsWith('/') && !value.startsWith('~') && path !== '.' && !path.startsWith('..');
-    if (isInside && path !== git) wishes.push({ path, missing });
+    const isOwn = value.startsWith('/') && isAtOrBelow(value, workspace);
+    const joined = isOwn ? value.slice(workspace.length + 1) : posix.join(from, value);
+    const path = posix.normalize(joined).replace(/\/+$/, '');
+    const isInside = (isOwn || !/^[/~]/.test(value)) && path !== '.' && path !== '..' && !path.startsWith('../');
+    if (!isInside || path === git) return;
+    isPlain &&= isPlainPath(path);
+    wishes.push({ path, missing });
   };
-  if (hooks && git === '.git') for (const value of values('hookspath')) add('', value, 'directory');
-  if (config) for (const value of values('path')) add(git, value, { text: '' });
-  if (config && git !== '.git') for (const value of values('worktree')) add(git, `${value}/.git`, { text: '' });
-  return wishes;
+  const isTop = git === '.git';
+  const values = (key: string) => valuesIn(text, { key, most: most.named + 1 });
+  if (wanted.hooks && isTop) for (const value of values('hookspath')) add('', value, 'directory');
+  if (wanted.config) for (const value of values('path')) add(git, value, { text: '' });
+  if (wanted.config && !isTop) for (const value of values('worktree')) add(git, `${value}/.git`, { text: '' });
+  return isPlain ? wishes : undefined;
+}
+
+/** Whether a path is of text that can be told again as it is, and not too long. */
+function isPlainPath(path: string): boolean {
+  return protectedPathFault(path) === undefined && !path.includes('\uFFFD');
 }
 
 interface Search {
   readonly wanted: Wanted;
-  readonly found: Wish[];
+  readonly workspace: string;
+  readonly wishes: Wish[];
+  /** Entries that may still be looked at. */
+  left: number;
+  readonly signal: AbortSignal;
 }
 
-/** Names of submodules may have slashes, and submodules may have submodules. */
-async function collectModules(
-  parent: Handle,
-  { path, name, depth }: { path: string; name: string; depth: number },
-  search: Search,
-): Promise<void> {
+interface At {
+  readonly path: string;
+  readonly name: string | Buffer;
+  readonly depth: number;
+}
+
+/** Names of submodules may have slashes, and submodules may have submodules. @returns why it did not find all of them */
+async function collectModules(parent: Handle, { path, name, depth }: At, search: Search): Promise<string | undefined> {
   await using directory = await openBelow(parent, name);
-  if (directory?.kind !== 'directory' || depth > most.depth) return;
-  for (const entry of (await readdir(pathOf(directory))).toSorted()) {
-    if (search.found.length > most.modules * 5) return;
-    await using below = await openBelow(directory, entry);
-    if (below?.kind !== 'directory') continue;
-    const own = `${path}/${entry}`;
-    await using head = await openBelow(below, 'HEAD');
-    if (head) search.found.push(...(await wishesOf(below, own, search.wanted)));
-    const inner = head ? { path: `${own}/modules`, name: 'modules' } : { path: own, name: entry };
-    await collectModules(head ? below : directory, { ...inner, depth: depth + 1 }, search);
+  if (directory?.kind === 'link') return 'a symbolic link in it leads elsewhere';
+  if (directory?.kind !== 'directory') return undefined;
+  if (depth > most.depth) return `it is deeper than ${most.depth} directories`;
+  for await (const { name: entry } of await entriesOf(directory)) {
+    search.signal.throwIfAborted();
+    search.left -= 1;
+    if (search.left < 0) return `it holds more than ${most.entries} files and directories`;
+    if (search.wishes.length > most.places) return `it holds more than ${most.places} places to protect`;
+    const strange = await collectOne(
+      directory,
+      { path: `${path}/${entry.toString('utf8')}`, name: entry, depth },
+      search,
+    );
+    if (strange !== undefined) return strange;
   }
+  return undefined;
 }
 
-async function readSmall(directory: Handle, name: string): Promise<string> {
+/** What has a name below the directory of submodules: one of them, or a part of the name of one. */
+async function collectOne(directory: Handle, { path, name, depth }: At, search: Search): Promise<string | undefined> {
+  await using below = await openBelow(directory, name);
+  if (below?.kind === 'link') return 'a symbolic link in it leads elsewhere';
+  if (below?.kind !== 'directory') return undefined;
+  if (!isPlainPath(path)) return 'a name in it is too long, or no plain text';
+  await using head = await openBelow(below, 'HEAD');
+  if (!head) return collectModules(directory, { path, name, depth: depth + 1 }, search);
+  const { wishes, strange } = await placesOf(below, { ...search, path });
+  search.wishes.push(...wishes);
+  return strange ?? collectModules(below, { path: `${path}/modules`, name: 'modules', depth: depth + 1 }, search);
+}
+
+/** Undefined when it is too long. */
+async function readSmall(directory: Handle, name: string): Promise<string | undefined> {
   await using place = await openBelow(directory, name);
   if (place?.kind !== 'file') return '';
   await using file = await open(pathOf(place), 'r');
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(longestConfig), 0, longestConfig, 0);
-  return buffer.toString('utf8', 0, bytesRead);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(longestConfig + 1), 0, longestConfig + 1, 0);
+  return bytesRead > longestConfig ? undefined : buffer.toString('utf8', 0, bytesRead);
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, opendir, type FileHandle } from 'node:fs/promises';
 import { Problem } from '../../base/problem.ts';
 
 /** See open(2): a handle that only stands for what it names; what a symbolic link points at is not opened with the other one. */
@@ -26,17 +26,27 @@ export function pathOf({ fd }: Pick<Handle, 'fd'>): string {
 /**
  * What has a name in a directory, a link itself where it is one; undefined when nothing has.
  *
- * @param name one part of a path
+ * @param name one part of a path, as bytes where it may be no text
  * @throws the file system's own error for everything but absence
  */
-export async function openBelow(directory: Pick<Handle, 'fd'>, name: string): Promise<Handle | undefined> {
-  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new Error(`not a name: ${name}`);
+export async function openBelow(directory: Pick<Handle, 'fd'>, name: string | Buffer): Promise<Handle | undefined> {
+  const bytes = Buffer.from(name);
+  const text = bytes.toString('latin1');
+  if (['', '.', '..'].includes(text) || text.includes('/')) throw new Error(`not a name: ${text}`);
   try {
-    return await hold(await open(`${pathOf(directory)}/${name}`, O_PATH | O_NOFOLLOW));
+    const path = Buffer.concat([Buffer.from(`${pathOf(directory)}/`), bytes]);
+    return await hold(await open(path, O_PATH | O_NOFOLLOW));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Names in a directory, as bytes: not every name is text. They come a few at a time, however many there are. */
+export async function entriesOf(directory: Pick<Handle, 'fd'>): Promise<AsyncIterable<{ readonly name: Buffer }>> {
+  // Its types know names as text only.
+  const entries: unknown = await opendir(pathOf(directory), { encoding: 'buffer' as BufferEncoding });
+  return entries as AsyncIterable<{ readonly name: Buffer }>;
 }
 
 /** What a path leads to that nobody but root can change. */

@@ -15,7 +15,7 @@ export async function requireSameMounts(pid: number): Promise<void> {
   throw new Problem({
     code: 'mount.apart',
     message:
-      'Protected paths cannot be covered: incusd does not see what is mounted here, it has other mounts than this process',
+      'Directories of the host cannot be shown: incusd does not see what is mounted here, it has other mounts than this process',
     hint:
       'Take ProtectSystem=, PrivateTmp= and their like out of the unit of coi (see deploy/systemd/coi.service), or start ' +
       'both in the same mount namespace',

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { chown, mkdir, open, readdir } from 'node:fs/promises';
-import { messageOf } from '../../base/problem.ts';
+import { chown, mkdir, open } from 'node:fs/promises';
+import { messageOf, Problem } from '../../base/problem.ts';
+import { Turns } from '../../base/turns.ts';
 import { bind } from './bind.ts';
-import { openBelow, pathOf, type Handle } from './handle.ts';
+import { entriesOf, openBelow, pathOf, type Handle } from './handle.ts';
 import type { Missing, WishTree } from './wishes.ts';
 
 /** A path that could not be protected, or not in full. */
@@ -38,37 +39,81 @@ interface Level {
   readonly path: string;
 }
 
-/** Most entries of a protected directory that are looked at for further names. */
-const mostEntries = 2_000;
+/** Paths that are covered at a time: each takes a process, and a service may have but few. */
+const atOnce = 4;
+
+/** Most entries that are looked at for further names: of one protected directory, and of all together. */
+const mostEntries = { each: 2_000, all: 20_000 };
 
 /**
  * Cover every wished path with a read-only view of itself, and every directory above it with itself, which keeps it from
- * being renamed. One path that cannot be covered is a fault and changes nothing about the others. Nothing that is a
- * symbolic link is followed or covered.
+ * being renamed. Nothing that is a symbolic link is followed or covered: that is a fault and changes nothing about the other
+ * paths.
+ *
+ * @throws {Problem} `workspace.unprotected` when a path cannot be covered for any other reason: nothing may start on that
  */
-export async function seal(wishes: WishTree, level: Level, signal: AbortSignal): Promise<Sealed> {
-  const sealed: Sealed = { layers: [], faults: [], made: [] };
-  await sealLevel(wishes, level, { sealed, signal });
+export async function seal(wishes: WishTree, level: Level, { sealed, signal }: SealInit): Promise<void> {
+  const turns = Array.from({ length: atOnce }, () => new Turns());
+  let count = 0;
+  const cover = (init: Cover) => turns[count++ % atOnce]!.take(() => bind({ ...init, signal }));
+  const context: Context = { sealed, signal, cover, failures: [], entriesLeft: mostEntries.all };
+  await sealLevel(wishes, level, context);
+  signal.throwIfAborted();
+  const [failure] = context.failures;
+  if (failure) throw failure;
   sealed.layers.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return sealed;
 }
 
-interface Context {
+interface SealInit {
+  /** Gets all that is covered and made, so that it is known also after a failure. */
   readonly sealed: Sealed;
   readonly signal: AbortSignal;
 }
 
+type Cover = Record<'source' | 'target', Handle>;
+
+interface Context {
+  readonly sealed: Sealed;
+  readonly signal: AbortSignal;
+  readonly cover: (init: Cover) => Promise<void>;
+  /** Entries that may still be looked at. */
+  entriesLeft: number;
+  /** Why it cannot be sealed: the first ends it. */
+  readonly failures: Problem[];
+}
+
+/** Ends when nothing is under way any more, also after a failure. */
 async function sealLevel(wishes: WishTree, level: Level, context: Context): Promise<void> {
-  const each = [...wishes.below].map(async ([name, wish]) => {
-    const path = level.path === '' ? name : `${level.path}/${name}`;
-    try {
-      await sealOne(wish, { ...level, name, path }, context);
-    } catch (error) {
-      context.signal.throwIfAborted();
-      context.sealed.faults.push({ path, why: messageOf(error) });
-    }
+  const branches = [...wishes.below].values();
+  const lane = async () => {
+    for (const branch of branches) await sealBranch(branch, level, context);
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+}
+
+async function sealBranch([name, wish]: readonly [string, WishTree], level: Level, context: Context): Promise<void> {
+  const { sealed, signal, failures } = context;
+  if (signal.aborted || failures.length > 0) return;
+  const path = level.path === '' ? name : `${level.path}/${name}`;
+  try {
+    await sealOne(wish, { ...level, name, path }, context);
+  } catch (error) {
+    if (error instanceof Unusable) sealed.faults.push({ path, why: error.message });
+    else failures.push(unprotected(path, error));
+  }
+}
+
+/** What a path is that it cannot be covered, and what no other try would change. */
+class Unusable extends Error {}
+
+function unprotected(path: string, cause: unknown): Problem {
+  return new Problem({
+    code: 'workspace.unprotected',
+    message: `"${path}" of the workspace cannot be protected: ${messageOf(cause)}`,
+    hint: 'It is tried again. Should that not help, make it there yourself, or take it off security.protected_paths',
+    retry: 'backoff',
+    cause,
   });
-  await Promise.all(each);
 }
 
 type At = Level & { readonly name: string };
@@ -77,12 +122,12 @@ async function sealOne(wish: WishTree, at: At, context: Context): Promise<void> 
   await using target = (await openBelow(at.tree, at.name)) ?? (await make(wish, at, context));
   await using source = await openBelow(at.source, at.name);
   if (target?.identity !== source?.identity || !target || !source) throw new Error('it changes while it is looked at');
-  if (target.kind === 'link') throw new Error('it is a symbolic link');
+  if (target.kind === 'link') throw new Unusable('it is a symbolic link');
   // Awaited here: what is held is let go when this function is left.
   if (wish.seal === undefined && target.kind === 'directory') return await enter(wish, at, { target, source }, context);
-  await bind({ source, target, signal: context.signal });
+  await context.cover({ source, target });
   context.sealed.layers.push({ path: at.path, readonly: true });
-  if (await hasOtherNames(source)) {
+  if (await hasOtherNames(source, context)) {
     context.sealed.faults.push({ path: at.path, why: 'a file in it has another name, by which it can be written' });
   }
 }
@@ -94,7 +139,7 @@ async function enter(
   { target, source }: { target: Handle; source: Handle },
   context: Context,
 ): Promise<void> {
-  await bind({ source: target, target, signal: context.signal });
+  await context.cover({ source: target, target });
   context.sealed.layers.push({ path, readonly: false });
   await using covered = await openBelow(tree, name);
   if (covered?.identity !== target.identity) throw new Error('it was replaced while it was covered');
@@ -109,8 +154,17 @@ async function make(wish: WishTree, { tree, name, path }: At, { sealed }: Contex
   if (!isOurs || !place) return place;
   sealed.made.push({ path, missing: wish.seal });
   // Somebody may have put another file there already: one with further names may be of another place.
-  if (place.kind === 'directory' || place.names === 1) await chown(pathOf(place), tree.uid, tree.gid);
+  if (place.kind === 'directory' || place.names === 1) await give(place, tree);
   return place;
+}
+
+async function give(place: Handle, { uid, gid }: Handle): Promise<void> {
+  try {
+    await chown(pathOf(place), uid, gid);
+  } catch (error) {
+    // Some file systems have one owner for all there is. Nothing depends on it: it is read-only, and goes with the tree.
+    if (!['EPERM', 'EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 /** @returns false when something was made there meanwhile: by another sandbox of the same workspace, perhaps */
@@ -125,21 +179,26 @@ async function create(path: string, missing: Missing): Promise<boolean> {
     await file.writeFile(missing.text);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    // Inside, nobody can make it either.
+    if (code === 'EROFS') throw new Unusable('it is not there, and the file system is read-only');
     throw error;
   }
 }
 
 /** Whether a file, or one in a directory as far as is looked, can be reached by a name outside of it. */
-async function hasOtherNames(place: Handle): Promise<boolean> {
+async function hasOtherNames(place: Handle, context: Context): Promise<boolean> {
   if (place.kind === 'file') return place.names > 1;
   if (place.kind !== 'directory') return false;
-  let left = mostEntries;
+  let left = mostEntries.each;
   const pending: Handle[] = [];
   const look = async (directory: Handle): Promise<boolean> => {
-    for (const name of await readdir(pathOf(directory))) {
+    for await (const { name } of await entriesOf(directory)) {
+      context.signal.throwIfAborted();
       left -= 1;
-      if (left < 0) return false;
+      context.entriesLeft -= 1;
+      if (left < 0 || context.entriesLeft < 0) return false;
       const below = await openBelow(directory, name);
       if (below?.kind === 'directory') pending.push(below);
       else await below?.[Symbol.asyncDispose]();

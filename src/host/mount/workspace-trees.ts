@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
 import type { Clock } from '../../base/clock.ts';
-import { Problem } from '../../base/problem.ts';
-import { treePath } from '../../plan/render-instance.ts';
+import { shownPath, treePath, type HostDirectories, type ProtectedWorkspace } from '../../plan/host-directories.ts';
 import { bind, detach } from './bind.ts';
 import { gitWishes } from './git-places.ts';
 import { parseMountTable, type Mounted } from './mount-table.ts';
-import { openOwn, openPath } from './handle.ts';
+import { openOwn } from './handle.ts';
 import { requireSameMounts } from './same-mounts.ts';
 import { seal, type Fault, type Layer, type Sealed } from './seal.ts';
+import { show } from './show.ts';
 import { unmake } from './unmake.ts';
 import { treeOf, type Missing } from './wishes.ts';
 
@@ -20,17 +20,15 @@ const nobodyInside = 2 ** 32 - 2;
 /** How often mounted trees are looked at, in milliseconds: what is put in the place of a protected path shows by then. */
 const lookMs = 250;
 
-/** What a tree is to show. */
-export interface TreeSpec {
+/** What is to be mounted for an instance. */
+export interface TreeSpec extends HostDirectories {
   /** Of the instance it is for. */
   readonly uid: string;
-  /** Absolute path of the directory on the host. */
-  readonly workspace: string;
-  readonly protectedPaths: readonly string[];
 }
 
-/** What is known about the tree of one instance. */
+/** What is known about the mounts of one instance. */
 export interface TreeState {
+  /** Whether all of them are there. */
   readonly isMounted: boolean;
   /** Paths that are not protected, or not in full, with the reason. */
   readonly faults: readonly Fault[];
@@ -44,7 +42,10 @@ type Seen = Pick<TreeState, 'isMounted' | 'replaced'>;
 const unseen: Seen = { isMounted: true, replaced: [] };
 
 interface Tree extends Sealed {
-  readonly workspace: string;
+  /** The one that is covered. */
+  readonly workspace?: string;
+  /** Paths of directories that are shown as they are. */
+  readonly shown: readonly string[];
 }
 
 /** What the trees need. */
@@ -57,8 +58,12 @@ export interface WorkspaceTreesInit {
 }
 
 /**
- * Trees of mounts, one for each instance with protected paths: the workspace, with every protected path covered by a
- * read-only view of itself. They are made before an instance starts and stay for as long as it runs: what an instance
+ * What instances see of the host, mounted for each in a directory of its own that only root can reach: each directory is
+ * opened once, without following a link, and Incus is given the place where it is mounted. So what root inside, or anybody
+ * on the host, puts in its path afterwards is shown to nobody, though Incus opens its sources anew with every start.
+ *
+ * Where a workspace has protected paths it is a tree of mounts: the workspace, with every protected path covered by a
+ * read-only view of itself. All is made before an instance starts and stay for as long as it runs: what an instance
  * inherits from its host when it starts, root inside can neither take off nor make writable, see mount_namespaces(7),
  * "Restrictions on mount namespaces". A tree on the host also keeps programs of the host from putting something in the
  * place of a protected path, which would uncover it inside.
@@ -108,49 +113,92 @@ export class WorkspaceTrees {
    * @throws {Problem} `workspace.unsafe` when the workspace is reached through a link, `mount.failed` when a mount of the
    *   whole fails; what fails about one protected path is one of its faults
    */
-  async prepare(spec: TreeSpec, signal: AbortSignal): Promise<TreeState> {
-    const { uid, workspace } = spec;
-    await this.#requireSeen(signal);
+  async prepare(spec: TreeSpec, signal: AbortSignal): Promise<TreeState | undefined> {
+    const { uid, covered, shown } = spec;
     await this.remove(uid, signal);
-    await this.makeEmpty(uid);
-    const own = join(this.#init.dir, uid);
-    const [tree, source] = [treePath(this.#init.dir, uid), join(own, 'source')];
-    await mkdir(source, { recursive: true, mode: 0o700 });
+    if (!covered && shown.length === 0) return undefined;
+    await this.#requireSeen(signal);
+    await this.makeEmpty(spec);
     // Known from here on, so that whatever goes wrong leaves nothing that nobody takes away.
-    this.#trees.set(uid, { workspace, layers: [], faults: [], made: [] });
+    const tree: Tree = { ...(covered && { workspace: covered.workspace }), ...nothingSealed(), shown: [] };
+    this.#trees.set(uid, tree);
     try {
-      const sealed = await this.#cover(spec, { tree, source }, signal);
-      this.#trees.set(uid, { workspace, ...sealed });
-      await writeFileAtomically(`${own}.json`, JSON.stringify({ workspace, ...sealed }));
+      if (covered) await this.#cover(uid, covered, { sealed: tree, signal });
+      await this.#keep(uid, tree);
+      await this.show(spec, signal);
     } catch (error) {
       // Also when it was given up: half a tree covers half.
       await this.remove(uid);
       throw error;
     }
     await this.look();
-    return this.state(uid)!;
+    return this.state(uid);
+  }
+
+  /** Show what is not yet shown as it is to an instance that is up; what covers its workspace only a start can change. */
+  async show({ uid, shown }: TreeSpec, signal: AbortSignal): Promise<void> {
+    if (shown.length > 0) await this.#requireSeen(signal);
+    for (const host of shown) {
+      const tree = this.#trees.get(uid) ?? { ...nothingSealed(), shown: [] };
+      if (tree.shown.includes(host)) continue;
+      const target = shownPath(this.#init.dir, uid, host);
+      // What a crash left there nobody knows any more.
+      await detach([target], signal);
+      await show(host, target, signal);
+      await this.#keep(uid, { ...tree, shown: [...tree.shown, host] });
+    }
+    await this.look();
+  }
+
+  /** Take away what an instance that is up is not to see any more. */
+  async hide({ uid, shown }: TreeSpec, signal: AbortSignal): Promise<void> {
+    const tree = this.#trees.get(uid);
+    const surplus = tree?.shown.filter((host) => !shown.includes(host)) ?? [];
+    if (!tree || surplus.length === 0) return;
+    await this.#keep(uid, { ...tree, shown: tree.shown.filter((host) => shown.includes(host)) });
+    const paths = surplus.map((host) => shownPath(this.#init.dir, uid, host));
+    await detach(paths, signal);
+    for (const path of paths) await rmdir(path).catch(noneIfAbsent);
+  }
+
+  async #keep(uid: string, tree: Tree): Promise<void> {
+    this.#trees.set(uid, tree);
+    await writeFileAtomically(join(this.#init.dir, `${uid}.json`), JSON.stringify(tree));
   }
 
   /**
-   * The empty directory that a tree is mounted on: Incus refuses devices without one. What is started past the controller
+   * The empty directories that all is mounted on: Incus refuses devices without one. What is started past the controller
    * finds nothing else there, and nobody inside can write to it.
    */
-  async makeEmpty(uid: string): Promise<void> {
-    await mkdir(this.#init.dir, { recursive: true, mode: 0o711 });
-    await chmod(this.#init.dir, 0o711);
-    this.#known.add(uid);
-    const tree = treePath(this.#init.dir, uid);
-    if ((await mkdir(tree, { recursive: true, mode: 0o711 })) === undefined) return;
-    await chmod(tree, 0o555);
-    await chown(tree, nobodyInside, nobodyInside);
+  async makeEmpty({ uid, covered, shown }: TreeSpec): Promise<void> {
+    const { dir } = this.#init;
+    const paths = shown.map((host) => shownPath(dir, uid, host));
+    await this.#makePlaces(uid, covered ? [treePath(dir, uid), ...paths] : paths);
   }
 
   /**
-   * Put the directory of a tree back where somebody took it away: Incus checks every device with every change, and would
-   * refuse them all. @param source of the workspace's device; another one than the tree's is left alone
+   * Put the directories of an instance back where somebody took them away: Incus checks every device with every change, and
+   * would refuse them all. @param sources of its devices; others than ours are left alone
    */
-  async stand(uid: string, source: string | undefined): Promise<void> {
-    if (source === treePath(this.#init.dir, uid)) await this.makeEmpty(uid);
+  async stand(uid: string, sources: readonly string[]): Promise<void> {
+    const own = `${join(this.#init.dir, uid)}/`;
+    const isOurs = (path: string) => path.startsWith(own) && /^(tree|shown-[0-9a-f]{24})$/.test(path.slice(own.length));
+    await this.#makePlaces(uid, sources.filter(isOurs));
+  }
+
+  async #makePlaces(uid: string, paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    this.#known.add(uid);
+    for (const path of [this.#init.dir, join(this.#init.dir, uid)]) {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      // Also one that was made when others were let through.
+      await chmod(path, 0o700);
+    }
+    for (const path of paths) {
+      if ((await mkdir(path, { recursive: true, mode: 0o700 })) === undefined) continue;
+      await chmod(path, 0o555);
+      await chown(path, nobodyInside, nobodyInside);
+    }
   }
 
   /** Once is enough: nobody changes that while both run. */
@@ -161,21 +209,28 @@ export class WorkspaceTrees {
     this.#isSeen = true;
   }
 
-  async #cover(spec: TreeSpec, { tree, source }: { tree: string; source: string }, signal: AbortSignal) {
-    const { workspace, protectedPaths } = spec;
-    await using place = await openPath(workspace);
-    if (place.kind !== 'directory') throw notADirectory(workspace);
-    await bind({ source: place, target: tree, isPrivate: true, signal });
-    await bind({ source: tree, target: source, readonly: true, isPrivate: true, signal });
-    await using top = await openOwn(tree);
+  /** Made aside: whoever starts the instance meanwhile, Incus after a reboot from inside, finds all of it or nothing. */
+  async #cover(
+    uid: string,
+    { workspace, protectedPaths }: ProtectedWorkspace,
+    { sealed, signal }: { readonly sealed: Sealed; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const own = join(this.#init.dir, uid);
+    const [aside, source] = [join(own, 'aside'), join(own, 'source')];
+    for (const path of [aside, source]) await mkdir(path, { recursive: true, mode: 0o700 });
+    await show(workspace, aside, signal);
+    await bind({ source: aside, target: source, readonly: true, isPrivate: true, signal });
+    await using top = await openOwn(aside);
     await using plain = await openOwn(source);
-    if (top.identity !== place.identity) throw notADirectory(workspace);
-    const usual = protectedPaths.map((path) => ({ path, missing: missingOf(path) }));
-    const wishes = treeOf([...usual, ...(await gitWishes(plain, protectedPaths))]);
     try {
-      return await seal(wishes, { tree: top, source: plain, path: '' }, signal);
+      const git = await gitWishes({ workspace: plain, path: workspace, protectedPaths }, signal);
+      const named = protectedPaths.map((path) => ({ path, missing: missingOf(path) }));
+      sealed.faults.push(...git.faults);
+      const level = { tree: top, source: plain, path: '' };
+      await seal(treeOf([...git.wishes, ...named]), level, { sealed, signal });
+      await bind({ source: aside, target: treePath(this.#init.dir, uid), isWhole: true, isPrivate: true, signal });
     } finally {
-      await detach([source], signal);
+      await detach([source, aside], signal);
     }
   }
 
@@ -185,19 +240,24 @@ export class WorkspaceTrees {
     await this.remove(uid, signal);
     const own = join(this.#init.dir, uid);
     // Never recursive: where a mount is left, what is below is not ours.
-    for (const path of [join(own, 'source'), treePath(this.#init.dir, uid), own]) await rmdir(path).catch(noneIfAbsent);
+    for (const path of [...(await this.#places(uid)), own]) await rmdir(path).catch(noneIfAbsent);
     this.#known.delete(uid);
   }
 
-  /** Take the tree of an instance away, and what was made for it where nobody made use of it. Absence is success. */
+  /** All directories of an instance, whoever made them. */
+  async #places(uid: string): Promise<string[]> {
+    const own = join(this.#init.dir, uid);
+    return (await readdir(own).catch(noneIfAbsent)).map((name) => join(own, name));
+  }
+
+  /** Take the mounts of an instance away, and what was made for it where nobody made use of it. Absence is success. */
   async remove(uid: string, signal?: AbortSignal): Promise<void> {
     // What a crash left has mounts and nothing that tells of them.
     if (!this.#known.has(uid)) return;
-    const own = join(this.#init.dir, uid);
-    await detach([join(own, 'source'), treePath(this.#init.dir, uid)], signal);
+    await detach(await this.#places(uid), signal);
     const tree = this.#trees.get(uid);
-    if (tree) await unmake(tree.workspace, tree.made);
-    await rm(`${own}.json`, { force: true });
+    if (tree?.workspace !== undefined) await unmake(tree.workspace, tree.made);
+    await rm(join(this.#init.dir, `${uid}.json`), { force: true });
     this.#trees.delete(uid);
   }
 
@@ -207,7 +267,7 @@ export class WorkspaceTrees {
     const dir = await realpath(this.#init.dir);
     const table = parseMountTable(await readFile('/proc/self/mountinfo', 'utf8'));
     const before = this.#seen;
-    const now = new Map([...this.#trees].map(([uid, tree]) => [uid, see(tree, { top: treePath(dir, uid), table })]));
+    const now = new Map([...this.#trees].map(([uid, tree]) => [uid, see(tree, { dir, uid, table })]));
     this.#seen = now;
     return [...now].filter(([uid, seen]) => !isDeepStrictEqual(seen, before.get(uid) ?? unseen)).map(([uid]) => uid);
   }
@@ -223,19 +283,35 @@ export class WorkspaceTrees {
   }
 }
 
-function see({ layers }: Tree, { top, table }: { top: string; table: ReadonlyMap<string, Mounted> }): Seen {
-  if (!table.has(top)) return { isMounted: false, replaced: [] };
+interface Sight {
+  /** Real path of the directory of all instances. */
+  readonly dir: string;
+  readonly uid: string;
+  readonly table: ReadonlyMap<string, Mounted>;
+}
+
+function see({ workspace, layers, shown }: Tree, { dir, uid, table }: Sight): Seen {
+  const top = treePath(dir, uid);
+  const isCovered = workspace === undefined || table.has(top);
+  const isMounted = isCovered && shown.every((host) => table.has(shownPath(dir, uid, host)));
   const isThere = ({ path, readonly }: Layer) => {
     const mounted = table.get(`${top}/${path}`);
     return mounted !== undefined && (mounted.readonly || !readonly);
   };
-  return { isMounted: true, replaced: layers.filter((layer) => !isThere(layer)).map(({ path }) => path) };
+  const replaced = isCovered ? layers.filter((layer) => !isThere(layer)).map(({ path }) => path) : [];
+  return { isMounted, replaced };
+}
+
+/** New each time: sealing adds to it. */
+function nothingSealed(): Sealed {
+  return { layers: [], faults: [], made: [] };
 }
 
 /** What cannot be read any more tells nothing: the tree is made anew with the next start. */
 function parseTree(text: string): Tree | undefined {
   try {
-    return JSON.parse(text) as Tree;
+    // Those of before showed nothing as it is.
+    return { shown: [], ...(JSON.parse(text) as Partial<Tree> & Sealed) };
   } catch {
     return undefined;
   }
@@ -243,14 +319,6 @@ function parseTree(text: string): Tree | undefined {
 
 function missingOf(path: string): Missing {
   return path === '.git/config' ? { text: '' } : 'directory';
-}
-
-function notADirectory(path: string): Problem {
-  return new Problem({
-    code: 'workspace.unsafe',
-    message: `Workspace "${path}" is not the directory that it was a moment ago`,
-    retry: 'backoff',
-  });
 }
 
 function noneIfAbsent(error: unknown): [] {

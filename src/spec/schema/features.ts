@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { toolNames } from '../defaults.ts';
 import { field } from './field.ts';
-import { protectedPathFault, usualProtectedPaths } from '../protected-paths.ts';
+import { mostProtectedPaths, protectedPathFault, usualProtectedPaths } from '../protected-paths.ts';
 import { absolutePath, homePath, homePathAllowed } from './formats.ts';
 
 /** What runs inside. */
@@ -68,17 +68,19 @@ const protectedPath = z.string().superRefine((text, context) => {
   const fault = protectedPathFault(text);
   if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
 });
-const protectedAllowed = 'a list of paths in the workspace such as ".git/hooks" or ".envrc"';
+/** Each of them is a mount of its own, which takes a start its time. */
+const protectedPaths = z.array(protectedPath).max(mostProtectedPaths);
+const protectedAllowed = `a list of at most ${mostProtectedPaths} paths in the workspace such as ".git/hooks" or ".envrc"`;
 
 export const securitySection = z.strictObject({
-  protected_paths: field(z.array(protectedPath), {
+  protected_paths: field(protectedPaths, {
     description:
       'Paths of the workspace that are read-only inside. What is not there is made, as an empty directory, for as long as ' +
       'the sandbox runs. A higher layer replaces the list.',
     default: usualProtectedPaths,
     allowed: protectedAllowed,
   }),
-  additional_protected_paths: field(z.array(protectedPath), {
+  additional_protected_paths: field(protectedPaths, {
     description: 'More such paths. Layers add up.',
     default: [],
     allowed: protectedAllowed,

@@ -17,7 +17,7 @@ const refusals: string[] = [];
 let covered: readonly string[] = [];
 for (let count = 0; count < Number(times); count += 1) {
   try {
-    await trees.prepare({ uid, workspace, protectedPaths }, signal);
+    await trees.prepare({ uid, covered: { workspace, protectedPaths }, shown: [] }, signal);
     covered = trees.layers(uid).flatMap(({ path, readonly }) => (readonly ? [path] : []));
   } catch (error) {
     refusals.push(messageOf(error));

@@ -1,9 +1,10 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requireSameMounts } from '../../../src/host/mount/same-mounts.ts';
 import { openLab, type Lab } from '../../lab/lab.ts';
+import { until } from '../../lab/until.ts';
 import { protectedPathFault } from '../../../src/spec/protected-paths.ts';
 
 /** What shells, mount(8) and the list of mounts make something of. */
@@ -33,9 +34,19 @@ async function workspaceNamed(name: string): Promise<string> {
 }
 
 /** Makes trees inside of the lab, and looks at them there. */
-async function prepare(workspace: string, times: number, paths: readonly string[]): Promise<Outcome> {
+async function prepare(workspace: string, times: number, paths: readonly string[], env = {}): Promise<Outcome> {
   const argv = [process.execPath, script, join(lab.dir, 'trees'), workspace, String(times), ...paths];
-  return JSON.parse(await lab.inside.output(argv, { timeoutMs: 120_000 })) as Outcome;
+  return JSON.parse(await lab.inside.output(argv, { timeoutMs: 120_000, env })) as Outcome;
+}
+
+/** A mount(8) that notes how many of it run at once, and ends as `fails` says. */
+async function otherMount(name: string, fails: string): Promise<{ readonly env: object; readonly notes: string }> {
+  const [bin, notes] = [join(lab.dir, name), join(lab.dir, `${name}.txt`)];
+  await mkdir(bin);
+  const real = await lab.inside.output(['which', 'mount']);
+  const text = `#!/bin/sh\n${fails}\nmkdir -p ${bin}/now/$$; ls ${bin}/now | wc -l >>${notes}\n${real} "$@"; end=$?\nrmdir ${bin}/now/$$\nexit $end\n`;
+  await writeFile(join(bin, 'mount'), text, { mode: 0o755 });
+  return { env: { PATH: `${bin}:${process.env['PATH']}` }, notes };
 }
 
 describe('a tree of mounts', () => {
@@ -67,6 +78,41 @@ describe('a tree of mounts', () => {
     expect(await readdir(workspace)).toEqual([]);
   });
 
+  it('takes few processes at a time, however many paths there are', async () => {
+    const workspace = await workspaceNamed('many');
+    const paths = Array.from({ length: 60 }, (_, count) => `d${count % 8}/e${count % 4}/f${count}`);
+    const { env, notes } = await otherMount('counting', 'sleep 0.1');
+    const { covered, refusals } = await prepare(workspace, 1, paths, env);
+    expect({ covered: covered.length, refusals }).toEqual({ covered: 8, refusals: [] });
+    await Promise.all(paths.map((path) => mkdir(join(workspace, path), { recursive: true })));
+    expect((await prepare(workspace, 1, paths, env)).covered).toHaveLength(60);
+    const most = Math.max(...(await readFile(notes, 'utf8')).trim().split('\n').map(Number));
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('is there at once with all that it covers, and never without', async () => {
+    const workspace = await workspaceNamed('at-once');
+    const tree = join(lab.dir, 'trees/01JZZZZZZZZZZZZZZZZZZZZZZZ/tree');
+    const look = `grep -c ' ${tree}[ /]' /proc/self/mountinfo >>${lab.dir}/looks`;
+    const { env } = await otherMount('looking', look);
+    const { covered } = await prepare(workspace, 1, ['.husky', '.vscode', 'a/b'], env);
+    expect(covered).toEqual(['.husky', '.vscode', 'a']);
+    const looks = (await readFile(join(lab.dir, 'looks'), 'utf8')).trim().split('\n');
+    expect(looks.length).toBeGreaterThan(5);
+    expect(new Set(looks)).toEqual(new Set(['0']));
+  });
+
+  it('is none at all when one path cannot be covered, whatever kept it from that', async () => {
+    const workspace = await workspaceNamed('failing');
+    // As when no more processes may be started.
+    const fifth = `echo x >>${lab.dir}/calls; [ $(wc -l <${lab.dir}/calls) -ge 5 ] && exit 1`;
+    const { env } = await otherMount('fifth', fifth);
+    const { covered, refusals, leftovers } = await prepare(workspace, 1, ['.husky', '.vscode', 'a', 'b'], env);
+    expect({ covered, leftovers }).toEqual({ covered: [], leftovers: [] });
+    expect(refusals).toEqual([expect.stringContaining('of the workspace cannot be protected: mount failed')]);
+    expect(await readdir(workspace)).toEqual([]);
+  });
+
   it('does not show on the host, also where mounts are shared', async () => {
     const workspace = await workspaceNamed('shared');
     await mkdir(join(workspace, '.vscode'));
@@ -80,6 +126,8 @@ describe('a tree of mounts', () => {
 
   it('is not made where incusd would not find it', async () => {
     const apart = lab.spawn(['sleep', '60']);
+    const own = await readlink('/proc/self/ns/mnt');
+    await until('it to be there', async () => (await readlink(`/proc/${apart.pid}/ns/mnt`)) !== own);
     await expect(requireSameMounts(apart.pid)).rejects.toThrow('incusd does not see what is mounted here');
     await expect(requireSameMounts(process.pid)).resolves.toBeUndefined();
     await apart.stop('SIGKILL');

@@ -5,10 +5,21 @@ import type { Io } from './io.ts';
 import { readSessionSettings } from './settings.ts';
 import { isTrusted } from './trust-store.ts';
 
-/** Whose sessions are meant. */
-export interface ToolChoice {
+/** Flags that say whose sessions are meant. */
+export interface ToolFlags {
   readonly workspace?: string;
+  readonly tool?: string;
   readonly profile?: string;
+}
+
+/**
+ * Name of the agent that a command line means: the one of `--tool`, or else the one that a session of the workspace would have.
+ *
+ * @throws {ProblemList} as {@link usualToolHere}, also beside `--tool`
+ */
+export async function meantTool(io: Io, { tool, ...flags }: ToolFlags): Promise<string> {
+  const usual = await usualToolHere(io, flags);
+  return tool ?? usual;
 }
 
 /**
@@ -16,7 +27,7 @@ export interface ToolChoice {
  *
  * @throws {ProblemList} when settings cannot be used, or there is no such profile
  */
-export async function usualToolHere(io: Io, { workspace = '.', profile }: ToolChoice): Promise<string> {
+export async function usualToolHere(io: Io, { workspace = '.', profile }: Omit<ToolFlags, 'tool'>): Promise<string> {
   const { settings, project } = await readSessionSettings(io, resolve(io.cwd, workspace));
   requireProfile(profile, settings.layer);
   const isHeard = project === undefined || (await isTrusted(io, project.file));
