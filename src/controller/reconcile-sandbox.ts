@@ -21,9 +21,10 @@ const mostSteps = 25;
  */
 const mostConflicts = 5;
 
-/** How long one step may take, in milliseconds. Creating unpacks an image, the rest is quick. */
+/** How long one step may take, in milliseconds. Creating unpacks an image and sessions are copied; the rest is quick. */
 const stepDeadlineMs = 120_000;
-const createDeadlineMs = 900_000;
+const longDeadlineMs = 900_000;
+const longSteps = new Set<Step['action']['kind']>(['create', 'save', 'restore', 'agent']);
 
 /** Asked again after this many milliseconds when no event says that what it waits for has come. */
 const waitingLookMs = 2_000;
@@ -114,7 +115,7 @@ export class SandboxReconciler {
     const { hands, journal, fights } = this.#init;
     const entry = { sandbox: name, step, world, reconcileId };
     const began = hands.clock.monotonic();
-    const deadlineMs = step.action.kind === 'create' ? createDeadlineMs : stepDeadlineMs;
+    const deadlineMs = longSteps.has(step.action.kind) ? longDeadlineMs : stepDeadlineMs;
     let problem: Problem | undefined;
     try {
       await journal.began(entry);
