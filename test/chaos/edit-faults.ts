@@ -103,17 +103,19 @@ interface Keeping extends Pick<FaultContext, 'onStuck'> {
 /** Has somebody else's instance compared with what it is now, and taken away by `clear`, once a person would do so. */
 async function keepAsIs(keeping: Keeping, name: string, clear: (theirs: RawInstance) => Promise<unknown>) {
   const { incus, onStuck, isTheirs = () => true } = keeping;
+  const look = async () => (await incus.instances()).find((each) => each.name === name);
   let before = '';
   // Registered before anything that can fail: a second attempt finds nothing to meddle with.
   onStuck(async () => {
-    const theirs = await incus.instance(name);
-    if (!isTheirs(theirs)) return;
+    const theirs = await look();
+    if (before !== '' && !theirs) throw new Error(`somebody else's instance is gone:\n${before}`);
+    if (!theirs || !isTheirs(theirs)) return;
     const after = JSON.stringify(theirs);
     if (before !== '' && after !== before) {
       throw new Error(`somebody else's instance was touched:\n${before}\n${after}`);
     }
     await clear(theirs);
   });
-  const made = await incus.instance(name);
-  if (isTheirs(made)) before = JSON.stringify(made);
+  const made = await look();
+  if (made && isTheirs(made)) before = JSON.stringify(made);
 }

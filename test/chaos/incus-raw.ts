@@ -32,10 +32,6 @@ export class RawIncus implements Disposable {
     return this.call('GET', '/1.0/instances?recursion=1') as Promise<readonly RawInstance[]>;
   }
 
-  instance(name: string): Promise<RawInstance> {
-    return this.call('GET', `/1.0/instances/${name}`) as Promise<RawInstance>;
-  }
-
   /** One call, and the end of the operation that it begins. @throws what incusd says is wrong */
   async call(method: string, path: string, body?: unknown): Promise<unknown> {
     const answer = await this.#send(method, path, body);
