@@ -19,7 +19,7 @@ export default defineConfig({
       {
         extends: true,
         // Each lab is a host of its own, and mostly waits for its own Incus.
-        test: { name: 'lab', include: ['test/**/*.lab.test.ts'], maxWorkers: 2, ...timeouts },
+        test: { name: 'lab', include: ['test/**/*.lab.test.ts'], maxWorkers: 3, ...timeouts },
       },
       {
         extends: true,
