@@ -1,3 +1,4 @@
+import { Problem } from '../base/problem.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import { tombstoneName } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
@@ -70,10 +71,19 @@ async function deleteInstance(task: Task): Promise<void> {
     // Somebody was quicker: what was wanted is so.
     if (!(error instanceof IncusError) || error.class !== 'gone') throw error;
   }
-  await hands.instances.refresh(step.instance, signal);
+  const left = await hands.instances.refresh(step.instance, signal);
+  if (left?.owner.kind === 'owned' && left.owner.stamp.uid === step.precondition.uid) throw stillThere(step.instance);
   // With the instance goes the last that tells whose the rules are. A crash before this line leaves rules without an owner,
   // which the host's network pass removes.
   await letGo(task.hands, step.precondition.uid ?? '');
+}
+
+function stillThere(instance: string): Problem {
+  return new Problem({
+    code: 'step.still-there',
+    message: `Instance "${instance}" was said to be gone, and is there`,
+    retry: 'conflict',
+  });
 }
 
 async function deleteWithVolume(task: Task): Promise<void> {

@@ -79,11 +79,13 @@ export class InstanceCache {
     this.#doubted.delete(name);
     // A look that was asked for before a list may be older than the list.
     const underWay = [...this.#overtaken];
-    const found = await this.#find(name, signal);
+    const before = this.#seen.get(name);
+    let found = await this.#find(name, signal);
+    // Its rules go with an instance: one answer is not enough to take them from one that may be running.
+    if (!found && isOwned(before)) found = await this.#find(name, signal);
     for (const overtaken of underWay) overtaken.add(name);
     this.#bySandbox = undefined;
     if (!found) {
-      const before = this.#seen.get(name);
       this.#seen.delete(name);
       if (isOwned(before)) this.#onVanished();
       return undefined;

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Instance } from '../../src/host/incus/instance.ts';
 import { IncusError } from '../../src/host/incus/errors.ts';
@@ -62,10 +63,25 @@ async function overtakeList(name: string, happened: readonly Instance[]): Promis
   incus.now = happened;
   const look = cache.refresh(name);
   incus.answer(1);
+  // Whether it is gone is asked twice.
+  await setImmediate();
+  incus.answer(1);
   await look;
   incus.answer();
   return list;
 }
+
+test('one answer that an instance is gone is not believed', async () => {
+  const known = incus.now;
+  incus.now = [];
+  const look = cache.refresh('coi-a');
+  incus.now = known;
+  incus.answer();
+  await setImmediate();
+  incus.answer();
+  expect(await look).toMatchObject({ instance: { name: 'coi-a' } });
+  expect(vanished).toBe(0);
+});
 
 describe('what was looked at by itself while a list was under way stays as it was seen', () => {
   test('a change', async () => {

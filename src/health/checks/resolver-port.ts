@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, normalize } from 'node:path';
 import { readListeners, type Listener } from '../../host/neighbours/listeners.ts';
 import { parseInterfaceAddress, renderAddress } from '../../network/address.ts';
 import type { Bridge } from '../../network/policy.ts';
@@ -33,5 +33,6 @@ function isInTheWay({ address }: Listener, { ipv4, ipv6 }: Bridge): boolean {
 }
 
 function isOurs({ argv }: Listener): boolean {
-  return argv?.some((word) => word.startsWith(`${program}/`)) ?? false;
+  // Started by deploy/coi, it is called by a path with ".." in it.
+  return argv?.some((word) => normalize(word).startsWith(`${program}/`)) ?? false;
 }
