@@ -10,7 +10,7 @@ import { removeLostSnapshots } from './lost-snapshots.ts';
 import { power, tombstone } from './power.ts';
 import { loadPolicy } from './rules.ts';
 import { save } from './save.ts';
-import { findTarget, finish } from './target.ts';
+import { findTarget, finish, isMeant } from './target.ts';
 import { removeUnmadeVolume } from './unmade-volume.ts';
 import { stamp, unprotect, update } from './update.ts';
 
@@ -72,7 +72,7 @@ async function deleteInstance(task: Task): Promise<void> {
     if (!(error instanceof IncusError) || error.class !== 'gone') throw error;
   }
   const left = await hands.instances.refresh(step.instance, signal);
-  if (left?.owner.kind === 'owned' && left.owner.stamp.uid === step.precondition.uid) throw stillThere(step.instance);
+  if (isMeant(left, step)) throw stillThere(step.instance);
   // With the instance goes the last that tells whose the rules are. A crash before this line leaves rules without an owner,
   // which the host's network pass removes.
   await letGo(task.hands, step.precondition.uid ?? '');

@@ -2,7 +2,9 @@ import { Problem } from '../base/problem.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import type { StartedOperation } from '../host/incus/operation.ts';
 import type { Instance } from '../host/incus/instance.ts';
+import type { SeenInstance } from '../observe/instances.ts';
 import { parseStamp } from '../plan/stamp.ts';
+import type { Step } from '../plan/step.ts';
 import type { Task } from './hands.ts';
 
 /** The instance a step is about, as it is right now. */
@@ -38,9 +40,8 @@ export async function findTarget({ step, hands, signal }: Task): Promise<Target>
 export async function seenTarget(task: Task): Promise<Target> {
   const { step, hands } = task;
   const seen = hands.instances.get(step.instance);
-  const isSame = seen?.owner.kind === 'owned' && seen.owner.stamp.uid === step.precondition.uid;
-  if (!isSame || !seen.etag) return findTarget(task);
-  return standing(hands, seen.owner.stamp.uid, { instance: seen.instance, etag: seen.etag });
+  if (!isMeant(seen, step) || !seen.etag) return findTarget(task);
+  return standing(hands, step.precondition.uid, { instance: seen.instance, etag: seen.etag });
 }
 
 async function standing({ trees }: Task['hands'], uid: string, target: Target): Promise<Target> {
@@ -49,6 +50,11 @@ async function standing({ trees }: Task['hands'], uid: string, target: Target): 
     Object.values(target.instance.devices).flatMap(({ source }) => source ?? []),
   );
   return target;
+}
+
+/** Whether what was seen is the instance that a step was decided for, and not another one of its name. */
+export function isMeant(seen: SeenInstance | undefined, { precondition }: Step): seen is SeenInstance {
+  return seen?.owner.kind === 'owned' && seen.owner.stamp.uid === precondition.uid;
 }
 
 /** Unpacking a large image on a slow disk takes minutes; the signal ends it earlier. */

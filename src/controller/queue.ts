@@ -174,7 +174,7 @@ export class WorkQueue {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.counts.retries += 1;
-    const isUrgent = again !== undefined && isChange(again);
+    const isUrgent = again !== undefined && priorities[again] >= priorities.spec;
     const afterMs = isUrgent ? 0 : backoffMs(this.#backoff, failures, this.#random());
     const asked = this.#waiting.get(key);
     // An event during the try neither hurries the next one nor puts it off.

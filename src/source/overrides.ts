@@ -42,6 +42,8 @@ export class OverrideStore {
   #bySandbox: ReadonlyMap<string, readonly Override[]> = new Map();
   /** What holds although the disk refused it, by path; written as soon as that works. */
   readonly #unwritten = new Map<string, { readonly sandbox: string; readonly override: Override }>();
+  /** Whether a later try to write them is under way already: one writes all. */
+  #isLate = false;
   /** Loading while something is being written could bring back what was just replaced. */
   readonly #turns = new Turns();
 
@@ -97,10 +99,13 @@ export class OverrideStore {
   }
 
   #writeLater(): void {
+    if (this.#isLate) return;
+    this.#isLate = true;
     this.#clock.after(writeAgainMs, () => void this.#turns.take(() => this.#writeLate()));
   }
 
   async #writeLate(): Promise<void> {
+    this.#isLate = false;
     for (const { sandbox, override } of this.#unwritten.values()) {
       // Whoever held it was told why; it stays, and is tried again.
       await this.#write(sandbox, override).catch(() => undefined);

@@ -46,11 +46,14 @@ async function boot(mode: FloodMode, count: number): Promise<{ caught: string[];
   return { caught: Object.keys(await catcher.caught()), denied };
 }
 
-/** Waits until a sandbox's flood is being denied, and lets it go on for a moment. */
+/** Waits until a sandbox's flood is being denied in numbers, and lets it go on for a moment. */
 async function untilDenied(name: string): Promise<number> {
-  await until(`the flood of ${name}`, async () => (await deniedTo(name)) > 0, { timeoutMs: 120_000 });
+  // A flush takes the counters along, so the last look may see fewer than one before it.
+  let most = 0;
+  const look = async () => (most = Math.max(most, await deniedTo(name)));
+  await until(`the flood of ${name}`, async () => (await look()) > 50, { timeoutMs: 120_000 });
   await sleep(300);
-  return deniedTo(name);
+  return look();
 }
 
 /** Packets of a sandbox that the tables dropped; 0 while they have none of it. */
@@ -75,7 +78,6 @@ async function bootAll(boots: number, isExcused: (kind: string) => boolean = () 
     done += count;
   }
   console.log(`${boots} boots: ${denied} packets denied at least, ${wrong.length} kinds got through`);
-  expect(denied).toBeGreaterThan(boots * 50);
   return wrong;
 }
 

@@ -47,6 +47,9 @@ describe('overrides', () => {
     await expect(lab.store.set('one', suspend)).rejects.toMatchObject({ code: 'override.unwritable' });
     expect(lab.store.of('one')).toEqual([]);
     expect(await lab.store.hold('one', freeze)).toMatchObject({ code: 'override.unwritable' });
+    await lab.store.hold('two', freeze);
+    // However many there are, they are written together.
+    expect(clock.armed).toBe(1);
     expect(lab.store.of('one')).toEqual([freeze]);
     await expect(lab.store.load()).rejects.toMatchObject({ code: 'override.unreadable' });
     expect(lab.store.of('one')).toEqual([freeze]);

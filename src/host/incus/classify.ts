@@ -97,7 +97,7 @@ const rules: readonly Rule[] = [
     pattern: /incusd forkstart /,
     class: 'transient',
     code: 'incus.start-failed',
-    hint: 'What it says of that: incus info INSTANCE --show-log',
+    hint: 'What the container said as it started: incus info INSTANCE --show-log',
   },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },

@@ -11,6 +11,7 @@ import { Networks } from './networks.ts';
 import { Operations } from './operations.ts';
 import { Profiles } from './profiles.ts';
 import { readServer, type ServerInfo } from './server.ts';
+import { usualHome } from './socket.ts';
 import { Storage } from './storage.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
@@ -73,5 +74,5 @@ export class Incus implements AsyncDisposable {
 
 /** Makes a client. Connects to nothing yet: whether Incus is there shows at the first call. */
 export function openIncus(options: IncusOptions): Incus {
-  return new Incus(new Transport(options), options.home ?? '/var/lib/incus');
+  return new Incus(new Transport(options), options.home ?? usualHome);
 }
