@@ -41,7 +41,7 @@ export async function seenTarget(task: Task): Promise<Target> {
   const { step, hands } = task;
   const seen = hands.instances.get(step.instance);
   if (!isMeant(seen, step) || !seen.etag) return findTarget(task);
-  return standing(hands, step.precondition.uid, { instance: seen.instance, etag: seen.etag });
+  return standing(hands, seen.owner.stamp.uid, { instance: seen.instance, etag: seen.etag });
 }
 
 async function standing({ trees }: Task['hands'], uid: string, target: Target): Promise<Target> {
@@ -52,8 +52,10 @@ async function standing({ trees }: Task['hands'], uid: string, target: Target): 
   return target;
 }
 
+type Owned = SeenInstance & { readonly owner: { readonly kind: 'owned' } };
+
 /** Whether what was seen is the instance that a step was decided for, and not another one of its name. */
-export function isMeant(seen: SeenInstance | undefined, { precondition }: Step): seen is SeenInstance {
+export function isMeant(seen: SeenInstance | undefined, { precondition }: Step): seen is Owned {
   return seen?.owner.kind === 'owned' && seen.owner.stamp.uid === precondition.uid;
 }
 
