@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { chown, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workspaceHash } from '../../src/spec/session-names.ts';
 import { until } from '../lab/until.ts';
@@ -115,6 +115,8 @@ class Desk implements AsyncDisposable {
   async #place(index: number): Promise<string> {
     const path = join(this.#stage.lab.dir, `workspace-${index}`);
     await mkdir(path, { recursive: true });
+    // The agent writes there as the user 1000.
+    await chown(path, 1000, 1000);
     await rm(join(path, 'began'), { force: true });
     return path;
   }
