@@ -70,7 +70,10 @@ class Desk implements AsyncDisposable {
     for (let index = 0; index < atOnce; index += 1) {
       const place = await desk.#place(index);
       await desk.#shell(place);
-      like.push(await stage.raw.bodyLike(`coi-${workspaceHash(place)}-1`, 40_000 + index, image));
+      const body = await stage.raw.bodyLike(`coi-${workspaceHash(place)}-1`, 40_000 + index, image);
+      // What a session sees of the host goes with it: bare ones get the directory itself.
+      const workspace = { type: 'disk', source: place, path: '/workspace', shift: 'true' };
+      like.push({ ...body, devices: { ...body.devices, workspace } });
     }
     await desk.#end();
     return new Desk(stage, desk.#coi, like);
