@@ -73,7 +73,7 @@ class Desk implements AsyncDisposable {
       const body = await stage.raw.bodyLike(`coi-${workspaceHash(place)}-1`, 40_000 + index, image);
       // What a session sees of the host goes with it: bare ones get the directory itself.
       const workspace = { type: 'disk', source: place, path: '/workspace', shift: 'true' };
-      like.push({ ...body, devices: { ...body.devices, workspace } });
+      like.push({ ...body, devices: { ...(body['devices'] as object), workspace } });
     }
     await desk.#end();
     return new Desk(stage, desk.#coi, like);
