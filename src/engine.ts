@@ -90,12 +90,10 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   controller.onDeleted((name, source) => {
     sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
   });
-  const { sessions, containers } = openSessions(init, { controller, sources, audit });
   const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
     controller,
-    sessions,
-    containers,
+    ...openSessions(init, { controller, sources, audit }),
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
