@@ -29,7 +29,7 @@ const startMs = 900_000;
 
 /** `coi container launch`: declare a container under the very name that is given, and wait until it runs with its rules. */
 export const containerLaunch: Verb = async ({ io, args: [image = '', instance = ''], options }) => {
-  const manifest = await manifestFor(io, { image, instance, options: options as LaunchOptions });
+  const manifest = await manifestFor(io, { image, instance, options });
   // What is to be taken back after a signal must still get through.
   await using api = await connect({ ...io, signal: new AbortController().signal }, 'write');
   const launched = await api.launch({ ...whoCalls(io), instance, manifest });

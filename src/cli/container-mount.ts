@@ -26,9 +26,7 @@ export const containerMount: Verb = async ({ io, args, options }) => {
   const { shift = true, readonly = false } = options as MountOptions;
   const path = requirePath(inside);
   const host = await requireSource(io, source);
-  const { instance, sandbox } = await ownOf(io, name, (each) => {
-    return `config device add ${each} DEVICE disk source=SOURCE path=PATH${shift ? ' shift=true' : ''}`;
-  });
+  const { instance, sandbox } = await ownOf(io, name);
   await using api = await connect(io, 'write');
   const mount = { host, ...(readonly && { readonly }), ...(!shift && { shift: false as const }) };
   const { done, message } = await api.addMount({ name: sandbox, by: whoCalls(io).by, device, path, mount });
@@ -36,16 +34,18 @@ export const containerMount: Verb = async ({ io, args, options }) => {
   const wait = { name: sandbox, goal: 'current', timeoutMs: mountMs, signal: io.signal } as const;
   const { outcome, sandbox: report } = await withProgress(io, `Mounting ${path}`, () => api.awaitSandbox(wait));
   if (outcome === 'reached') return exitCodes.done;
-  throw refused(
-    `${device} is declared in ${instance}, and not mounted yet: ${report?.message ?? 'it takes long'}`,
-    `What is in the way: coi why ${sandbox}`,
-  );
+  const why = report?.message ?? 'it takes long';
+  const hint = `What is in the way: coi why ${sandbox}`;
+  throw refused(`${device} is declared in ${instance}, and not mounted yet: ${why}`, hint);
 };
 
-async function ownOf(io: Io, name: string, instead: (name: string) => string) {
+async function ownOf(io: Io, name: string) {
   await using incus = await openOwnIncus(io);
   const instance = await requireInstance(incus, name, io.signal);
-  return { instance: instance.name, sandbox: requireOwn(instance, instead(instance.name)) };
+  return {
+    instance: instance.name,
+    sandbox: requireOwn(instance, `config device add ${instance.name} DEVICE disk source=SOURCE path=PATH`),
+  };
 }
 
 function requirePath(inside: string): string {

@@ -253,7 +253,7 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'persist',
     args: '[name...]',
-    about: 'Keep containers of sessions when they stop; without names those of the workspace',
+    about: "Keep containers of sessions when they stop; the workspace's without names",
     example: 'coi persist',
     flags: [
       { flags: '--all', about: 'Those of all sessions' },

@@ -130,7 +130,8 @@ describe('a container that is launched by name', () => {
 
   it('goes to exactly one of many who launch it at once', async () => {
     const all = await Promise.all(Array.from({ length: 4 }, () => container('launch', 'busybox', 'race')));
-    expect(all.map(({ exitCode }) => exitCode).toSorted()).toEqual([0, 1, 1, 1]);
+    expect(all.filter(({ exitCode }) => exitCode === 0)).toHaveLength(1);
+    expect(all.filter(({ exitCode }) => exitCode === 1)).toHaveLength(3);
     expect(await container('delete', '--force', 'race')).toMatchObject({ exitCode: 0 });
     await desk.cleared();
   });
@@ -144,9 +145,7 @@ describe('a container that is launched by name', () => {
     expect(wrong).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('nested') });
     const running = desk.spawn(here, ['container', 'launch', 'busybox', 'lost']);
     await desk.controller.when('lost', () => true);
-    const { exitCode } = await running.stop('SIGINT');
-    if (exitCode === 0) await container('delete', '--force', 'lost');
-    else expect(exitCode).toBe(130);
+    expect(await running.stop('SIGINT')).toMatchObject({ exitCode: 130 });
     await desk.cleared();
     expect(await declared()).toEqual([]);
   });
