@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, Problem } from '../base/problem.ts';
 import { expandHome } from '../spec/expand-home.ts';
+import type { Mount } from '../spec/sandbox.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import { openOwnIncus, requireInstance, requireOwn } from './find-instance.ts';
@@ -23,12 +24,11 @@ const mountMs = 60_000;
 /** `coi container mount`: one more mount in its manifest, and no device that nobody declares. */
 export const containerMount: Verb = async ({ io, args, options }) => {
   const [name = '', device = '', source = '', inside = ''] = args;
-  const { shift = true, readonly = false } = options as MountOptions;
   const path = requirePath(inside);
   const host = await requireSource(io, source);
   const { instance, sandbox } = await ownOf(io, name);
   await using api = await connect(io, 'write');
-  const mount = { host, ...(readonly && { readonly }), ...(!shift && { shift: false as const }) };
+  const mount = mountOf(host, options);
   const { done, message } = await api.addMount({ name: sandbox, by: whoCalls(io).by, device, path, mount });
   if (!done) throw refused(`Cannot mount ${device} in ${instance}: ${message}`);
   const wait = { name: sandbox, goal: 'current', timeoutMs: mountMs, signal: io.signal } as const;
@@ -38,6 +38,10 @@ export const containerMount: Verb = async ({ io, args, options }) => {
   const hint = `What is in the way: coi why ${sandbox}`;
   throw refused(`${device} is declared in ${instance}, and not mounted yet: ${why}`, hint);
 };
+
+function mountOf(host: string, { shift = true, readonly = false }: MountOptions): Mount {
+  return { host, ...(readonly && { readonly }), ...(!shift && { shift }) };
+}
 
 async function ownOf(io: Io, name: string) {
   await using incus = await openOwnIncus(io);

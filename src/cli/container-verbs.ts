@@ -4,8 +4,7 @@ import { envFlag } from './session-flags.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
 const id = (flags: string, about: string): FlagSpec => ({ flags, about, parse: numericId });
-const managed =
-  'NAME is that of the container, or of its sandbox. Where a file in a directory declares it, it is refused.';
+const managed = 'NAME is that of the container or its sandbox. What a file in a directory declares is refused.';
 
 /** `coi container …`: containers by their names, for scripts. */
 export const containerVerbs: readonly VerbSpec[] = [

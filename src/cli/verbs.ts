@@ -253,7 +253,7 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'persist',
     args: '[name...]',
-    about: "Keep containers of sessions when they stop; the workspace's without names",
+    about: "Keep containers of sessions when they stop; without names the workspace's",
     example: 'coi persist',
     flags: [
       { flags: '--all', about: 'Those of all sessions' },

@@ -36,7 +36,7 @@ describe('coi --help', () => {
         delete             Delete sandboxes that "coi apply -f" or a session made
         kill               Delete containers of sessions at once, with everything inside
         shutdown           Let what runs in containers of sessions end, then delete them
-        persist            Keep containers of sessions when they stop; the workspace's without names
+        persist            Keep containers of sessions when they stop; without names the workspace's
         freeze             Hold sandboxes still until "coi resume"
         resume             Let frozen and quarantined sandboxes run again; without names all of them
         suspend            Leave sandboxes as they are: nothing but security steps until "--off"
