@@ -88,7 +88,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   later.sources = sources;
   await sources.open();
   controller.onDeleted((name, source) => {
-    sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
+    forget({ sources, overrides }, name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
   });
   const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
@@ -128,6 +128,17 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     run: () => run(init, { controller, names, overrides, sources, denials }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Its name is free again. What held the one that is gone still, was about that one. */
+async function forget(
+  { sources, overrides }: Pick<Running, 'sources' | 'overrides'>,
+  name: string,
+  source: string,
+): Promise<void> {
+  const held = sources.isSession(source) ? [...overrides.of(name)] : [];
+  for (const { kind } of held) await overrides.remove(name, kind);
+  await sources.forget(name, source);
 }
 
 function openSessions(

@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createContainer } from '../lab/create.ts';
+import { until } from '../lab/until.ts';
 import { listRules } from '../lab/world.ts';
 import { openDesk, type Desk } from '../session/desk.ts';
 
@@ -32,6 +33,30 @@ async function declared(): Promise<readonly string[]> {
   return (await readdir(join(desk.lab.stateDir, 'desired/0'))).filter((file) => file.endsWith('.toml'));
 }
 
+/** Waits until nothing is left of one. */
+async function gone(name: string, instance = name): Promise<void> {
+  const isGone = async () => (await state(instance)) === undefined && !(await desk.controller.sandbox(name));
+  await until(`${name} to be gone`, isGone, { timeoutMs: 60_000 });
+}
+
+/** One that is not of coi, as long as the test takes. */
+async function strange(name: string, number: number): Promise<AsyncDisposable> {
+  await createContainer(desk.lab, { name, number });
+  return { [Symbol.asyncDispose]: async () => void (await desk.lab.incus('delete', '--force', name)) };
+}
+
+/** One that a directory declares, as long as the test takes. */
+async function filed(name: string, ...keys: readonly string[]): Promise<AsyncDisposable> {
+  await desk.controller.declare(name, ...keys);
+  await desk.controller.ready(name);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await desk.controller.remove(`${name}.toml`);
+      await desk.controller.gone(name);
+    },
+  };
+}
+
 /** Launches one and takes it away again whatever happens. */
 async function withContainer(name: string, work: () => Promise<void>, ...flags: string[]): Promise<void> {
   expect(await container('launch', 'busybox', name, ...flags)).toMatchObject({ exitCode: 0, stdout: '' });
@@ -39,7 +64,6 @@ async function withContainer(name: string, work: () => Promise<void>, ...flags: 
     await work();
   } finally {
     await container('delete', '--force', name);
-    await desk.cleared();
   }
 }
 
@@ -92,7 +116,7 @@ describe('a container that is launched by name', () => {
   it('goes when it stops, by command or from inside, where it is ephemeral, and its name is free again', async () => {
     expect(await container('launch', 'busybox', 'brief', '--ephemeral')).toMatchObject({ exitCode: 0 });
     await desk.lab.incus('exec', 'brief', '--', 'poweroff', '-f').catch(() => undefined);
-    await desk.cleared();
+    await gone('brief');
     expect(await declared()).toEqual([]);
     for (const force of [[], ['--force']]) {
       expect(await container('launch', 'busybox', 'brief', '--ephemeral')).toMatchObject({ exitCode: 0 });
@@ -103,9 +127,8 @@ describe('a container that is launched by name', () => {
   });
 
   it('is refused where the name is taken, by whatever, or could not be one', async () => {
-    await createContainer(desk.lab, { name: 'foreign', number: 9 });
-    await desk.controller.declare('web', 'state = "stopped"');
-    await desk.controller.ready('web');
+    await using _foreign = await strange('foreign', 9);
+    await using _web = await filed('web', 'state = "stopped"');
     const refused = async (name: string) => {
       const { exitCode, stdout, stderr } = await container('launch', 'busybox', '--', name);
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
@@ -123,9 +146,6 @@ describe('a container that is launched by name', () => {
       expect(await refused('coi-mine')).toContain('mine.toml');
     });
     expect(await declared()).toEqual([]);
-    await desk.controller.remove('web.toml');
-    await desk.controller.gone('web');
-    await desk.lab.incus('delete', '--force', 'foreign');
   });
 
   it('goes to exactly one of many who launch it at once', async () => {
@@ -133,7 +153,6 @@ describe('a container that is launched by name', () => {
     expect(all.filter(({ exitCode }) => exitCode === 0)).toHaveLength(1);
     expect(all.filter(({ exitCode }) => exitCode === 1)).toHaveLength(3);
     expect(await container('delete', '--force', 'race')).toMatchObject({ exitCode: 0 });
-    await desk.cleared();
   });
 
   it('leaves nothing where its image is missing, what it is given is wrong, or it is called off', async () => {
@@ -146,7 +165,7 @@ describe('a container that is launched by name', () => {
     const running = desk.spawn(here, ['container', 'launch', 'busybox', 'lost']);
     await desk.controller.when('lost', () => true);
     expect(await running.stop('SIGINT')).toMatchObject({ exitCode: 130 });
-    await desk.cleared();
+    await gone('lost');
     expect(await declared()).toEqual([]);
   });
 });
@@ -197,9 +216,8 @@ describe('a container', () => {
   });
 
   it('that a directory declares, that is held, or that is not of coi is left as it is, with what to do instead', async () => {
-    await createContainer(desk.lab, { name: 'other', number: 8 });
-    await desk.controller.declare('filed');
-    await desk.controller.ready('filed', 'running');
+    await using _other = await strange('other', 8);
+    await using _filed = await filed('filed');
     for (const verb of [['stop'], ['start'], ['delete', '--force']]) {
       const [word = '', ...flags] = verb;
       const foreign = await container(word, 'other', ...flags);
@@ -214,14 +232,15 @@ describe('a container', () => {
     expect((await container('mount', 'other', 'd', data, '/d')).stderr).toContain('incus config device add other');
     expect((await container('mount', 'filed', 'd', data, '/d')).stderr).toContain('filed.toml');
     expect([await state('other'), await state('coi-filed')]).toEqual(['Running', 'Running']);
-    await desk.controller.remove('filed.toml');
-    await desk.controller.gone('filed');
-    await desk.lab.incus('delete', '--force', 'other');
     await withContainer('frosty', async () => {
       await desk.coi(here, ['freeze', 'frosty']);
       await desk.controller.when('frosty', (each) => each.state === 'frozen');
       expect((await container('start', 'frosty')).stderr).toContain('coi resume frosty');
       expect((await container('exec', 'frosty', '--', 'true')).stderr).toContain('coi resume frosty');
+    });
+    // What held it was about that one.
+    await withContainer('frosty', async () => {
+      expect(await isThere('frosty')).toEqual([0, 0]);
     });
   });
 
@@ -284,7 +303,7 @@ describe('a container', () => {
   });
 
   it('is listed with all others, as Incus has it, as text and as JSON', async () => {
-    await createContainer(desk.lab, { name: 'stranger', number: 7 });
+    await using _stranger = await strange('stranger', 7);
     await withContainer('listed', async () => {
       const { stdout } = await container('list');
       expect(stdout.split('\n').map((line) => line.split(/\s+/).slice(0, 2))).toEqual([
@@ -299,7 +318,6 @@ describe('a container', () => {
         expect.objectContaining({ name: 'listed', status: 'Running', config: expect.any(Object) }),
         expect.objectContaining({ name: 'stranger', state: expect.objectContaining({ status: 'Running' }) }),
       ]);
-      await desk.lab.incus('delete', '--force', 'stranger');
     });
   });
 });
