@@ -88,7 +88,9 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   later.sources = sources;
   await sources.open();
   controller.onDeleted((name, source) => {
-    forget({ sources, overrides }, name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
+    forget({ sources, overrides }, name, source).catch((error: unknown) =>
+      log.error({ err: error }, 'Cannot forget a tombstone'),
+    );
   });
   const denials = openDenialWatch(init, { controller, names });
   const control = new Control({

@@ -49,7 +49,15 @@ export class ContainerControl implements ContainerApi {
     return { ...names, file };
   }
 
-  async setPower({ name, by, to, force = false }: PowerRequest): Promise<PowerReport> {
+  setPower(request: PowerRequest): Promise<PowerReport> {
+    return this.#init.sessions.inTurn(() => this.#setPower(request));
+  }
+
+  addMount(request: MountRequest): Promise<VerbReport> {
+    return this.#init.sessions.inTurn(() => this.#addMount(request));
+  }
+
+  async #setPower({ name, by, to, force = false }: PowerRequest): Promise<PowerReport> {
     const sandbox = this.#declared(name)?.sandbox;
     const isLeaving = to === 'stopped' && sandbox !== undefined && isSpentByStop(sandbox);
     const order = this.#order(force);
@@ -66,7 +74,7 @@ export class ContainerControl implements ContainerApi {
     return { ...report, ...(isLeaving && report.done && { isLeaving }) };
   }
 
-  async addMount({ name, by, device, path, mount }: MountRequest): Promise<VerbReport> {
+  async #addMount({ name, by, device, path, mount }: MountRequest): Promise<VerbReport> {
     const changed = (before: Sandbox): Sandbox => ({
       ...before,
       mounts: { ...before.mounts, [path]: mount },
