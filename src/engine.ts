@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { Agents } from './apply/agents.ts';
 import { Reservations } from './apply/reservations.ts';
 import { openAudit, type Audit } from './audit/open-audit.ts';
+import type { AuditEntry } from './audit/record.ts';
 import { systemClock as clock } from './base/clock.ts';
 import { version } from './cli/version.ts';
 import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
+import { ContainerControl } from './controller/container-control.ts';
 import { Controller } from './controller/controller.ts';
 import { chooseFirewall, removeOtherFirewalls } from './controller/choose-firewall.ts';
 import { DenialWatch } from './controller/denial-watch.ts';
@@ -86,13 +88,14 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   later.sources = sources;
   await sources.open();
   controller.onDeleted((name, source) => {
-    sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
+    forget({ sources, overrides }, name, source).catch((error: unknown) =>
+      log.error({ err: error }, 'Cannot forget a tombstone'),
+    );
   });
-  const sessions = openSessions(init, { controller, sources, audit });
   const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
     controller,
-    sessions,
+    ...openSessions(init, { controller, sources, audit }),
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
@@ -129,23 +132,36 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   };
 }
 
+/** Its name is free again. What held the one that is gone still, was about that one. */
+async function forget(
+  { sources, overrides }: Pick<Running, 'sources' | 'overrides'>,
+  name: string,
+  source: string,
+): Promise<void> {
+  const held = sources.isSession(source) ? [...overrides.of(name)] : [];
+  for (const { kind } of held) await overrides.remove(name, kind);
+  await sources.forget(name, source);
+}
+
 function openSessions(
   { signal }: EngineInit,
   { controller, sources, audit }: Pick<Running, 'controller' | 'sources'> & Pick<Parts, 'audit'>,
-): SessionControl {
-  const sessions = new SessionControl({
+): { readonly sessions: SessionControl; readonly containers: ContainerControl } {
+  const own = {
     controller,
     manifests: sources,
-    audit: (entry) => audit.appendDurable(entry),
+    audit: (entry: AuditEntry) => audit.appendDurable(entry),
     lifetime: signal,
-  });
+  };
+  const sessions = new SessionControl(own);
   controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
-  return sessions;
+  return { sessions, containers: new ContainerControl({ ...own, sessions }) };
 }
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */
 async function endByItself(sessions: SessionControl, sources: SourceSet, manifest: Manifest): Promise<boolean> {
-  const isOver = isSessionName(manifest.name) || manifest.sandbox.endsWithin !== undefined;
+  const { endsWithin, asked } = manifest.sandbox;
+  const isOver = isSessionName(manifest.name) || endsWithin !== undefined || asked !== undefined;
   if (!sources.isSession(manifest.source) || !isOver) return false;
   await sessions.bury(manifest);
   return true;

@@ -27,13 +27,17 @@ export function reportFailure(error: unknown, io: Io, codes: FailureCodes = {}):
   if (reason instanceof Interrupted) return reason.exitCode;
   if (error instanceof Problem) {
     io.stderr.write(`coi: ${printableLines(renderProblem(error))}\n`);
-    return error instanceof UsageProblem ? (codes.usage ?? exitCodes.failed) : exitCodeOf(error, failureCode);
+    return error instanceof UsageProblem ? usageCode(error, codes) : exitCodeOf(error, failureCode);
   }
   io.stderr.write(`coi: this is a defect of coi, not of what you did: ${printableLines(messageOf(error))}\n`);
   if (io.env['COI_DEBUG'] === '1' && error instanceof Error) io.stderr.write(`${printableLines(error.stack ?? '')}\n`);
   else
     io.stderr.write('  To report it: run the same with COI_DEBUG=1, and send what that prints with "coi version".\n');
   return failureCode;
+}
+
+function usageCode({ exitCode }: UsageProblem, { usage = exitCodes.failed }: FailureCodes): number {
+  return exitCode ?? usage;
 }
 
 function exitCodeOf(problem: Problem, failureCode: number): number {

@@ -13,6 +13,21 @@ export interface InsideTerminal {
   readonly cwd: string;
 }
 
+/** A program in a terminal of its own inside, whether one is here or not. */
+export interface TerminalProgram {
+  readonly instance: string;
+  readonly argv: readonly string[];
+  readonly uid: number;
+  readonly gid: number;
+  readonly cwd?: string | undefined;
+  /** Shows on command lines of the host: nothing secret. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The one that it is shown in; where there is none, its output goes to stdout all the same. */
+  readonly terminal: Terminal | undefined;
+  /** Number of the signal that it gets when this process is to end. */
+  readonly signalAtEnd: () => number;
+}
+
 /** What a program that nobody knows the end of is said to have ended with. */
 const lost = 137;
 
@@ -28,34 +43,45 @@ export function requireTerminal({ terminal }: Io, instead: string): Terminal {
  *
  * @returns its exit code; 137 when the container ended under it
  */
-export async function showInside(io: Io, incus: Incus, program: InsideTerminal): Promise<number> {
+export function showInside(io: Io, incus: Incus, program: InsideTerminal): Promise<number> {
   const terminal = requireTerminal(io, 'Run it in a terminal');
-  const { instance, argv, uid, home, cwd } = program;
-  const size = () => ({ columns: terminal.columns || 80, rows: terminal.rows || 24 });
+  const { uid, home, ...rest } = program;
+  const environment = { HOME: home, ...terminalEnvironment(io) };
+  return runInTerminal(io, incus, { ...rest, uid, gid: uid, environment, terminal, signalAtEnd: () => hangUp });
+}
+
+/** By its number: it ends what shows a session, and not the session. */
+const hangUp = 1;
+
+/** What every program in a terminal is to know about it. */
+export function terminalEnvironment({ env }: Pick<Io, 'env'>): Record<string, string> {
+  return { TERM: sanitiseTerm(env['TERM']), LANG: 'C.UTF-8' };
+}
+
+/** Run a program in a terminal until it ends. @returns its exit code; 137 when the container ended under it */
+export async function runInTerminal(io: Io, incus: Incus, program: TerminalProgram): Promise<number> {
+  const { instance, terminal, signalAtEnd, cwd, ...rest } = program;
+  const size = () => ({ columns: terminal?.columns || 80, rows: terminal?.rows || 24 });
   const leaving = new AbortController();
-  terminal.setRaw(true);
+  terminal?.setRaw(true);
   try {
     const shown = await incus.exec.terminal({
+      ...rest,
       name: instance,
-      argv,
-      cwd,
-      uid,
-      gid: uid,
-      environment: { HOME: home, TERM: sanitiseTerm(io.env['TERM']), LANG: 'C.UTF-8' },
+      ...(cwd !== undefined && { cwd }),
       stdin: io.stdin,
       stdout: (chunk) => io.stdout.pass(chunk),
       size: size(),
       signal: leaving.signal,
     });
-    using _resize = terminal.onResize(() => shown.resize(size()));
-    // SIGHUP by its number, which ends what shows the session, and not the session.
-    const leave = () => shown.send(1);
+    using _resize = terminal?.onResize(() => shown.resize(size()));
+    const leave = () => shown.send(signalAtEnd());
     io.signal.addEventListener('abort', leave, { once: true });
     if (io.signal.aborted) leave();
     return await shown.exitCode.catch(afterAll);
   } finally {
     leaving.abort();
-    terminal.setRaw(false);
+    terminal?.setRaw(false);
     // It would keep this process waiting.
     io.stdin.destroy();
   }

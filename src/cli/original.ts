@@ -19,6 +19,18 @@ const names = new Set([
   'completion',
   'version',
   'help',
+  'container launch',
+  'container start',
+  'container stop',
+  'container delete',
+  'container exec',
+  'container exists',
+  'container running',
+  'container list',
+  'container mount',
+  'tmux send',
+  'tmux capture',
+  'tmux list',
 ]);
 
 /** Whether a command is one of the original's. */

@@ -24,3 +24,9 @@ export function positiveCount(text: string): number {
   if (count(text) === 0) throw new UsageProblem(`"${text}" is too small`, 'Write a whole number, 1 or more');
   return Number(text);
 }
+
+/** Number of a user or a group; the highest one means none. */
+export function numericId(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1) return Number(text);
+  throw new UsageProblem(`"${text}" is no number of a user or a group`, 'Example: --user 1000');
+}

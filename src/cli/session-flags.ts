@@ -9,6 +9,14 @@ export const resumeFlags: readonly FlagSpec[] = [
   { flags: '--continue [=id]', about: 'The same' },
 ];
 
+/** Variables of what runs inside. */
+export const envFlag: FlagSpec = {
+  flags: '-e, --env <key=value>',
+  about: 'Environment variable inside; may be repeated',
+  repeatable: true,
+  parse: variable,
+};
+
 /** Flags of every command that makes or finds a session; also in front of the command. */
 export const sessionFlags: readonly FlagSpec[] = [
   { flags: '-w, --workspace <path>', about: 'Directory to mount at /workspace (default the current one)' },
@@ -20,12 +28,7 @@ export const sessionFlags: readonly FlagSpec[] = [
   { flags: '--image <name>', about: 'Image to create the container from (default coi)' },
   { flags: '--persistent', about: 'Keep the container when it stops' },
   { flags: '--profile <name>', about: 'Settings of [profiles.NAME]' },
-  {
-    flags: '-e, --env <key=value>',
-    about: 'Environment variable inside; may be repeated',
-    repeatable: true,
-    parse: variable,
-  },
+  envFlag,
   {
     flags: '--mount <pair>',
     about: 'Another directory to mount, as HOST:PATH-INSIDE; may be repeated',

@@ -94,18 +94,27 @@ export async function askForSession(
 }
 
 /** All layers put together. */
-interface Resolved extends Pick<AskedSession, 'settings' | 'sandbox'> {
+export interface Resolved extends Pick<AskedSession, 'settings' | 'sandbox'> {
   /** The one that was asked for. */
   readonly profile: ProfileLayer | undefined;
 }
 
-interface ToResolve extends Required<Pick<CommandPart, 'adjust' | 'agent'>> {
+export interface ToResolve extends Required<Pick<CommandPart, 'adjust' | 'agent'>> {
   readonly options: SessionOptions;
 }
 
-/** All layers, one above the other. */
-async function resolveAsked(io: Io, path: string, { options, adjust, agent }: ToResolve): Promise<Resolved> {
-  const workspace = await requireWorkspace(path);
+/**
+ * All layers, one above the other.
+ *
+ * @param path of the workspace; without one there is none, and no project has a say
+ * @throws {Problem} what is wrong with any of them
+ */
+export async function resolveAsked(
+  io: Io,
+  path: string | undefined,
+  { options, adjust, agent }: ToResolve,
+): Promise<Resolved> {
+  const workspace = path === undefined ? undefined : await requireWorkspace(path);
   const { settings, project } = await readSessionSettings(io, path);
   const environment = environmentLayer(io.env);
   const flags = flagLayer({ ...options, workspace, mount: await mountsOf(io, options) });

@@ -70,12 +70,12 @@ export interface ProjectPart {
 }
 
 /**
- * Settings for a session in a workspace: also what the project says by itself.
+ * Settings for a session in a workspace: also what the project says by itself. Without a workspace there is none.
  *
  * @throws {ProblemList} when any of them cannot be used
  */
-export async function readSessionSettings(io: Io, workspace: string): Promise<SessionSettings> {
-  const file = await readProjectFile(workspace);
+export async function readSessionSettings(io: Io, workspace: string | undefined): Promise<SessionSettings> {
+  const file = workspace === undefined ? undefined : await readProjectFile(workspace);
   const found = await readSettingsFiles(io, { scope: 'session', project: file ? [file] : [] });
   const settings = settingsFrom(io, found, {});
   if (!file) return { settings };

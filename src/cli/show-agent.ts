@@ -7,6 +7,7 @@ import { incusSocket } from '../host/incus/socket.ts';
 import { agentStart } from '../session/agent-recipes.ts';
 import { homeOf } from '../source/homes.ts';
 import { showInside } from './inside-terminal.ts';
+import { leaveEnvironment } from './leave-environment.ts';
 import type { Io } from './io.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import type { ShellStart } from './shell-summary.ts';
@@ -89,14 +90,6 @@ export async function showSession(io: Io, incus: Incus, place: TmuxPlace): Promi
   }
 }
 
-/** Takes the archive of files, and leaves the environment where only the user inside finds it. */
-const prepare = `
-if [ "$1" = files ]; then tar -xf - -C "$HOME" || exit 126; fi
-file=$(umask 077; mktemp /dev/shm/coi.XXXXXX || mktemp) && (unset PWD OLDPWD; export -p) >"$file" && echo "$file"
-`;
-
-const become = '. "$1"; rm -f "$1"; shift; exec "$@"';
-
 /** The agent right in this terminal. Nobody else starts it, so that what it needs goes in from here. */
 async function showDirect(io: Io, incus: Incus, { asked, opened }: ShellStart): Promise<number> {
   const { sandbox, request } = asked;
@@ -114,24 +107,13 @@ async function showDirect(io: Io, incus: Incus, { asked, opened }: ShellStart): 
     goesOn: sandbox.session?.resumes === true || opened.isJoined === true,
   });
   if (lack) io.stderr.write(`coi: warning: ${lack.message}\n`);
-  const words = ['sh', '-c', prepare, 'coi', files ? 'files' : 'none'];
-  const prepared = await incus.exec.run(instance, words, { ...place, env, ...(files && { stdin: files }) });
-  if (prepared.exitCode !== 0) throw unprepared(prepared.stderr.toString('utf8'));
-  const file = prepared.stdout.toString('utf8').trim();
+  const left = await leaveEnvironment(incus, instance, { ...place, env, ...(files && { stdin: files }) });
   const program = {
     instance,
-    argv: ['sh', '-c', become, 'sh', file, ...argv],
+    argv: left.become(argv),
     uid,
     home,
     cwd: workspaceInside(sandbox),
   };
   return showInside(io, incus, program);
-}
-
-function unprepared(text: string): Problem {
-  return new Problem({
-    code: 'session.not-prepared',
-    message: `The files and the environment of the agent could not be put into the container: ${text.trim()}`,
-    hint: 'The image needs sh, mktemp and tar, and a home directory of the user inside.',
-  });
 }

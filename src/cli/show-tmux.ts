@@ -58,13 +58,16 @@ export async function untilTmux(incus: Incus, place: TmuxPlace, signal: AbortSig
 }
 
 /** Whether a container has the tmux session of an agent. @throws {IncusError} `conflict` when it does not run */
-export async function hasTmux(incus: Incus, { instance, codeUser }: TmuxPlace): Promise<boolean> {
+export async function hasTmux(
+  incus: Incus,
+  { instance, codeUser }: Pick<TmuxPlace, 'instance' | 'codeUser'>,
+): Promise<boolean> {
   const argv = ['tmux', 'has-session', '-t', `=${tmuxSession(instance)}`];
   const { uid } = codeUser;
   return (await incus.exec.run(instance, argv, { uid, gid: uid, cwd: '/', timeoutMs: lookMs })).exitCode === 0;
 }
 
 /** Name of the tmux session that an agent runs in. */
-function tmuxSession(instance: string): string {
+export function tmuxSession(instance: string): string {
   return `coi-${instance}`;
 }

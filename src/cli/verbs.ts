@@ -2,7 +2,9 @@ import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
 import { cleanVerb } from './clean-verb.ts';
+import { containerVerbs } from './container-verbs.ts';
 import { healthVerb } from './health-verb.ts';
+import { tmuxVerbs } from './tmux-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -251,7 +253,7 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'persist',
     args: '[name...]',
-    about: 'Keep containers of sessions when they stop; without names those of the workspace',
+    about: "Keep containers of sessions when they stop; without names the workspace's",
     example: 'coi persist',
     flags: [
       { flags: '--all', about: 'Those of all sessions' },
@@ -315,6 +317,8 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./controller.ts')).controller,
   },
   cleanVerb,
+  ...containerVerbs,
+  ...tmuxVerbs,
   {
     name: 'uninstall',
     args: '',

@@ -50,11 +50,11 @@ function reportSources(desired: DesiredState): SourceReport[] {
   }));
 }
 
-/** Names that somebody else declares already: what a user brings along under them is refused. */
+/** Names that somebody else declares already, or a container of another name has: what a user brings along under them is refused. */
 export function takenElsewhere(desired: DesiredState, brought: readonly Manifest[], own: string): Problem[] {
-  return brought.flatMap(({ name, position }) => {
+  return brought.flatMap(({ name, instance, position }) => {
     const other = desired.manifests().get(name);
-    if (!other || other.source === own) return [];
+    if (!other || (other.source === own && other.instance === instance)) return [];
     return [
       new Problem({
         code: 'control.taken',

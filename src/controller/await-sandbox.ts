@@ -33,7 +33,8 @@ export async function awaitSandbox(
   for (;;) {
     using look = sandboxes.nextLook(name);
     const record = sandboxes.get(name);
-    const outcome = outcomeOf(goal, { record, isDeclared: isDeclared(), isKnown: isKnown(), agents });
+    const hash = desired.manifests().get(name)?.hash;
+    const outcome = outcomeOf(goal, { record, hash, isDeclared: isDeclared(), isKnown: isKnown(), agents });
     if (outcome) return { outcome, ...reported(record) };
     try {
       await untilAborted(look.done, ending);
@@ -50,6 +51,8 @@ function reported(record: SandboxRecord | undefined): Pick<SandboxAwaited, 'sand
 
 interface Seen {
   readonly record: SandboxRecord | undefined;
+  /** Of what is declared now. */
+  readonly hash: string | undefined;
   readonly isDeclared: boolean;
   /** Declared, or to be deleted. */
   readonly isKnown: boolean;
@@ -71,6 +74,7 @@ const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
   running: (seen) => isUp(seen) && !seen.record?.plan.steps.some(({ action }) => action.kind === 'restore'),
   agent: (seen) => isUp(seen) && hasBegun(seen.record?.world.agent) && hasBegun(stateNow(seen)),
   halted: ({ record }) => (record?.world.instance?.power ?? 'stopped') === 'stopped',
+  current: ({ record, hash }) => record?.world.instance?.stamp.hash === hash && isReady(record),
   stopped: ({ record }) => record?.world.instance?.power === 'stopped',
   away: ({ record, isDeclared }) => !isDeclared && !record?.world.instance,
   gone: ({ record, isKnown }) => !record && !isKnown,
@@ -84,6 +88,10 @@ function stateNow({ record, agents }: Seen): AgentState | undefined {
 
 function hasBegun(state: AgentState | undefined): boolean {
   return state?.kind === 'running' || state?.kind === 'ended';
+}
+
+function isReady(record: SandboxRecord | undefined): boolean {
+  return record?.conditions.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }
 
 function isStalled(record: SandboxRecord | undefined): boolean {

@@ -16,6 +16,7 @@ import type {
   StoreReport,
   VerbReport,
 } from './control-api.ts';
+import type { ContainerApi } from './container-api.ts';
 import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
 import { refusal } from './refusal.ts';
@@ -59,6 +60,7 @@ export interface ControlInit {
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly events: ControlApi['events'];
   readonly sessions: SessionApi;
+  readonly containers: ContainerApi;
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
@@ -77,6 +79,9 @@ export class Control implements ControlApi {
   readonly awaitSandbox: ControlApi['awaitSandbox'];
   readonly shutDown: ControlApi['shutDown'];
   readonly persist: ControlApi['persist'];
+  readonly launch: ControlApi['launch'];
+  readonly setPower: ControlApi['setPower'];
+  readonly addMount: ControlApi['addMount'];
 
   constructor(init: ControlInit) {
     this.#init = init;
@@ -86,6 +91,9 @@ export class Control implements ControlApi {
     this.awaitSandbox = (options) => init.sessions.awaitSandbox(options);
     this.shutDown = (options) => init.sessions.shutDown(options);
     this.persist = (options) => init.sessions.persist(options);
+    this.launch = (request) => init.containers.launch(request);
+    this.setPower = (request) => init.containers.setPower(request);
+    this.addMount = (request) => init.containers.addMount(request);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {

@@ -37,7 +37,7 @@ export interface SessionControlInit {
 }
 
 /** How a command changes what is declared. */
-interface Change {
+export interface Change {
   readonly changed: (sandbox: Sandbox) => Sandbox;
   /** Why it does not, or false. */
   readonly isRefused: (sandbox: Sandbox) => string | false;
@@ -73,14 +73,14 @@ export class SessionControl implements SessionApi {
     const resumed = this.#resumedIn(sandbox, request.uid);
     await this.#awaitLeftover(request);
     if (resumed) await this.#awaitSaved(resumed);
-    const opened = await this.#inTurn(async () => {
+    const opened = await this.inTurn(async () => {
       const held = resumed && (await this.#goBack(request, resumed, sandbox));
       const taken = held ?? (await this.#take(request, sandbox));
       // Before the next one looks: O_EXCL alone does not keep two users apart.
-      await this.#tell(taken.name, manifests.sourceOf(request.uid));
+      await this.tell(taken.name, manifests.sourceOf(request.uid));
       return taken;
     });
-    await this.#record(opened.name, { kind: 'open', why: 'opened by command', actor: request.by });
+    await this.record(opened.name, { kind: 'open', why: 'opened by command', actor: request.by });
     return opened;
   }
 
@@ -88,7 +88,7 @@ export class SessionControl implements SessionApi {
     const { controller, manifests } = this.#init;
     const manifest = controller.desired.manifests().get(name);
     if (!manifest || !manifests.isSession(manifest.source)) return;
-    await this.#record(name, { kind: 'end', why: 'its command has ended', actor: by });
+    await this.record(name, { kind: 'end', why: 'its command has ended', actor: by });
     if (manifest.sandbox.persistent) await this.#stop(manifest);
     else await this.bury(manifest);
   }
@@ -131,37 +131,39 @@ export class SessionControl implements SessionApi {
 
   async #change(names: readonly string[], change: Change): Promise<readonly VerbReport[]> {
     const reports: VerbReport[] = [];
-    for (const name of names) reports.push(await this.#changeOne(name, change));
+    for (const name of names) reports.push(await this.changeOne(name, change));
     return reports;
   }
 
-  async #changeOne(name: string, { changed, isRefused, entry, message }: Change): Promise<VerbReport> {
+  /** Change what a command declared; what a directory declares is refused with the name of its file. */
+  async changeOne(name: string, { changed, isRefused, entry, message }: Change): Promise<VerbReport> {
     const { controller, manifests } = this.#init;
     const manifest = controller.desired.manifests().get(name);
     if (!manifest || !manifests.isSession(manifest.source)) return refusal(name, manifest);
     const { instance, sandbox, source } = manifest;
     const why = isRefused(sandbox);
     if (why) return { name, done: false, message: why };
-    await this.#record(name, entry);
+    await this.record(name, entry);
     await manifests.put(uidOf(source), { name, instance, sandbox: changed(sandbox) }, {});
-    await this.#tell(name, source);
+    await this.tell(name, source);
     return { name, done: true, message };
   }
 
   /** Have a session deleted, and let that be known at once. */
   async bury({ name, source }: Manifest): Promise<void> {
     await this.#init.manifests.writeTombstone(name, source);
-    await this.#tell(name, source);
+    await this.tell(name, source);
   }
 
   async #stop({ name, instance, sandbox, source }: Manifest): Promise<void> {
     const { manifests } = this.#init;
     const { lease: _lease, ...kept } = sandbox;
     await manifests.put(uidOf(source), { name, instance, sandbox: { ...kept, state: 'stopped' } }, {});
-    await this.#tell(name, source);
+    await this.tell(name, source);
   }
 
-  async #tell(name: string, source: string): Promise<void> {
+  /** Let it be known at once that something else is declared. */
+  async tell(name: string, source: string): Promise<void> {
     const { controller, lifetime } = this.#init;
     await controller.sources.read(source, lifetime);
     controller.hintSandbox(name);
@@ -247,7 +249,7 @@ export class SessionControl implements SessionApi {
       // One that is resumed has nothing to do with the state of another one.
       const before = sandbox.session?.resumes ? undefined : await this.#goOn(request, { sandbox, slot });
       if (before) return before;
-      if ((await this.#isTaken(names)) && !(await this.#isFreeSoon(names.name, uid))) continue;
+      if ((await this.isTaken(names)) && !(await this.#isFreeSoon(names.name, uid))) continue;
       const file = await this.#create(uid, { ...names, sandbox }, environment);
       if (file !== undefined) return { ...names, slot, file, isReused: false };
     }
@@ -293,7 +295,8 @@ export class SessionControl implements SessionApi {
     return { manifest, power: controller.sandboxes.get(name)?.world.instance?.power };
   }
 
-  async #isTaken({ name, instance }: SessionNames): Promise<boolean> {
+  /** Whether any source, or any instance, says something about a name. */
+  async isTaken({ name, instance }: SessionNames): Promise<boolean> {
     const { controller, lifetime } = this.#init;
     const { desired, instances } = controller;
     // Whatever any source or instance says about the name: declared, deleted, contradictory, on its way out.
@@ -303,14 +306,16 @@ export class SessionControl implements SessionApi {
     return (await instances.refresh(instance, lifetime)) !== undefined;
   }
 
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+  /** Run after all others that take names, so that each sees what the one before took. */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(run);
     // The next one waits for this one and does not care how it ends.
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  #record(name: string, entry: Pick<AuditEntry, 'kind' | 'why' | 'actor'>): Promise<void> {
+  /** Write down what a command did. */
+  record(name: string, entry: Pick<AuditEntry, 'kind' | 'why' | 'actor'>): Promise<void> {
     return this.#init.audit({ reconcileId: ulid(), key: `sandbox/${name}`, phase: 'succeeded', ...entry });
   }
 }

@@ -72,7 +72,10 @@ function afterShutdown({ run }: StateInputs): RunState {
 
 function endOfRun({ sandbox }: Manifest, { run }: StateInputs): number | undefined {
   const { runtime } = sandbox.limits;
-  return runtime && run?.startedAt !== undefined ? run.startedAt + runtime.maxMs : undefined;
+  if (!runtime || run?.startedAt === undefined) return undefined;
+  // Asked for since: that run is over, and the next one has not begun.
+  if (run.isStopped && (sandbox.asked?.at ?? 0) > run.startedAt) return undefined;
+  return run.startedAt + runtime.maxMs;
 }
 
 /** Stopped, as its start long ago goes on to say; what is neither persistent nor to be started again is of no more use. */

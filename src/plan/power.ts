@@ -22,12 +22,17 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   if (block) return { steps: [], block };
   const why = `${goal.because} says ${goal.state}, it is ${instance.power}`;
   const security = isHalt(to) && overrides.some(({ kind }) => kind === 'quarantine');
-  const force = goal.because === ranOut && manifest.sandbox.limits.runtime?.force === true;
+  const force = isForced(aim);
   const graceS = goal.because === shutDown ? manifest.sandbox.endsWithin : undefined;
   const start = to === 'start' ? startOf(manifest) : {};
   const action: Action = { kind: 'power', to, force, ...(graceS !== undefined && { graceS }), ...start };
   const power = stepOn(instance, action, { why, security });
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
+}
+
+function isForced({ manifest: { sandbox }, goal: { because } }: Aim): boolean {
+  if (because === ranOut) return sandbox.limits.runtime?.force === true;
+  return because === 'manifest' && sandbox.asked?.force === true;
 }
 
 /** What a start is to find, and to leave. */

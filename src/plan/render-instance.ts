@@ -107,10 +107,10 @@ function mountDevices(
   { mounts = {} }: Sandbox,
   { workspaces, uid, shift }: Places,
 ): Record<string, Record<string, string>> {
-  const devices = Object.entries(mounts).map(([path, { host, readonly }]) => {
+  const devices = Object.entries(mounts).map(([path, { host, readonly, shift: isShifted = true }]) => {
     const name = `mount-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
     const source = shownPath(workspaces, uid, host);
-    return [name, { ...diskDevice({ source, path }, shift), ...(readonly && { readonly: 'true' }) }];
+    return [name, { ...diskDevice({ source, path }, shift && isShifted), ...(readonly && { readonly: 'true' }) }];
   });
   return Object.fromEntries(devices);
 }

@@ -12,6 +12,7 @@ import { profileNamed, unknownProfile } from './profile.ts';
 import { resolveSandbox } from './resolve-sandbox.ts';
 import type { Manifest, Sandbox } from './sandbox.ts';
 import {
+  type askedSchema,
   type leaseSchema,
   type sessionPartSchema,
   manifestFileSchema,
@@ -77,6 +78,7 @@ interface SessionKeys {
   readonly lease?: z.infer<typeof leaseSchema>;
   readonly session?: z.infer<typeof sessionPartSchema>;
   readonly ends_within?: number;
+  readonly asked?: z.infer<typeof askedSchema>;
 }
 
 interface TableInput {
@@ -95,7 +97,14 @@ function readTable({ name, table, document, found, input }: TableInput): {
   const place = (path: readonly (string | number)[]) => document.locator.nearest(['sandbox', name, ...path]).key;
   const own = found.filter(({ path }) => startsWith(path, ['sandbox', name]));
   const wrong = new Set(own.map(({ path }) => String(path[2] ?? '')));
-  const { instance = `coi-${name}`, lease, session, ends_within: endsWithin, ...manifest } = withoutKeys(table, wrong);
+  const {
+    instance = `coi-${name}`,
+    lease,
+    session,
+    ends_within: endsWithin,
+    asked,
+    ...manifest
+  } = withoutKeys(table, wrong);
   const profile = profileNamed(manifest.profile, settings);
   const problems =
     manifest.profile === undefined
@@ -107,6 +116,7 @@ function readTable({ name, table, document, found, input }: TableInput): {
     ...leaseOf(lease),
     ...(session && { session }),
     ...(endsWithin !== undefined && { endsWithin }),
+    ...(asked && { asked }),
   };
   problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
   if (own.length + problems.length > 0) return { problems };

@@ -18,6 +18,8 @@ export interface Mount {
   /** Absolute. */
   readonly host: string;
   readonly readonly?: true;
+  /** Ids of its files stay as they are on the host; left out they are shifted as those of the workspace. */
+  readonly shift?: false;
 }
 
 /** Limits as Incus takes them: texts that its instance options define. */
@@ -95,6 +97,14 @@ export interface SessionPart {
   readonly debug?: true;
 }
 
+/** What a command last asked of a container: the same wish said again is a new one, for what was stopped since. */
+export interface Asked {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** What runs inside is not asked to end first. */
+  readonly force?: true;
+}
+
 /** One sandbox with every layer applied and every default filled in. */
 export interface Sandbox {
   readonly image: string;
@@ -131,6 +141,8 @@ export interface Sandbox {
   readonly endsWithin?: number;
   /** Only in sessions that were opened for somebody. */
   readonly session?: SessionPart;
+  /** Only where a command launched, started or stopped the container by its name. */
+  readonly asked?: Asked;
 }
 
 /** Whether an agent or a command is started inside as soon as the sandbox runs. */

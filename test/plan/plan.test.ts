@@ -205,6 +205,21 @@ describe('who stopped it: restart and policy.drift', () => {
     expect(names(plan(stopped(never)))).toEqual(['expire', 'stamp', 'tombstone', 'unprotect', 'delete']);
   });
 
+  it('restart "never": stopped from inside, one that a command asks for again is started', () => {
+    const before = manifest({ restart: 'never', persistent: true, asked: { at: 1 } });
+    const again = manifest({ restart: 'never', persistent: true, asked: { at: 2 } });
+    expect(names(plan(stopped(before)))).toEqual([]);
+    expect(names(plan(stopped(again, { hash: before.hash })))).toContain('start');
+  });
+
+  it('is stopped by command as it was asked: at once, or with time to end', () => {
+    const asked = (force?: true) => manifest({ state: 'stopped', asked: { at: 1, ...(force && { force }) } });
+    const stepFor = (as: ReturnType<typeof manifest>) =>
+      plan(world(as, { instance: owned(as) })).steps.find(({ action }) => action.kind === 'power');
+    expect(stepFor(asked())?.action).toMatchObject({ to: 'stop', force: false });
+    expect(stepFor(asked(true))?.action).toMatchObject({ to: 'stop', force: true });
+  });
+
   it('restart "never": stopped because the host went down, it is started again', () => {
     expect(names(plan(stopped(never, {}, { lostPower: true })))).toEqual(['start']);
   });
@@ -619,6 +634,13 @@ describe('the longest running time', () => {
     const [asked] = plan(world(brief, { instance: since(60_000) })).steps;
     const [pulled] = plan(world(forced, { instance: owned(forced, { startedAt: 0 }) })).steps;
     expect([asked?.action, pulled?.action]).toMatchObject([{ force: false }, { force: true }]);
+  });
+
+  it('is another one for what is asked to start again, and the same for what runs', () => {
+    const asked = manifest({ limits: { runtime: { maxMs: 60_000 } }, asked: { at: now - 1_000 } });
+    const stopped = owned(asked, { startedAt: now - 99_000, power: 'stopped', stamped: { hash: 'before' } });
+    expect(names(plan(world(asked, { instance: stopped })))).toContain('start');
+    expect(names(plan(world(asked, { instance: owned(asked, { startedAt: now - 99_000 }) })))).toEqual(['stop']);
   });
 
   it('ends a session that nobody asked to keep', () => {

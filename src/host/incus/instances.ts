@@ -3,6 +3,7 @@ import { parseInstance, parseInstances, type Config, type Devices, type Instance
 import { parseInstanceState, type RuntimeState } from './instance-state.ts';
 import type { StartedOperation } from './operation.ts';
 import { pathsSchema } from './schemas.ts';
+import { parseWholeInstances, type WholeInstance } from './whole-instance.ts';
 
 /** Where a new instance's files come from. `none` makes an empty one, which cannot start. */
 export type InstanceSource =
@@ -67,6 +68,14 @@ export class Instances {
   async list(options: CallOptions = {}): Promise<readonly Instance[]> {
     const call = { method: 'GET', route: collection, what: 'list instances', query: { recursion: '1' } } as const;
     return (await this.#api.sync({ ...call, ...options }, parseInstances)).value;
+  }
+
+  /**
+   * All instances with what each does right now, as Incus has it. Asks every container that runs: for people, not for loops.
+   */
+  async listWhole(options: CallOptions = {}): Promise<readonly WholeInstance[]> {
+    const call = { method: 'GET', route: collection, what: 'list instances', query: { recursion: '2' } } as const;
+    return (await this.#api.sync({ ...call, ...options }, parseWholeInstances)).value;
   }
 
   /** One instance and its version for compare-and-swap. @throws {IncusError} `gone` */

@@ -111,6 +111,11 @@ export const manifestMounts = z.record(
       allowed: homePathAllowed,
     }),
     readonly,
+    shift: field(z.boolean(), {
+      description:
+        'Whether its files belong inside to the users with the same numbers as on the host; else they belong to nobody there.',
+      default: true,
+    }),
   }),
 );
 

@@ -47,6 +47,12 @@ export const sessionPartSchema = z.strictObject({
   debug: z.literal(true).meta({ description: 'Whether bash runs in place of its agent.' }).exactOptional(),
 });
 
+/** What a command asked of a container by its name. */
+export const askedSchema = z.strictObject({
+  at: z.int().min(0).meta({ description: 'When, in milliseconds since 1970.' }),
+  force: z.literal(true).meta({ description: 'Whether what runs inside is not asked to end first.' }).exactOptional(),
+});
+
 /** A sandbox in the session source, where the command line also says which instance it is. */
 const sessionSandbox = sandboxSchema.extend({
   instance: field(instanceName, {
@@ -58,6 +64,7 @@ const sessionSandbox = sandboxSchema.extend({
     description: 'It was shut down: how many seconds what runs inside has to end by itself, before it is deleted.',
   }),
   session: field(sessionPartSchema, { description: 'What somebody opened it for.' }),
+  asked: field(askedSchema, { description: 'What a command last asked of its container.' }),
 });
 
 /** A whole file of the session source. */

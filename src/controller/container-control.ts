@@ -1,0 +1,187 @@
+import { Problem, ProblemList } from '../base/problem.ts';
+import { untilAborted } from '../base/until-aborted.ts';
+import { activeOverrides } from '../plan/override.ts';
+import { checkAsked } from '../spec/check-rules.ts';
+import { containerNames } from '../spec/container-names.ts';
+import { renderManifest } from '../spec/render-manifest.ts';
+import type { Manifest, Sandbox } from '../spec/sandbox.ts';
+import type { SessionNames } from '../spec/session-names.ts';
+import type {
+  ContainerApi,
+  Launched,
+  LaunchRequest,
+  MountRequest,
+  PowerReport,
+  PowerRequest,
+} from './container-api.ts';
+import type { VerbReport } from './control-api.ts';
+import { placeText } from './report.ts';
+import type { Change, SessionControl, SessionControlInit } from './session-control.ts';
+import { uidOf } from './session-control.ts';
+
+/** What declares containers by name. */
+export interface ContainerControlInit extends SessionControlInit {
+  readonly sessions: SessionControl;
+}
+
+/** Seconds that what runs inside has to end by itself, where the container goes afterwards. */
+const graceS = 10;
+
+/** Containers that commands name: each is declared like anything else, and the loop does the rest. */
+export class ContainerControl implements ContainerApi {
+  readonly #init: ContainerControlInit;
+
+  constructor(init: ContainerControlInit) {
+    this.#init = init;
+  }
+
+  async launch({ uid, by, instance, manifest }: LaunchRequest): Promise<Launched> {
+    const { sessions, manifests } = this.#init;
+    const names = requireNames(instance);
+    const sandbox = { ...(await manifests.read(manifest, uid)), asked: { at: this.#now() } };
+    const file = await sessions.inTurn(async () => {
+      if (await sessions.isTaken(names)) throw this.#taken(names);
+      const created = await manifests.create(uid, { ...names, sandbox }, {});
+      await sessions.tell(names.name, manifests.sourceOf(uid));
+      return created;
+    });
+    await sessions.record(names.name, { kind: 'launch', why: 'launched by command', actor: by });
+    return { ...names, file };
+  }
+
+  setPower(request: PowerRequest): Promise<PowerReport> {
+    return this.#init.sessions.inTurn(() => this.#setPower(request));
+  }
+
+  addMount(request: MountRequest): Promise<VerbReport> {
+    return this.#init.sessions.inTurn(() => this.#addMount(request));
+  }
+
+  async #setPower({ name, by, to, force = false }: PowerRequest): Promise<PowerReport> {
+    const sandbox = this.#declared(name)?.sandbox;
+    const isLeaving = to === 'stopped' && sandbox !== undefined && isSpentByStop(sandbox);
+    const order = this.#order(force);
+    const report = await this.#change(name, {
+      // The process that it was for has nothing to do with what a command asks for now.
+      changed: ({ lease: _lease, ...before }) => ({
+        ...before,
+        ...(isLeaving ? { endsWithin: force ? 0 : graceS } : { state: to, asked: order }),
+      }),
+      isRefused: (before) => this.#whyNot(name, before, to),
+      entry: { kind: to === 'running' ? 'start' : 'stop', why: 'asked for by command', actor: by },
+      message: to === 'running' ? 'It is being started' : 'It is being stopped',
+    });
+    return { ...report, ...(isLeaving && report.done && { isLeaving }) };
+  }
+
+  async #addMount({ name, by, device, path, mount }: MountRequest): Promise<VerbReport> {
+    const changed = (before: Sandbox): Sandbox => ({
+      ...before,
+      mounts: { ...before.mounts, [path]: mount },
+      // Another manifest starts what ended by itself: nobody asked for that.
+      ...(this.#hasEnded(name, before) && { state: 'stopped' }),
+    });
+    const fault = await this.#mountFault(name, { path, changed });
+    return this.#change(name, {
+      changed,
+      isRefused: () => fault ?? false,
+      entry: { kind: 'mount', why: `${JSON.stringify(device)} at ${JSON.stringify(path)} by command`, actor: by },
+      message: `"${mount.host}" is being mounted at "${path}"`,
+    });
+  }
+
+  /** What follows is judged by a look from afterwards. */
+  async #change(name: string, change: Change): Promise<VerbReport> {
+    const { controller, sessions, lifetime } = this.#init;
+    using look = controller.sandboxes.nextLook(name);
+    const report = await sessions.changeOne(name, change);
+    if (report.done) await untilAborted(look.done, lifetime);
+    return report;
+  }
+
+  #whyNot(name: string, { endsWithin }: Sandbox, to: PowerRequest['to']): string | false {
+    const { overrides = [], desired } = this.#init.controller.sandboxes.get(name)?.world ?? {};
+    const hash = desired?.kind === 'declared' ? desired.manifest.hash : undefined;
+    const active = activeOverrides(overrides, hash, this.#now());
+    if (active.some(({ kind }) => kind === 'suspend')) {
+      return `It is suspended, so that nothing is done to it: coi suspend ${name} --off`;
+    }
+    if (to === 'stopped') return false;
+    if (endsWithin !== undefined) return 'It was shut down, and goes when it has stopped';
+    const isHeld = active.some(({ kind }) => kind === 'freeze' || kind === 'quarantine');
+    return isHeld && `It is held still: let it go on with coi resume ${name}`;
+  }
+
+  async #mountFault(
+    name: string,
+    { path, changed }: { readonly path: string; readonly changed: (before: Sandbox) => Sandbox },
+  ): Promise<string | undefined> {
+    const manifest = this.#declared(name);
+    // Refused elsewhere, with a reason of its own.
+    if (!manifest || !this.#init.manifests.isSession(manifest.source)) return undefined;
+    const { instance, sandbox, source } = manifest;
+    if (Object.hasOwn(sandbox.mounts ?? {}, path)) return `"${path}" is a mount of it already`;
+    const next = changed(sandbox);
+    const [impossible] = checkAsked(name, next);
+    if (impossible) return textOf(impossible);
+    try {
+      await this.#init.manifests.read(renderManifest({ name, instance, sandbox: next }), uidOf(source));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return error instanceof ProblemList ? error.problems.map(textOf).join('; ') : textOf(error);
+    }
+  }
+
+  #hasEnded(name: string, { restart }: Sandbox): boolean {
+    const power = this.#init.controller.sandboxes.get(name)?.world.instance?.power;
+    return restart === 'never' && power === 'stopped';
+  }
+
+  #declared(name: string): Manifest | undefined {
+    return this.#init.controller.desired.manifests().get(name);
+  }
+
+  #order(force: boolean): NonNullable<Sandbox['asked']> {
+    return { at: this.#now(), ...(force && { force }) };
+  }
+
+  #now(): number {
+    return this.#init.controller.hands.clock.now();
+  }
+
+  #taken({ name, instance }: SessionNames): Problem {
+    const { desired } = this.#init.controller;
+    const manifest = this.#declared(name);
+    const because = manifest
+      ? `${placeText(manifest.position)} declares the sandbox "${name}", with the container ${manifest.instance}`
+      : desired.tombstoneOf(name) === undefined
+        ? 'there is an instance of that name, or a sandbox that has it'
+        : `the sandbox "${name}" is being deleted`;
+    return new Problem({
+      code: 'container.taken',
+      message: `The name "${instance}" is taken: ${because}`,
+      hint: 'Take another name. All there are: coi container list',
+    });
+  }
+}
+
+/** Without its position: nobody wrote that text. */
+function textOf({ message, hint }: Problem): string {
+  return hint ? `${message}. ${hint}` : message;
+}
+
+/** Whether it is of no more use once it stands still. */
+function isSpentByStop({ persistent, restart }: Sandbox): boolean {
+  return !persistent && restart === 'never';
+}
+
+function requireNames(instance: string): SessionNames {
+  const found = containerNames(instance);
+  if ('names' in found) return found.names;
+  throw new Problem({
+    code: 'container.name',
+    message: `No container can be launched as ${JSON.stringify(instance.slice(0, 80))}: ${found.fault}`,
+    hint: 'Example: coi container launch coi my-container',
+  });
+}
