@@ -286,6 +286,9 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     endSession: (options) => api.endSession(options),
     shutDown: (options) => acting(() => api.shutDown(options)),
     persist: (options) => acting(() => api.persist(options)),
+    createSnapshot: (request) => acting(() => api.createSnapshot(request)),
+    restoreSnapshot: (request) => acting(() => api.restoreSnapshot(request)),
+    deleteSnapshot: (request) => acting(() => api.deleteSnapshot(request)),
     // Nobody goes on with it once this process has ended.
     awaitSandbox: (options) => api.awaitSandbox(options.goal === 'away' ? { ...options, goal: 'gone' } : options),
     orphans: () => api.orphans(),

@@ -17,6 +17,7 @@ import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
 import { SessionControl } from './controller/session-control.ts';
+import { SnapshotControl } from './controller/snapshot-control.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { watchedSandboxes } from './controller/watched-sandboxes.ts';
@@ -93,6 +94,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const control = new Control({
     controller,
     sessions,
+    snapshots: new SnapshotControl({ controller, lifetime: signal, audit: (entry) => audit.appendDurable(entry) }),
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),

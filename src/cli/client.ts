@@ -38,6 +38,9 @@ export function openClient(init: ClientInit): ControlApi {
     endSession: call('endSession'),
     shutDown: call('shutDown'),
     persist: call('persist'),
+    createSnapshot: call('createSnapshot'),
+    restoreSnapshot: call('restoreSnapshot'),
+    deleteSnapshot: call('deleteSnapshot'),
     awaitSandbox: ({ signal, ...options }) => {
       const until = { ...init, signal: AbortSignal.any([init.signal, signal]) };
       return request(until, 'awaitSandbox', options) as Promise<never>;

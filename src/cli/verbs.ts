@@ -3,6 +3,7 @@ import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
 import { cleanVerb } from './clean-verb.ts';
 import { healthVerb } from './health-verb.ts';
+import { snapshotVerbs } from './snapshot-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -299,6 +300,7 @@ export const verbs: readonly VerbSpec[] = [
     flags: [format],
     load: async () => (await import('./adopt.ts')).adopt,
   },
+  ...snapshotVerbs,
   {
     name: 'controller',
     args: '',

@@ -2,6 +2,7 @@ import type { Operation } from 'fast-json-patch';
 import type { DenialsReport, PolicyReport, PolicyTestReport } from './network-reports.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
 import type { SessionApi } from './session-api.ts';
+import type { SnapshotApi } from './snapshot-api.ts';
 
 /** One source of manifests as JSON output has it. Times are RFC 3339. */
 export interface SourceReport {
@@ -122,7 +123,7 @@ export type EventRecord = Readonly<Record<string, unknown>>;
  * What commands ask of a controller, whether it runs as a service or inside the command. Every method throws Problem.
  * The admin socket serves the same methods.
  */
-export interface ControlApi extends SessionApi {
+export interface ControlApi extends SessionApi, SnapshotApi {
   status(): Promise<StatusReport>;
   /** Plans of all sandboxes, or of some, after a fresh look. `files` are planned as if they were stored already. */
   plan(options: {

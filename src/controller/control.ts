@@ -23,6 +23,7 @@ import { reportProblem } from './report.ts';
 import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
 import type { SessionApi } from './session-api.ts';
+import type { SnapshotApi } from './snapshot-api.ts';
 
 /** Overrides that stand, by sandbox. */
 export interface OverrideKeeper {
@@ -59,6 +60,7 @@ export interface ControlInit {
   readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly events: ControlApi['events'];
   readonly sessions: SessionApi;
+  readonly snapshots: SnapshotApi;
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
@@ -77,6 +79,9 @@ export class Control implements ControlApi {
   readonly awaitSandbox: ControlApi['awaitSandbox'];
   readonly shutDown: ControlApi['shutDown'];
   readonly persist: ControlApi['persist'];
+  readonly createSnapshot: ControlApi['createSnapshot'];
+  readonly restoreSnapshot: ControlApi['restoreSnapshot'];
+  readonly deleteSnapshot: ControlApi['deleteSnapshot'];
 
   constructor(init: ControlInit) {
     this.#init = init;
@@ -86,6 +91,9 @@ export class Control implements ControlApi {
     this.awaitSandbox = (options) => init.sessions.awaitSandbox(options);
     this.shutDown = (options) => init.sessions.shutDown(options);
     this.persist = (options) => init.sessions.persist(options);
+    this.createSnapshot = (request) => init.snapshots.createSnapshot(request);
+    this.restoreSnapshot = (request) => init.snapshots.restoreSnapshot(request);
+    this.deleteSnapshot = (request) => init.snapshots.deleteSnapshot(request);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {

@@ -328,7 +328,7 @@ describe('parseManifestFile() reports', () => {
       body: '[sandbox.a]\nsnapshots = { schedule = "@daily", expiry = "30s" }',
       found: {
         code: 'spec.value',
-        at: '3:46',
+        at: '3:45',
         message: expect.stringContaining('a duration in minutes, hours or days'),
       },
     },
