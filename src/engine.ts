@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Agents } from './apply/agents.ts';
 import { Reservations } from './apply/reservations.ts';
 import { openAudit, type Audit } from './audit/open-audit.ts';
+import type { AuditEntry } from './audit/record.ts';
 import { systemClock as clock } from './base/clock.ts';
 import { version } from './cli/version.ts';
 import { Control } from './controller/control.ts';
@@ -89,12 +90,10 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   controller.onDeleted((name, source) => {
     sources.forget(name, source).catch((error: unknown) => log.error({ err: error }, 'Cannot forget a tombstone'));
   });
-  const sessions = openSessions(init, { controller, sources, audit });
   const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
     controller,
-    sessions,
-    snapshots: new SnapshotControl({ controller, lifetime: signal, audit: (entry) => audit.appendDurable(entry) }),
+    ...openSessions(init, { controller, sources, audit }),
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
@@ -134,15 +133,11 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
 function openSessions(
   { signal }: EngineInit,
   { controller, sources, audit }: Pick<Running, 'controller' | 'sources'> & Pick<Parts, 'audit'>,
-): SessionControl {
-  const sessions = new SessionControl({
-    controller,
-    manifests: sources,
-    audit: (entry) => audit.appendDurable(entry),
-    lifetime: signal,
-  });
+): { sessions: SessionControl; snapshots: SnapshotControl } {
+  const own = { controller, audit: (entry: AuditEntry) => audit.appendDurable(entry), lifetime: signal };
+  const sessions = new SessionControl({ ...own, manifests: sources });
   controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
-  return sessions;
+  return { sessions, snapshots: new SnapshotControl(own) };
 }
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */

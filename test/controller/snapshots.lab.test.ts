@@ -218,11 +218,10 @@ describe('snapshots by a schedule', () => {
     async (schedule) => {
       await controller.declare('timed', `snapshots = { schedule = "${schedule}" }`);
       const wanted = schedule.trim().replaceAll(/ +/g, ' ');
-      await controller.when('timed', ({ ready, message }) => ready || message.includes('snapshots'));
       await until(`${wanted} to be set`, async () => {
         return (await controller.instance('coi-timed')).config['snapshots.schedule'] === wanted;
       });
-      await controller.ready('timed', 'running');
+      expect(await controller.ready('timed', 'running')).toMatchObject({ drift: [] });
     },
   );
 
