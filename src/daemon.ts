@@ -289,6 +289,9 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     launch: (options) => acting(() => api.launch(options)),
     setPower: (options) => acting(() => api.setPower(options)),
     addMount: (options) => acting(() => api.addMount(options)),
+    createSnapshot: (request) => acting(() => api.createSnapshot(request)),
+    restoreSnapshot: (request) => acting(() => api.restoreSnapshot(request)),
+    deleteSnapshot: (request) => acting(() => api.deleteSnapshot(request)),
     // Nobody goes on with it once this process has ended.
     awaitSandbox: (options) => api.awaitSandbox(options.goal === 'away' ? { ...options, goal: 'gone' } : options),
     orphans: () => api.orphans(),

@@ -19,6 +19,7 @@ import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
 import { SessionControl } from './controller/session-control.ts';
+import { SnapshotControl } from './controller/snapshot-control.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { watchedSandboxes } from './controller/watched-sandboxes.ts';
@@ -146,7 +147,7 @@ async function forget(
 function openSessions(
   { signal }: EngineInit,
   { controller, sources, audit }: Pick<Running, 'controller' | 'sources'> & Pick<Parts, 'audit'>,
-): { readonly sessions: SessionControl; readonly containers: ContainerControl } {
+): { readonly sessions: SessionControl; readonly containers: ContainerControl; readonly snapshots: SnapshotControl } {
   const own = {
     controller,
     manifests: sources,
@@ -155,7 +156,7 @@ function openSessions(
   };
   const sessions = new SessionControl(own);
   controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
-  return { sessions, containers: new ContainerControl({ ...own, sessions }) };
+  return { sessions, containers: new ContainerControl({ ...own, sessions }), snapshots: new SnapshotControl(own) };
 }
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */

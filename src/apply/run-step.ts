@@ -12,7 +12,7 @@ import { loadPolicy } from './rules.ts';
 import { save } from './save.ts';
 import { findTarget, finish, isMeant } from './target.ts';
 import { removeUnmadeVolume } from './unmade-volume.ts';
-import { stamp, unprotect, update } from './update.ts';
+import { restamp, stamp, unprotect, update } from './update.ts';
 
 /**
  * Carry out one step. It does what its action says and nothing else; whether that was enough is for the next look to say.
@@ -33,6 +33,7 @@ const runners: Runners = {
   create,
   power,
   stamp,
+  restamp,
   update,
   unprotect,
   agent: startAgent,

@@ -17,6 +17,17 @@ function writeStamp({ hands, step, signal }: Task, keys: Partial<Stamp>, etag: s
   return hands.incus.instances.patch(step.instance, { config: renderStamp(keys) }, { etag, signal });
 }
 
+/** The stamp, and the power that Incus remembers, which it put back as well: what stands still was not halted by a reboot. */
+export async function restamp(
+  task: Task,
+  { stamp: keys, isStopped }: Extract<Action, { kind: 'restamp' }>,
+): Promise<void> {
+  const { hands, step, signal } = task;
+  const { etag } = await findTarget(task);
+  const config = { ...renderStamp(keys), ...(isStopped && { 'volatile.last_state.power': 'STOPPED' }) };
+  await hands.incus.instances.patch(step.instance, { config }, { etag, signal });
+}
+
 /** Carry out differences in configuration, devices and profiles in one write, by compare-and-swap. */
 export async function update(
   task: Task,

@@ -41,6 +41,9 @@ export function openClient(init: ClientInit): ControlApi {
     launch: call('launch'),
     setPower: call('setPower'),
     addMount: call('addMount'),
+    createSnapshot: call('createSnapshot'),
+    restoreSnapshot: call('restoreSnapshot'),
+    deleteSnapshot: call('deleteSnapshot'),
     awaitSandbox: ({ signal, ...options }) => {
       const until = { ...init, signal: AbortSignal.any([init.signal, signal]) };
       return request(until, 'awaitSandbox', options) as Promise<never>;

@@ -4,8 +4,8 @@ import { UsageProblem } from './usage.ts';
 
 /** Asks one question after another. */
 export interface Questions extends Disposable {
-  /** Ask on stderr. Only `y` is yes; everything else, and nobody to answer, is no. */
-  ask(question: string): Promise<boolean>;
+  /** Ask on stderr. Only `y`, or what is given, is yes; everything else, and nobody to answer, is no. */
+  ask(question: string, yes?: RegExp): Promise<boolean>;
 }
 
 /** Begin to ask somebody. Once it is disposed of, nothing more can be read of stdin. */
@@ -13,11 +13,11 @@ export function openQuestions(io: Io): Questions {
   const lines = createInterface({ input: io.stdin, terminal: false });
   const answers = lines[Symbol.asyncIterator]();
   return {
-    async ask(question) {
+    async ask(question, yes = /^y$/i) {
       io.stderr.write(`${question} [y/N] `);
       const { value, done } = await answers.next();
       if (done) io.stderr.write('\n');
-      return !done && /^y$/i.test(value.trim());
+      return !done && yes.test(value.trim());
     },
     [Symbol.dispose]: () => {
       lines.close();
@@ -27,10 +27,10 @@ export function openQuestions(io: Io): Questions {
   };
 }
 
-/** Ask one question. */
-export async function confirm(io: Io, question: string): Promise<boolean> {
+/** Ask one question. `yes`: what counts as that, where it is more than `y`. */
+export async function confirm(io: Io, question: string, yes?: RegExp): Promise<boolean> {
   using questions = openQuestions(io);
-  return await questions.ask(question);
+  return await questions.ask(question, yes);
 }
 
 /**

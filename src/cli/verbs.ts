@@ -5,6 +5,7 @@ import { cleanVerb } from './clean-verb.ts';
 import { containerVerbs } from './container-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
+import { snapshotVerbs } from './snapshot-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -301,6 +302,7 @@ export const verbs: readonly VerbSpec[] = [
     flags: [format],
     load: async () => (await import('./adopt.ts')).adopt,
   },
+  ...snapshotVerbs,
   {
     name: 'controller',
     args: '',

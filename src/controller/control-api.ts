@@ -3,6 +3,7 @@ import type { ContainerApi } from './container-api.ts';
 import type { DenialsReport, PolicyReport, PolicyTestReport } from './network-reports.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
 import type { SessionApi } from './session-api.ts';
+import type { SnapshotApi } from './snapshot-api.ts';
 
 /** One source of manifests as JSON output has it. Times are RFC 3339. */
 export interface SourceReport {
@@ -123,7 +124,7 @@ export type EventRecord = Readonly<Record<string, unknown>>;
  * What commands ask of a controller, whether it runs as a service or inside the command. Every method throws Problem.
  * The admin socket serves the same methods.
  */
-export interface ControlApi extends SessionApi, ContainerApi {
+export interface ControlApi extends SessionApi, ContainerApi, SnapshotApi {
   status(): Promise<StatusReport>;
   /** Plans of all sandboxes, or of some, after a fresh look. `files` are planned as if they were stored already. */
   plan(options: {

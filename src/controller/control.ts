@@ -24,6 +24,7 @@ import { reportProblem } from './report.ts';
 import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
 import type { SessionApi } from './session-api.ts';
+import type { SnapshotApi } from './snapshot-api.ts';
 
 /** Overrides that stand, by sandbox. */
 export interface OverrideKeeper {
@@ -61,6 +62,7 @@ export interface ControlInit {
   readonly events: ControlApi['events'];
   readonly sessions: SessionApi;
   readonly containers: ContainerApi;
+  readonly snapshots: SnapshotApi;
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
@@ -82,6 +84,9 @@ export class Control implements ControlApi {
   readonly launch: ControlApi['launch'];
   readonly setPower: ControlApi['setPower'];
   readonly addMount: ControlApi['addMount'];
+  readonly createSnapshot: ControlApi['createSnapshot'];
+  readonly restoreSnapshot: ControlApi['restoreSnapshot'];
+  readonly deleteSnapshot: ControlApi['deleteSnapshot'];
 
   constructor(init: ControlInit) {
     this.#init = init;
@@ -94,6 +99,9 @@ export class Control implements ControlApi {
     this.launch = (request) => init.containers.launch(request);
     this.setPower = (request) => init.containers.setPower(request);
     this.addMount = (request) => init.containers.addMount(request);
+    this.createSnapshot = (request) => init.snapshots.createSnapshot(request);
+    this.restoreSnapshot = (request) => init.snapshots.restoreSnapshot(request);
+    this.deleteSnapshot = (request) => init.snapshots.deleteSnapshot(request);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {

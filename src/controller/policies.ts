@@ -4,6 +4,7 @@ import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf } from '../observe/owned.ts';
 import { activeOverrides, type Override } from '../plan/override.ts';
 import { policyRules } from '../plan/rules.ts';
+import { strayEra } from '../plan/stamp.ts';
 import type { Desired } from '../plan/world.ts';
 
 /** What decides the policy of a sandbox. */
@@ -21,13 +22,14 @@ export interface PolicyInputs {
  * The policy of one instance of ours: what its manifest says now, what was last applied while no manifest is known, and
  * nothing at all in quarantine. Undefined for instances that are not ours.
  */
-export function policyOf(inputs: PolicyInputs, { owner }: SeenInstance): NetworkPolicy | undefined {
+export function policyOf(inputs: PolicyInputs, { instance, owner }: SeenInstance): NetworkPolicy | undefined {
   if (owner.kind !== 'owned') return undefined;
   const { stamp } = owner;
   const endpoint = endpointOf(stamp, inputs.bridge);
   if (!endpoint || !stamp.applied) return undefined;
   const overrides = activeOverrides(inputs.overrides(stamp.name), undefined, inputs.now());
-  const rules = policyRules(stamp.applied.network, { desired: inputs.desired(stamp.name), overrides });
+  const isStray = strayEra(instance.config, stamp) !== undefined;
+  const rules = policyRules(stamp.applied.network, { desired: inputs.desired(stamp.name), overrides, isStray });
   return { uid: stamp.uid, endpoint, rules };
 }
 

@@ -182,6 +182,20 @@ export class WorkQueue {
     this.#put(key, isUrgent ? again : 'retry', this.#clock.monotonic() + afterMs, !isUrgent);
   }
 
+  /**
+   * Keep workers off a key until what comes back is disposed of; it is looked at then. Waits for the worker that has it.
+   * Rejects with the signal's reason when it aborts.
+   */
+  async claim(key: string, signal: AbortSignal): Promise<Disposable> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (!this.#active.has(key)) break;
+      await this.#somethingReady(signal);
+    }
+    this.#active.set(key, { since: this.#clock.monotonic(), priority: 'command', again: 'command' });
+    return { [Symbol.dispose]: () => this.done(key, { kind: 'settled' }) };
+  }
+
   /** Drop what is known about a key that will not come back. */
   forget(key: string): void {
     this.#failures.delete(key);

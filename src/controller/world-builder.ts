@@ -13,7 +13,7 @@ import { inspectDirectories, type WorkspaceFault } from '../observe/workspace.ts
 import type { Protection } from '../plan/protection.ts';
 import type { Placement } from '../plan/render-instance.ts';
 import { scheduledState, type ScheduleCache } from '../plan/schedule.ts';
-import { tombstoneName } from '../plan/stamp.ts';
+import { strayEra, tombstoneName } from '../plan/stamp.ts';
 import type { Desired, OwnedInstance, World } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { Fights } from './fights.ts';
@@ -109,9 +109,10 @@ export class WorldBuilder {
     const doubtful = owned.find(
       ({ instance, owner }) =>
         instance.state === 'changing' ||
+        isStray({ instance, owner }) ||
         (owner.kind === 'owned' && (owner.isTombstone || owner.stamp.intent?.kind === 'create')),
     );
-    return doubtful && doubtful.instance.state !== 'running'
+    return doubtful && (doubtful.instance.state !== 'running' || isStray(doubtful))
       ? this.#from.busy(doubtful.instance.name, signal)
       : undefined;
   }
@@ -208,15 +209,19 @@ export class WorldBuilder {
     const { instance, owner } = seen;
     if (owner.kind !== 'owned') throw new Error(`instance ${instance.name} is not owned`);
     const { stamp } = owner;
+    const era = owner.isTombstone ? undefined : strayEra(instance.config, stamp);
     return {
       name: instance.name,
       power: powerOf(instance.state),
-      stamp,
+      // What was about to be done when the snapshot was made is not about to be done now.
+      stamp: era === undefined ? stamp : { ...stamp, intent: undefined },
       endpoint: endpointOf(stamp, this.#from.bridge),
       createdAt: Date.parse(instance.createdAt),
       startedAt: startOf(instance),
       createdHere: this.#from.reservations.wasCreated(stamp.uid),
-      lostPower: hasLostPower(instance),
+      // A restore brings back the power of that time, too.
+      lostPower: hasLostPower(instance) && era === undefined,
+      ...(era !== undefined && { strayEra: era }),
       busy,
       rules: rulesState(policyOf({ ...this.#from, desired: () => desired }, seen), {
         loaded: this.#from.elements(),
@@ -227,6 +232,11 @@ export class WorldBuilder {
       devices: instance.devices,
     };
   }
+}
+
+/** Whether it was put back to a snapshot, and its stamp with it. */
+function isStray({ instance, owner }: Pick<SeenInstance, 'instance' | 'owner'>): boolean {
+  return owner.kind === 'owned' && !owner.isTombstone && strayEra(instance.config, owner.stamp) !== undefined;
 }
 
 function isUp(state: SeenInstance['instance']['state']): boolean {

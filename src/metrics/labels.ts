@@ -18,6 +18,7 @@ export const stepKinds = [
   'power',
   'update',
   'stamp',
+  'restamp',
   'tombstone',
   'unprotect',
   'delete',

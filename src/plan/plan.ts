@@ -10,6 +10,7 @@ import {
 import type { Aim } from './obstacle.ts';
 import { activeOverrides } from './override.ts';
 import type { Draft, Plan, Step } from './step.ts';
+import { restampSteps } from './restamp.ts';
 import { repairRules } from './rules.ts';
 import { stalled, stepOn, stepWithout, waiting } from './steps.ts';
 import { teardown } from './teardown.ts';
@@ -44,7 +45,7 @@ function draftPlan(world: World): Draft {
     ? teardown(world.tombstone, { why: 'it was already on its way out', now: world.now })
     : [];
   const draft = draftFor(world);
-  return { ...draft, steps: [...leftovers, ...draft.steps] };
+  return { ...draft, steps: [...leftovers, ...restampSteps(world), ...draft.steps] };
 }
 
 function draftFor(world: World): Draft {

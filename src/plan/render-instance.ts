@@ -48,6 +48,7 @@ export function desiredView(sandbox: Sandbox, { uid, endpoint }: Reservation, pl
       'security.privileged': 'false',
       'security.protection.delete': 'true',
       ...limitConfig(sandbox.limits),
+      ...snapshotConfig(sandbox),
     },
     devices: {
       root: { type: 'disk', path: '/', pool: placement.storagePool, ...diskLimits(sandbox.limits) },
@@ -129,6 +130,30 @@ function limitConfig({ cpu, memory, disk, tmpfs, processes }: Limits): Record<st
   });
 }
 
+/** Incus keeps the time, and removes what has expired. See Incus documentation, "Instance options", "Snapshot scheduling". */
+function snapshotConfig({ snapshots }: Sandbox): Record<string, string> {
+  if (snapshots?.schedule === undefined) return {};
+  return withoutUnset({
+    'snapshots.schedule': snapshots.schedule,
+    'snapshots.schedule.stopped': snapshots.stopped,
+    'snapshots.expiry': snapshots.expiryMs === undefined ? undefined : expiryText(snapshots.expiryMs),
+    'snapshots.pattern': `auto-{{ creation_date|date:'20060102-150405' }}`,
+  });
+}
+
+function expiryText(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  const parts = [
+    [Math.floor(minutes / 1_440), 'd'],
+    [Math.floor(minutes / 60) % 24, 'H'],
+    [minutes % 60, 'M'],
+  ] as const;
+  return parts
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(' ');
+}
+
 /** Incus 6.0 knows no device for this. See lxc.container.conf(5), "lxc.mount.entry". */
 function tmpfsEntry(size: string): string {
   return `lxc.mount.entry = tmpfs tmp tmpfs rw,nosuid,nodev,mode=1777,size=${parseSize(size)},create=dir 0 0`;
@@ -139,7 +164,7 @@ function diskLimits({ disk }: Limits): Record<string, string> {
   return withoutUnset({ 'limits.read': disk?.read, 'limits.write': disk?.write, 'limits.max': disk?.max });
 }
 
-function withoutUnset(record: Record<string, string | number | undefined>): Record<string, string> {
+function withoutUnset(record: Record<string, string | number | true | undefined>): Record<string, string> {
   const set = Object.entries(record).filter(([, value]) => value !== undefined);
   return Object.fromEntries(set.map(([key, value]) => [key, String(value)]));
 }

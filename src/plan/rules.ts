@@ -8,19 +8,30 @@ import type { Desired, OwnedInstance, World } from './world.ts';
 export function repairRules({ instance, desired, overrides: all, now }: World): Step[] {
   const overrides = activeOverrides(all, undefined, now);
   if (instance?.rules !== 'drifted' || !instance.endpoint || !instance.stamp.applied) return [];
-  return [rulesStep(instance, policyRules(instance.stamp.applied.network, { desired, overrides }))];
+  return [
+    rulesStep(
+      instance,
+      policyRules(instance.stamp.applied.network, { desired, overrides, isStray: instance.strayEra !== undefined }),
+    ),
+  ];
 }
 
 /** What decides how an instance may use the network. */
 export interface RulesInputs {
   readonly desired: Desired;
   readonly overrides: readonly Override[];
+  /** Whether what was applied is what somebody put back from a snapshot, and no longer what counts. */
+  readonly isStray: boolean;
 }
 
-/** The rules an instance is to have: none in quarantine, else the manifest's, or what was applied while none is known. */
-export function policyRules(applied: NetworkRules, { desired, overrides }: RulesInputs): NetworkRules {
+/**
+ * The rules an instance is to have: none in quarantine, else the manifest's, or what was applied while none is known; nothing
+ * where what was applied is not known either.
+ */
+export function policyRules(applied: NetworkRules, { desired, overrides, isStray }: RulesInputs): NetworkRules {
   if (overrides.some(({ kind }) => kind === 'quarantine')) return { mode: 'none' };
-  return desired.kind === 'declared' ? desired.manifest.sandbox.network : applied;
+  if (desired.kind === 'declared') return desired.manifest.sandbox.network;
+  return isStray ? { mode: 'none' } : applied;
 }
 
 function rulesStep(instance: OwnedInstance, network: NetworkRules): Step {

@@ -37,8 +37,22 @@ export interface Stamp {
   readonly saved?: number | undefined;
   /** Id of the session whose state is in it: begun in it, or put into it. */
   readonly restored?: string | undefined;
+  /** Incus' id of the last restore that coi knows of, see {@link strayEra}; absent before the first. */
+  readonly era?: string | undefined;
   /** When coi itself last started it, milliseconds since 1970: a restart from inside is no new run. */
   readonly started?: number | undefined;
+}
+
+/**
+ * Incus' id of a restore from a snapshot that coi knows nothing of; undefined where there was none. Such an instance carries
+ * the configuration of the snapshot's time, its stamp included: whose it is holds, what it says about the present does not.
+ *
+ * Incus begins with one id for both keys, and gives the second one another with each restore.
+ * @see Incus documentation, "Instance options", `volatile.uuid.generation`
+ */
+export function strayEra(config: Readonly<Record<string, string>>, { era }: Pick<Stamp, 'era'>): string | undefined {
+  const now = config['volatile.uuid.generation'];
+  return now === (era ?? config['volatile.uuid']) ? undefined : now;
 }
 
 /** Instance name under which a sandbox waits for its deletion. Nobody else creates such a name, so nothing races for it. */
@@ -85,10 +99,11 @@ export function parseStamp(config: Readonly<Record<string, string>>): Stamp | un
 }
 
 /** What was done about its session, and when it was started. */
-function keptOf(text: (name: keyof Stamp) => string): Pick<Stamp, 'saved' | 'restored' | 'started'> {
+function keptOf(text: (name: keyof Stamp) => string): Pick<Stamp, 'saved' | 'restored' | 'era' | 'started'> {
   return {
     ...(text('saved') && { saved: Number(text('saved')) || 0 }),
     ...(text('restored') && { restored: text('restored') }),
+    ...(text('era') && { era: text('era') }),
     ...(Number(text('started')) > 0 && { started: Number(text('started')) }),
   };
 }

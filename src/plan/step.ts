@@ -52,6 +52,8 @@ export type Action =
       readonly directories?: HostDirectories;
     }
   | { readonly kind: 'stamp'; readonly stamp: Partial<Stamp> }
+  /** Have the stamp of something that was put back to a snapshot speak of now. */
+  | { readonly kind: 'restamp'; readonly stamp: Partial<Stamp>; readonly isStopped: boolean }
   | { readonly kind: 'save' }
   | { readonly kind: 'tombstone' }
   | { readonly kind: 'unprotect' }

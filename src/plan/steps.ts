@@ -10,6 +10,7 @@ const riskOf: Record<Action['kind'], Risk> = {
   power: 'disruptive',
   update: 'safe',
   stamp: 'safe',
+  restamp: 'safe',
   save: 'safe',
   tombstone: 'destructive',
   unprotect: 'destructive',

@@ -24,6 +24,8 @@ export interface OwnedInstance extends LiveInstance {
   readonly createdHere: boolean;
   /** Whether it was running when the host or incusd went down, so that being stopped is nobody's wish. */
   readonly lostPower: boolean;
+  /** It was put back to a snapshot since its stamp was written: the restore's id. What the stamp intended then is left out. */
+  readonly strayEra?: string | undefined;
   /** Text of the Incus operation that is running on it. */
   readonly busy: string | undefined;
   /** Whether the rules of its policy are loaded just as they should be. */

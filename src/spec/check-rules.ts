@@ -31,6 +31,13 @@ const rules: readonly Rule[] = [
     hint: 'Give them different times.',
   },
   {
+    reads: ['snapshots'],
+    path: ['snapshots'],
+    broken: ({ snapshots }) => snapshots !== undefined && snapshots.schedule === undefined,
+    message: 'snapshots has no schedule: none would be made',
+    hint: 'Set snapshots.schedule, such as "@daily", or remove snapshots.',
+  },
+  {
     reads: ['state', 'policy'],
     path: ['state'],
     broken: ({ state, policy }) => state === 'absent' && policy.deletion === 'protect',

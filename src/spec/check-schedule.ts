@@ -15,6 +15,23 @@ export function cronFault(expression: string): string | undefined {
   }
 }
 
+/**
+ * Why a text is no schedule for snapshots, as a sentence; undefined when it is one. Incus reads it, and knows less than we do:
+ * its weeks begin with 0 and have no day 7, and a range does not go past the end.
+ */
+export function snapshotScheduleFault(text: string): string | undefined {
+  if (text === '' || text.startsWith('@')) return undefined;
+  const fault = cronFault(text);
+  if (fault !== undefined) return fault;
+  const fields = text.trim().toLowerCase().split(/\s+/);
+  if (/(?:^|[,-])7(?:$|[,/-])/.test(fields[4] ?? '')) return 'Incus has no weekday 7: Sunday is 0.';
+  return fields.every((each) => plainField.test(each))
+    ? undefined
+    : 'Use numbers, names, "*", lists, ranges and steps only.';
+}
+
+const plainField = /^(?:\*|[0-9a-z]+(?:-[0-9a-z]+)?)(?:\/[0-9]+)?(?:,(?:\*|[0-9a-z]+(?:-[0-9a-z]+)?)(?:\/[0-9]+)?)*$/;
+
 /** Why a text is no time zone, as a sentence; undefined when it is one. */
 export function timezoneFault(zone: string): string | undefined {
   try {

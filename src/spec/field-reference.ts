@@ -100,6 +100,6 @@ one before: \`~/.config/coi/config.toml\`, \`.coi.toml\` in the workspace, the f
 variables, \`--profile\`, and flags. Texts, numbers and switches of a higher layer replace those below it. A key that nobody
 knows is a warning here.
 
-The sections \`tool\`, \`network\`, \`limits\`, \`paths\`, \`git\`, \`security\` and \`monitoring\` have the keys that they have in a
+The sections \`tool\`, \`network\`, \`limits\`, \`snapshots\`, \`paths\`, \`git\`, \`security\` and \`monitoring\` have the keys that they have in a
 sandbox, and hold for every sandbox. A profile, \`[profiles.NAME]\`, may set \`image\`, \`persistent\`, \`tool\`, \`network\` and
 \`limits\`; it replaces a profile of the same name in a lower layer.`;

@@ -31,7 +31,7 @@ export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
 
 /** What settings say about every sandbox. */
 function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
-  const { defaults = {}, tool, network, limits, incus, mounts, git, security } = settings;
+  const { defaults = {}, tool, network, limits, snapshots, incus, mounts, git, security } = settings;
   const { image, persistent } = defaults;
   const olderTool = olderNames(defaults);
   const { code_uid, claude_uid, code_user, disable_shift } = incus ?? {};
@@ -41,6 +41,7 @@ function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
     tool: olderTool ? mergeTables(olderTool, tool ?? {}, 'tool') : tool,
     network,
     limits,
+    snapshots,
     git,
     security,
     paths: preserved(settings),

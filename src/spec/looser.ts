@@ -7,7 +7,7 @@ import { isAtOrBelow } from './workspace-path.ts';
 /** A part of a sandbox that has more than that of another. */
 export interface LoosePart {
   /** The section of the settings that says so as a rule; `rest` for what none of them says. */
-  readonly section: 'network' | 'security' | 'mounts' | 'limits' | 'tool' | 'incus' | 'rest';
+  readonly section: 'network' | 'security' | 'mounts' | 'limits' | 'tool' | 'incus' | 'snapshots' | 'rest';
   readonly why: string;
 }
 
@@ -32,6 +32,7 @@ const judged: Readonly<Record<keyof Sandbox, 'by rules' | 'harmless' | LoosePart
   restart: 'rest',
   prompt: 'rest',
   schedule: 'rest',
+  snapshots: 'snapshots',
   lifetime: 'rest',
   policy: 'rest',
   dependsOn: 'rest',

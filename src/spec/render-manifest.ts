@@ -1,5 +1,5 @@
 import { stringify } from 'smol-toml';
-import type { Manifest, RuntimeLimit, Sandbox, Tool } from './sandbox.ts';
+import type { Manifest, RuntimeLimit, Sandbox, SnapshotSchedule, Tool } from './sandbox.ts';
 import { apiVersion } from './schema/files.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
 
@@ -40,6 +40,7 @@ function toolOf({ name, command, binary, permissionMode, effort, model, hostFile
 
 function layerOf(sandbox: Sandbox): SandboxLayer {
   const { image, state, workspace, mounts, persistent, restart, tool, prompt, schedule, lifetime, policy } = sandbox;
+  const { snapshots } = sandbox;
   return {
     image,
     state,
@@ -53,6 +54,7 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
     network: networkOf(sandbox),
     limits: limitsOf(sandbox),
     ...(schedule && { schedule: { ...schedule } }),
+    ...(snapshots && { snapshots: snapshotsOf(snapshots) }),
     ...(lifetime && { lifetime: { ttl: `${lifetime.ttlMs}ms` } }),
     policy: { ...policy },
     depends_on: [...sandbox.dependsOn],
@@ -61,6 +63,14 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
       code_user: sandbox.codeUser.name,
       disable_shift: !sandbox.shift,
     },
+  };
+}
+
+function snapshotsOf({ schedule, expiryMs, stopped }: SnapshotSchedule): NonNullable<SandboxLayer['snapshots']> {
+  return {
+    ...(schedule !== undefined && { schedule }),
+    ...(expiryMs !== undefined && { expiry: `${expiryMs / 60_000}m` }),
+    ...(stopped && { stopped }),
   };
 }
 

@@ -33,6 +33,7 @@ export function resolveSandbox({ layers, home, session, agent = false, owner }: 
     network: resolveNetwork(layer.network),
     ...resolveNetworkLog(layer.network, home),
     limits: resolveLimits(layer.limits),
+    ...resolveSnapshots(layer.snapshots),
     policy: { ...builtIn.policy, ...layer.policy },
   };
 }
@@ -129,6 +130,18 @@ function resolveLimits(limits: SandboxLayer['limits']): Limits {
     ...resolveRuntime(runtime),
     ...(runtime?.max_processes && { processes: runtime.max_processes }),
   };
+}
+
+/** Without a schedule there are none, whatever lower layers say about them. */
+function resolveSnapshots(snapshots: SandboxLayer['snapshots']): Part<'snapshots'> {
+  if (!snapshots || snapshots.schedule === '') return {};
+  const { schedule, expiry, stopped } = snapshots;
+  const all = {
+    ...(schedule !== undefined && { schedule: schedule.trim().split(/\s+/).join(' ') }),
+    ...(expiry && { expiryMs: parseDuration(expiry)! }),
+    ...(stopped && { stopped: true as const }),
+  };
+  return Object.keys(all).length === 0 ? {} : { snapshots: all };
 }
 
 /** A limit that stops nothing is none. */

@@ -46,6 +46,16 @@ export interface Schedule {
   readonly timezone: string;
 }
 
+/** Snapshots that Incus makes and removes by itself. */
+export interface SnapshotSchedule {
+  /** Cron expression, or one of Incus' names for some; absent only in what is wrong. */
+  readonly schedule?: string;
+  /** How long each is kept; absent: until somebody deletes it. */
+  readonly expiryMs?: number;
+  /** Whether they are also made while the sandbox is stopped. */
+  readonly stopped?: true;
+}
+
 /** What may happen to a sandbox without anybody saying so again. */
 export interface Policy {
   /** What follows when the manifest is gone. */
@@ -126,6 +136,8 @@ export interface Sandbox {
   readonly networkLog?: { readonly enabled?: false; readonly path?: string };
   readonly limits: Limits;
   readonly schedule?: Schedule;
+  /** Snapshots of its disk that are made by themselves; absent without any. */
+  readonly snapshots?: SnapshotSchedule;
   /** How long the sandbox may exist, counted from its creation. */
   readonly lifetime?: { readonly ttlMs: number };
   readonly policy: Policy;

@@ -13,6 +13,7 @@ import { progress } from './report.ts';
 import { ruleset1000 } from './ruleset-1000.ts';
 import { runTrue } from './run-true.ts';
 import { save } from './save.ts';
+import { snapshot } from './snapshot.ts';
 import { spawn } from './spawn.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
@@ -33,6 +34,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'ruleset-1000': ruleset1000,
   dns,
   save,
+  snapshot,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

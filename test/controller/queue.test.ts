@@ -386,3 +386,48 @@ describe('what is known about a key', () => {
     expect(queue.counts).toEqual({ adds: 3, retries: 0 });
   });
 });
+
+describe('a key that is claimed', () => {
+  it('is for no worker until it is let go, and is looked at then', async () => {
+    const { queue } = start();
+    queue.add('a');
+    const claim = await queue.claim('a', never);
+    queue.add('a', { priority: 'security' });
+    queue.add('b');
+    expect(await taken(queue)).toBe('b');
+    expect(await taken(queue)).toBeUndefined();
+    claim[Symbol.dispose]();
+    expect(await queue.next(never)).toMatchObject({ key: 'a', priority: 'security' });
+    queue.done('a', { kind: 'settled' });
+    expect(await taken(queue)).toBeUndefined();
+  });
+
+  it('is waited for while a worker has it, and while another claim holds', async () => {
+    const { queue } = start();
+    queue.add('a');
+    await queue.next(never);
+    const order: string[] = [];
+    const claims = ['first', 'second'].map(async (who) => {
+      using _ = await queue.claim('a', never);
+      order.push(who);
+      await settled();
+      order.push(who);
+    });
+    await settled();
+    expect(order).toEqual([]);
+    queue.done('a', { kind: 'settled' });
+    await Promise.all(claims);
+    expect(order).toEqual(['first', 'first', 'second', 'second']);
+    expect(await taken(queue)).toBe('a');
+  });
+
+  it('is not waited for any longer than wanted', async () => {
+    const { queue } = start();
+    queue.add('a');
+    await queue.next(never);
+    const stop = new AbortController();
+    const claim = queue.claim('a', stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(claim).rejects.toThrow('enough');
+  });
+});

@@ -242,6 +242,9 @@ const runners: Runners = {
     const reservations = lacking(next.memory.reservations, name);
     return { state: { ...next, memory: { ...next.memory, reservations } } };
   },
+  restamp: (state, { stamp }, { target }) => ({
+    state: edit(state, target!, { config: merged(target!.config, renderStamp(stamp)) }),
+  }),
   save: (state, _action, { target }) => {
     if (target!.power !== 'stopped') return { state, refused: 'what runs may still change' };
     return { state: edit(state, target!, { config: merged(target!.config, renderStamp({ saved: now })) }) };

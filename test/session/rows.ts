@@ -1,4 +1,5 @@
 import { containerRows } from './rows-container.ts';
+import { snapshotRows } from './rows-snapshot.ts';
 
 /** Tests that prove one promise. */
 export interface Proof {
@@ -97,11 +98,13 @@ export const counts = {
   O: 4,
   T: 10,
   X: 3,
+  P: 6,
 } as const;
 
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   ...containerRows,
+  ...snapshotRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],

@@ -25,6 +25,8 @@ const samples: Readonly<Record<string, unknown>> = {
   max: '3MiB',
   start: '0 9 * * *',
   stop: '0 18 * * *',
+  schedule: '@daily',
+  expiry: '7d',
   timezone: 'Europe/Warsaw',
   ttl: '1h',
   depends_on: ['b'],

@@ -89,6 +89,14 @@ const bodies = fc.record(
     ),
     lifetime: fc.record({ ttl: fc.constantFrom('1h30m', '1.5s') }),
     schedule: fc.record({ start: fc.constant('0 9 * * 1-5'), timezone: fc.constantFrom('UTC', 'Europe/Warsaw') }),
+    snapshots: fc.record(
+      {
+        schedule: fc.constantFrom('@daily', '0  3 * * *'),
+        expiry: fc.constantFrom('7d', '1h30m', ''),
+        stopped: fc.boolean(),
+      },
+      { requiredKeys: ['schedule'] },
+    ),
     depends_on: fc.uniqueArray(fc.constantFrom('b', 'c', 'd')),
     incus: fc.record({ code_uid: fc.nat(60_000), disable_shift: fc.boolean() }, { requiredKeys: [] }),
   },

@@ -304,6 +304,35 @@ describe('parseManifestFile() reports', () => {
       found: { code: 'spec.combination', at: '3:35' },
     },
     {
+      what: 'snapshots without a schedule',
+      body: '[sandbox.a]\nsnapshots = { expiry = "7d" }',
+      found: { code: 'spec.combination', at: '3:1', hint: expect.stringContaining('snapshots.schedule') },
+    },
+    {
+      what: 'a schedule of snapshots that Incus does not know',
+      body: '[sandbox.a]\nsnapshots = { schedule = "@often" }',
+      found: { code: 'spec.value', at: '3:26', message: expect.stringContaining('five cron fields such as') },
+    },
+    {
+      what: 'a weekday that Incus does not know',
+      body: '[sandbox.a]\nsnapshots.schedule = "0 3 * * 1,7"',
+      found: { code: 'spec.value', at: '3:22', hint: 'Incus has no weekday 7: Sunday is 0.' },
+    },
+    {
+      what: 'snapshots that expire at once',
+      body: '[sandbox.a]\n[sandbox.a.snapshots]\nschedule = "@daily"\nexpiry = "0h"',
+      found: { code: 'spec.value', at: '5:10', hint: 'The duration is zero: make it longer or remove the key.' },
+    },
+    {
+      what: 'snapshots that expire within seconds',
+      body: '[sandbox.a]\nsnapshots = { schedule = "@daily", expiry = "30s" }',
+      found: {
+        code: 'spec.value',
+        at: '3:45',
+        message: expect.stringContaining('a duration in minutes, hours or days'),
+      },
+    },
+    {
       what: 'a tombstone that may not be deleted',
       body: '[sandbox.a]\nstate = "absent"\npolicy.deletion = "protect"',
       found: { code: 'spec.combination', at: '3:1' },

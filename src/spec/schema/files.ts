@@ -10,6 +10,7 @@ import { limitsSection } from './limits.ts';
 import { monitoringSection } from './monitoring.ts';
 import { networkSection } from './network.ts';
 import { sandboxSchema } from './sandbox.ts';
+import { snapshotsSection } from './snapshots.ts';
 
 /** The version of the file format that every manifest names. */
 export const apiVersion = 'coi/v1';
@@ -118,6 +119,7 @@ export const settingsFileSchema = z.strictObject({
   tool: field(toolSection, { description: 'What runs inside.' }),
   network: field(networkSection, { description: 'What sandboxes may reach.' }),
   limits: field(limitsSection, { description: 'How much of the host a sandbox may use.' }),
+  snapshots: field(snapshotsSection, { description: 'Snapshots of their disks that are made by themselves.' }),
   profiles: field(z.record(profileName, profile), {
     description: 'Named sets of settings: `[profiles.NAME]`. A profile replaces one of the same name in a lower layer.',
   }),

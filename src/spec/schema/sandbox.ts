@@ -18,6 +18,7 @@ import { sandboxIncus } from './host.ts';
 import { limitsSection } from './limits.ts';
 import { monitoringSection } from './monitoring.ts';
 import { networkSection } from './network.ts';
+import { snapshotsSection } from './snapshots.ts';
 
 const cronAllowed = 'five cron fields: minute, hour, day of month, month, day of week, such as "0 9 * * 1-5"';
 
@@ -92,6 +93,7 @@ export const sandboxSchema = z.strictObject({
   network: field(networkSection, { description: 'What it may reach.' }),
   limits: field(limitsSection, { description: 'How much of the host it may use.' }),
   schedule: field(schedule, { description: 'When it runs. Whichever of both fired last holds.' }),
+  snapshots: field(snapshotsSection, { description: 'Snapshots of its disk that are made by themselves.' }),
   lifetime: field(lifetime, { description: 'When it ends for good.' }),
   policy: field(policy, { description: 'What may happen to it without anybody saying so again.' }),
   depends_on: field(z.array(declaredName.meta({ allowed: 'the name of a sandbox' })), {

@@ -1,0 +1,107 @@
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { systemClock as clock } from '../base/clock.ts';
+import { Problem } from '../base/problem.ts';
+import type { StatusReport } from '../controller/control-api.ts';
+import type { SandboxReport } from '../controller/report.ts';
+import { openIncus, type Incus } from '../host/incus/client.ts';
+import { isIncusError } from '../host/incus/errors.ts';
+import { incusSocket } from '../host/incus/socket.ts';
+import { isTombstoneName } from '../plan/tombstone-name.ts';
+import { parseSessionInstance, workspaceHash } from '../spec/session-names.ts';
+import { findContainer } from './end-containers.ts';
+import type { Io } from './io.ts';
+import { ownPrefix } from './own-prefix.ts';
+import { readSettings } from './settings.ts';
+
+/** Flags that say which container is meant. */
+export interface TargetFlags {
+  readonly container?: string;
+  readonly workspace?: string;
+}
+
+/** Incus, as this command is to see it. */
+export async function incusOf(io: Io): Promise<Incus> {
+  const { incus } = await readSettings(io);
+  return openIncus({ socketPath: incusSocket(io.env), project: incus.project, clock });
+}
+
+/** The containers of coi that there are, without those on their way out. */
+export function containersIn({ sandboxes }: StatusReport): readonly SandboxReport[] {
+  return sandboxes.filter(({ state, instance }) => state !== 'absent' && !isTombstoneName(instance));
+}
+
+/**
+ * The container that is meant: by flag, by `COI_CONTAINER`, or the only one of the workspace.
+ *
+ * @throws {Problem} `snapshot.no-container`, `snapshot.which` where the workspace has several, `snapshot.foreign`
+ */
+export async function findTarget(
+  io: Io,
+  flags: TargetFlags,
+  { status, incus }: { readonly status: StatusReport; readonly incus: Incus },
+): Promise<SandboxReport> {
+  const named = flags.container || io.env['COI_CONTAINER'];
+  if (!named) return onlyOne(await ofWorkspace(io, flags, status));
+  const found = findContainer({ ...status, sandboxes: [...containersIn(status)] }, named);
+  if (found) return found;
+  throw (await isInstance(incus, named, io.signal)) ? foreign(named) : none(`There is no container ${quoted(named)}`);
+}
+
+async function ofWorkspace(io: Io, { workspace = '.' }: TargetFlags, status: StatusReport) {
+  const path = resolve(io.cwd, workspace);
+  // One that is not there may have had containers.
+  const real = await realpath(path).catch(() => path);
+  const isOwn = ownPrefix(io);
+  const hash = workspaceHash(path);
+  const all = containersIn(status).filter((each) => {
+    const session = parseSessionInstance(each.instance);
+    return session ? session.hash === hash && isOwn(each) : each.workspace === path || each.workspace === real;
+  });
+  return { path, all };
+}
+
+function onlyOne({ path, all }: { readonly path: string; readonly all: readonly SandboxReport[] }): SandboxReport {
+  const [first] = all;
+  if (first && all.length === 1) return first;
+  if (!first) throw none(`The workspace ${path} has no container`);
+  throw new Problem({
+    code: 'snapshot.which',
+    message: `The workspace ${path} has ${all.length} containers: ${all.map(({ instance }) => instance).join(', ')}`,
+    hint: 'Say which one with -c NAME',
+  });
+}
+
+/** Instance names as Incus takes them; anything else would be another path of its API. */
+const possible = /^[A-Za-z0-9-]{1,63}$/;
+
+async function isInstance(incus: Incus, name: string, signal: AbortSignal): Promise<boolean> {
+  if (!possible.test(name)) return false;
+  try {
+    await incus.instances.get(name, { signal });
+    return true;
+  } catch (error) {
+    if (isIncusError(error, 'gone')) return false;
+    throw error;
+  }
+}
+
+function foreign(name: string): Problem {
+  return new Problem({
+    code: 'snapshot.foreign',
+    message: `${name} is an instance of Incus, and none of coi's`,
+    hint: 'Use the command of Incus: incus snapshot --help',
+  });
+}
+
+function none(message: string): Problem {
+  return new Problem({
+    code: 'snapshot.no-container',
+    message,
+    hint: 'See them with: coi list. Say which one with -c NAME',
+  });
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 80));
+}

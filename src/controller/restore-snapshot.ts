@@ -1,0 +1,92 @@
+import type { Hands } from '../apply/hands.ts';
+import { Problem } from '../base/problem.ts';
+import type { Instance, Config } from '../host/incus/instance.ts';
+import { parseStamp, renderStamp, type Stamp } from '../plan/stamp.ts';
+import { holdsState } from '../plan/session-stamp.ts';
+import type { Manifest } from '../spec/sandbox.ts';
+import type { Owned } from './find-owned.ts';
+import { notStopped } from './snapshot-problems.ts';
+
+/** What is to be put back. */
+export interface ToRestore extends Owned {
+  readonly snapshot: string;
+  /** What declares it. */
+  readonly manifest: Manifest | undefined;
+}
+
+const longestMs = 900_000;
+
+/**
+ * Put a stopped instance back to a snapshot, and its configuration to what it was a moment ago: Incus restores that, too, and
+ * with it the limits, devices and stamp of then. A crash in between leaves what `plan/restamp.ts` puts right.
+ *
+ * The caller keeps everybody else off the sandbox.
+ *
+ * @throws {Problem} `snapshot.not-stopped`
+ */
+export async function restore(hands: Hands, target: ToRestore, signal: AbortSignal): Promise<void> {
+  const { incus, trees } = hands;
+  const { instance: before, snapshot, stamp } = target;
+  requireStopped(target);
+  const then = await incus.snapshots.devices(before.name, snapshot, { signal });
+  // Incus looks for the sources of disks, those of then as well.
+  const sources = [before.devices, then].flatMap((devices) => Object.values(devices).map(({ source }) => source ?? ''));
+  await trees.stand(stamp.uid, sources);
+  const options = { signal, timeoutMs: longestMs };
+  await incus.operations.finish(await incus.snapshots.restore(before.name, snapshot, { signal }), options);
+  const { value: after, etag } = await incus.instances.get(before.name, { signal });
+  const content = contentNow({ before, after, stamp, at: hands.clock.now() });
+  await incus.operations.finish(await incus.instances.replace(before.name, content, { signal, etag }), options);
+}
+
+interface Restored {
+  readonly before: Instance;
+  readonly after: Instance;
+  /** Of before. */
+  readonly stamp: Stamp;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** Everything as before but what belongs to the disk. */
+function contentNow({ before, after, stamp, at }: Restored) {
+  const { devices, profiles, architecture, ephemeral, description } = before;
+  const marks: Partial<Stamp> = {
+    era: after.config['volatile.uuid.generation'],
+    intent: undefined,
+    // Whose session the disk holds is for the disk to say.
+    restored: parseStamp(after.config)?.restored,
+    // What is older must not be saved over what is newer before anything ran in it.
+    ...(holdsState(stamp) && { saved: at }),
+  };
+  const config = {
+    ...kept(before.config, (key) => !isOfDisk(key)),
+    ...kept(after.config, isOfDisk),
+    ...renderStamp(marks),
+  };
+  const set = kept(config, (key) => config[key] !== '');
+  return { config: set, devices, profiles, architecture, ephemeral, description };
+}
+
+/** What Incus notes about the disk itself: which ids its files have, and that it was put back. */
+function isOfDisk(key: string): boolean {
+  return key.startsWith('volatile.') && !key.startsWith('volatile.last_state.power');
+}
+
+function kept(config: Config, isKept: (key: string) => boolean): Record<string, string> {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => isKept(key)));
+}
+
+function requireStopped({ instance, stamp, manifest }: ToRestore): void {
+  const { name: of } = instance;
+  if (instance.state !== 'stopped') {
+    throw notStopped({ instance: of, name: stamp.name, state: instance.state, place: manifest?.position });
+  }
+  if (stamp.intent === undefined) return;
+  throw new Problem({
+    code: 'snapshot.not-stopped',
+    message: `${of} is in the middle of a change`,
+    hint: 'Try again in a moment',
+    retry: 'backoff',
+  });
+}
