@@ -11,6 +11,7 @@ import { Networks } from './networks.ts';
 import { Operations } from './operations.ts';
 import { Profiles } from './profiles.ts';
 import { readServer, type ServerInfo } from './server.ts';
+import { Snapshots } from './snapshots.ts';
 import { usualHome } from './socket.ts';
 import { Storage } from './storage.ts';
 import { Transport, type TransportOptions } from './transport.ts';
@@ -27,6 +28,7 @@ export class Incus implements AsyncDisposable {
   readonly socketPath: string;
   readonly home: string;
   readonly instances: Instances;
+  readonly snapshots: Snapshots;
   readonly operations: Operations;
   readonly exec: Exec;
   readonly files: Files;
@@ -49,6 +51,7 @@ export class Incus implements AsyncDisposable {
     this.#api = api;
     this.events = new Events(transport);
     this.instances = new Instances(api);
+    this.snapshots = new Snapshots(api);
     this.operations = new Operations(api, this.events);
     this.exec = new Exec(api, this.operations);
     this.files = new Files(api);
