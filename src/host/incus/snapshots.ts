@@ -1,34 +1,22 @@
-import { z } from 'zod';
 import type { Api } from './api.ts';
+import { isIncusError } from './errors.ts';
 import type { CallOptions } from './instances.ts';
 import type { StartedOperation } from './operation.ts';
+import { pathsSchema } from './schemas.ts';
 
-const noTime = /^0001-/;
-
-const schema = z.looseObject({
-  name: z.string().min(1),
-  created_at: z.string().default(''),
-  expires_at: z.string().default(''),
-  stateful: z.boolean().default(false),
-  description: z.string().nullish(),
-});
-
-/** State of an instance that was kept. */
-export interface Snapshot {
-  readonly name: string;
-  /** RFC 3339. */
-  readonly createdAt: string;
-  /** RFC 3339; absent where it stays. */
-  readonly expiresAt?: string;
-  /** Whether it holds what was in memory, too. */
-  readonly stateful: boolean;
-  readonly description: string;
+/** A snapshot of an instance. */
+export interface SnapshotName {
+  readonly instance: string;
+  readonly snapshot: string;
 }
 
 const collection = '/1.0/instances/{name}/snapshots';
-const member = '/1.0/instances/{name}/snapshots/{snapshot}';
+const member = `${collection}/{snapshot}`;
 
-/** Snapshots of instances. Everything that throws, throws {@link IncusError}. @see Incus documentation, "REST API", "instances" */
+/**
+ * Snapshots of instances, without what is in memory. Everything that throws, throws {@link IncusError}.
+ * @see Incus documentation, "REST API", "instances/NAME/snapshots"
+ */
 export class Snapshots {
   readonly #api: Api;
 
@@ -36,49 +24,60 @@ export class Snapshots {
     this.#api = api;
   }
 
-  /** Those of an instance, in no order. @throws {IncusError} `gone` when there is no such instance */
-  async list(instance: string, options: CallOptions = {}): Promise<readonly Snapshot[]> {
+  /** Names of an instance's snapshots, as far as Incus knows of them. */
+  async names(instance: string, options: CallOptions = {}): Promise<readonly string[]> {
     const what = `list the snapshots of instance "${instance}"`;
-    const query = { recursion: '1' };
-    const call = { method: 'GET', route: collection, what, params: { name: instance }, query } as const;
-    const parse = (value: unknown) =>
-      z
-        .array(z.unknown())
-        .parse(value ?? [])
-        .map(parseSnapshot);
-    return (await this.#api.sync({ ...call, ...options }, parse)).value;
+    const call = { method: 'GET', route: collection, what, params: { name: instance } } as const;
+    const { value } = await this.#api.sync({ ...call, ...options }, (reply) => pathsSchema.parse(reply));
+    return value.map((path) => path.slice(path.lastIndexOf('/') + 1));
   }
 
-  /** Begins to keep the state that an instance is in. A name that is taken: `conflict`. */
+  async exists({ instance, snapshot }: SnapshotName, options: CallOptions = {}): Promise<boolean> {
+    const what = `look for snapshot "${snapshot}" of instance "${instance}"`;
+    const call = { method: 'GET', route: member, what, params: { name: instance, snapshot } } as const;
+    try {
+      await this.#api.done({ ...call, ...options });
+      return true;
+    } catch (error) {
+      if (isIncusError(error, 'gone')) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Begins to make one. Where the storage driver cannot do so at one moment, Incus freezes the instance meanwhile.
+   *
+   * @param expiresAt when Incus removes it by itself, milliseconds since 1970; never unless given
+   */
   create(
-    instance: string,
-    snapshot: { readonly name: string; readonly stateful?: boolean; readonly description?: string },
-    options: CallOptions = {},
+    { instance, snapshot }: SnapshotName,
+    { expiresAt, ...options }: CallOptions & { readonly expiresAt?: number } = {},
   ): Promise<StartedOperation> {
-    const what = `make the snapshot "${snapshot.name}" of instance "${instance}"`;
-    const call = { method: 'POST', route: collection, what, params: { name: instance }, json: snapshot } as const;
-    return this.#api.begin({ ...call, ...options });
+    const expiry = expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() };
+    return this.#api.begin({
+      method: 'POST',
+      route: collection,
+      what: `make snapshot "${snapshot}" of instance "${instance}"`,
+      params: { name: instance },
+      json: { name: snapshot, stateful: false, ...expiry },
+      ...options,
+    });
   }
 
-  /** Begins to put an instance back, with its whole configuration. One that runs is stopped, and started again. */
-  restore(instance: string, snapshot: string, options: CallOptions = {}): Promise<StartedOperation> {
+  /** Begins to delete one. */
+  delete({ instance, snapshot }: SnapshotName, options: CallOptions = {}): Promise<StartedOperation> {
+    const what = `delete snapshot "${snapshot}" of instance "${instance}"`;
+    return this.#api.begin({ method: 'DELETE', route: member, what, params: { name: instance, snapshot }, ...options });
+  }
+
+  /**
+   * Begins to put an instance back, with its whole configuration: also a stamp is the one of that time. One that runs is
+   * stopped, and started again.
+   */
+  restore({ instance, snapshot }: SnapshotName, options: CallOptions = {}): Promise<StartedOperation> {
     const what = `put instance "${instance}" back to its snapshot "${snapshot}"`;
-    const route = '/1.0/instances/{name}';
-    const call = { method: 'PUT', route, what, params: { name: instance }, json: { restore: snapshot } } as const;
+    const json = { restore: snapshot };
+    const call = { method: 'PUT', route: '/1.0/instances/{name}', what, params: { name: instance }, json } as const;
     return this.#api.begin({ ...call, ...options });
   }
-
-  delete(instance: string, snapshot: string, options: CallOptions = {}): Promise<StartedOperation> {
-    const what = `delete the snapshot "${snapshot}" of instance "${instance}"`;
-    const params = { name: instance, snapshot };
-    return this.#api.begin({ method: 'DELETE', route: member, what, params, ...options });
-  }
-}
-
-function parseSnapshot(value: unknown): Snapshot {
-  const { name, created_at: createdAt, expires_at: expiresAt, stateful, description } = schema.parse(value);
-  // Behind the name of its instance in some replies.
-  const own = name.slice(name.lastIndexOf('/') + 1);
-  const expiry = expiresAt !== '' && !noTime.test(expiresAt) && { expiresAt };
-  return { name: own, createdAt, ...expiry, stateful, description: description ?? '' };
 }
