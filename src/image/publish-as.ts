@@ -76,7 +76,7 @@ async function removeSnapshot({ incus }: PublishAsTools, instance: string, snaps
 }
 
 /** Gives what an alias stands for another one, unless it has one. */
-async function nameFormer(tools: PublishAsTools, alias: string): Promise<PublishedAs['formerly']> {
+export async function nameFormer(tools: PublishAsTools, alias: string): Promise<PublishedAs['formerly']> {
   const { images } = tools.incus;
   const fingerprint = await images.resolve(alias, tools);
   if (fingerprint === undefined) return undefined;
@@ -88,7 +88,7 @@ async function nameFormer(tools: PublishAsTools, alias: string): Promise<Publish
 }
 
 /** The alias of a version of that time, or of the next second that is free. */
-async function freeVersion({ incus, signal }: PublishAsTools, name: string, at: number): Promise<string> {
+export async function freeVersion({ incus, signal }: PublishAsTools, name: string, at: number): Promise<string> {
   for (let time = at; ; time += 1_000) {
     const alias = renderVersion(name, time);
     if ((await incus.images.resolve(alias, { signal })) === undefined) return alias;

@@ -49,6 +49,14 @@ export interface NewImage {
   readonly compression?: string | undefined;
 }
 
+/** An image on a server, and how that is spoken to. */
+export interface ImageServer {
+  readonly server: string;
+  /** `simplestreams`, `incus`, … */
+  readonly protocol: string;
+  readonly alias: string;
+}
+
 /** Files of an image: one tarball with everything, or metadata and root file system apart. */
 export type ImageFiles = { readonly unified: string } | { readonly metadata: string; readonly rootfs: string };
 
@@ -127,6 +135,24 @@ export class Images {
     };
     const what = `make an image of instance "${instance}"`;
     return this.#api.begin({ method: 'POST', route: '/1.0/images', what, json, ...options });
+  }
+
+  /** Begins to fetch an image from a server; the operation's metadata holds its `fingerprint`. */
+  pull(source: ImageServer, options: CallOptions = {}): Promise<StartedOperation> {
+    const what = `fetch image "${source.alias}" from ${source.server}`;
+    const json = { source: { type: 'image', mode: 'pull', ...source } };
+    return this.#api.begin({ method: 'POST', route: '/1.0/images', what, json, ...options });
+  }
+
+  /** Sets properties of an image; the others stay. */
+  setProperties(
+    fingerprint: string,
+    properties: Readonly<Record<string, string>>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    const what = `set properties of image ${fingerprint}`;
+    const call = { method: 'PATCH', route: member, what, params: { fingerprint } } as const;
+    return this.#api.done({ ...call, json: { properties }, ...options });
   }
 
   /** Makes an alias stand for an image, whatever it stood for before. */
