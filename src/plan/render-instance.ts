@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
+import { isFingerprint } from '../spec/names.ts';
 import { hasAgent, type Limits, type Manifest, type Sandbox } from '../spec/sandbox.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
 import { protectedWorkspace, shownPath, treePath } from './host-directories.ts';
@@ -170,11 +171,15 @@ function shortHash(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }
 
+type ImageSource =
+  | { readonly type: 'image'; readonly alias: string }
+  | { readonly type: 'image'; readonly fingerprint: string };
+
 /** Body of the one request that creates, and where `start` says so starts, an instance. */
 export interface CreateBody {
   readonly name: string;
   readonly type: 'container';
-  readonly source: { readonly type: 'image'; readonly alias: string };
+  readonly source: ImageSource;
   readonly profiles: readonly string[];
   readonly config: Readonly<Record<string, string>>;
   readonly devices: View['devices'];
@@ -190,10 +195,14 @@ export function createBody(
   return {
     name: manifest.instance,
     type: 'container',
-    source: { type: 'image', alias: view.image },
+    source: imageSource(view.image),
     profiles: view.profiles,
     config: { ...view.config, ...renderStamp(stamp) },
     devices: view.devices,
     start,
   };
+}
+
+function imageSource(image: string): ImageSource {
+  return isFingerprint(image) ? { type: 'image', fingerprint: image } : { type: 'image', alias: image };
 }
