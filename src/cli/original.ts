@@ -15,6 +15,8 @@ const names = new Set([
   'clean',
   'persist',
   'resume',
+  'build',
+  'build custom',
   'health',
   'snapshot create',
   'snapshot list',

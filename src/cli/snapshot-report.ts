@@ -53,7 +53,7 @@ export async function readSnapshot(
 ): Promise<Snapshot> {
   if (!isPossibleName(name)) throw unknownSnapshot(name, instance);
   try {
-    return await incus.snapshots.get(instance, name, { signal });
+    return await incus.snapshots.get({ instance, snapshot: name }, { signal });
   } catch (error) {
     throw isIncusError(error, 'gone') ? unknownSnapshot(name, instance) : error;
   }

@@ -1,6 +1,7 @@
 import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
+import { buildVerbs } from './build-verbs.ts';
 import { cleanVerb } from './clean-verb.ts';
 import { containerVerbs } from './container-verbs.ts';
 import { healthVerb } from './health-verb.ts';
@@ -330,6 +331,7 @@ export const verbs: readonly VerbSpec[] = [
     flags: [{ flags: '--yes', about: 'Do not ask' }, format],
     load: async () => (await import('./uninstall.ts')).uninstall,
   },
+  ...buildVerbs,
   healthVerb,
   trustVerb,
   {

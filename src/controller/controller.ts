@@ -12,7 +12,7 @@ import type { Firewall } from '../host/firewall/firewall.ts';
 import { ProcessWatch } from '../host/process/process-watch.ts';
 import type { Bridge } from '../network/policy.ts';
 import type { WorkspaceTrees } from '../host/mount/workspace-trees.ts';
-import { ImageAliases } from '../observe/images.ts';
+import { ImageAliases, imageLookup } from '../observe/images.ts';
 import { InsideMounts } from '../observe/inside-mounts.ts';
 import { InstanceCache } from '../observe/instances.ts';
 import { runningOperation } from '../observe/running-operation.ts';
@@ -113,9 +113,7 @@ export class Controller {
       this.queue.add(networkKey, { priority: 'event', afterMs: vanishedDelayMs });
     });
     this.desired = new DesiredState(this.instances, () => clock.now());
-    this.#images = new ImageAliases(
-      async (alias, signal) => (await incus.images.resolve(alias, { signal })) !== undefined,
-    );
+    this.#images = new ImageAliases(imageLookup(incus.images));
     this.sandboxes = new Sandboxes((transition) => this.#transition(transition));
     const seen = { instances: this.instances, desired: this.desired, sandboxes: this.sandboxes, queue: this.queue };
     this.sources = new KeyedSources(seen);

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { Bridge } from '../network/policy.ts';
-import { ImageAliases } from '../observe/images.ts';
+import { ImageAliases, imageLookup } from '../observe/images.ts';
 import { InstanceCache } from '../observe/instances.ts';
 import { runningOperation } from '../observe/running-operation.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
@@ -61,7 +61,7 @@ export class Onlooker {
       desired: (name) => desiredAsSeen(this.desired.of(name)),
       now: () => clock.now(),
       agents: { state: () => ({ kind: 'unknown' }) },
-      images: new ImageAliases(async (alias, signal) => (await incus.images.resolve(alias, { signal })) !== undefined),
+      images: new ImageAliases(imageLookup(incus.images)),
       fights: new Fights(),
       placement,
       clock,

@@ -28,12 +28,13 @@ export async function restore(hands: Hands, target: ToRestore, signal: AbortSign
   const { incus, trees } = hands;
   const { instance: before, snapshot, stamp } = target;
   requireStopped(target);
-  const then = await incus.snapshots.devices(before.name, snapshot, { signal });
+  const name = { instance: before.name, snapshot };
+  const then = await incus.snapshots.devices(name, { signal });
   // Incus looks for the sources of disks, those of then as well.
   const sources = [before.devices, then].flatMap((devices) => Object.values(devices).map(({ source }) => source ?? ''));
   await trees.stand(stamp.uid, sources);
   const options = { signal, timeoutMs: longestMs };
-  await incus.operations.finish(await incus.snapshots.restore(before.name, snapshot, { signal }), options);
+  await incus.operations.finish(await incus.snapshots.restore(name, { signal }), options);
   const { value: after, etag } = await incus.instances.get(before.name, { signal });
   const content = contentNow({ before, after, stamp, at: hands.clock.now() });
   await incus.operations.finish(await incus.instances.replace(before.name, content, { signal, etag }), options);

@@ -33,7 +33,7 @@ export class SnapshotControl implements SnapshotApi {
     const { incus } = this.#init.controller.hands;
     await this.#with(request, 'snapshot', async ({ instance }, signal) => {
       try {
-        await this.#finish(await incus.snapshots.create(instance.name, { name: snapshot, stateful }, { signal }));
+        await this.#finish(await incus.snapshots.create({ instance: instance.name, snapshot }, { stateful, signal }));
       } catch (error) {
         if (isIncusError(error, 'conflict') && error.code === 'incus.taken') throw taken(snapshot, instance.name);
         if (stateful && isIncusError(error)) throw stateless(error);
@@ -55,7 +55,9 @@ export class SnapshotControl implements SnapshotApi {
     const { incus } = this.#init.controller.hands;
     return this.#with(request, 'snapshot-delete', async (owned, signal) => {
       await this.#require(owned, request.snapshot, signal);
-      await this.#finish(await incus.snapshots.delete(owned.instance.name, request.snapshot, { signal }));
+      await this.#finish(
+        await incus.snapshots.delete({ instance: owned.instance.name, snapshot: request.snapshot }, { signal }),
+      );
     });
   }
 
@@ -88,7 +90,7 @@ export class SnapshotControl implements SnapshotApi {
     const { incus } = this.#init.controller.hands;
     try {
       if (!isPossibleName(snapshot)) throw unknownSnapshot(snapshot, instance.name);
-      await incus.snapshots.get(instance.name, snapshot, { signal });
+      await incus.snapshots.get({ instance: instance.name, snapshot }, { signal });
     } catch (error) {
       throw isIncusError(error, 'gone') ? unknownSnapshot(snapshot, instance.name) : error;
     }

@@ -1,3 +1,7 @@
+import { isIncusError } from '../host/incus/errors.ts';
+import type { Images } from '../host/incus/images.ts';
+import { isFingerprint } from '../spec/names.ts';
+
 /** Asks Incus whether an image alias exists. */
 export type AliasLookup = (alias: string, signal: AbortSignal) => Promise<boolean>;
 
@@ -21,4 +25,19 @@ export class ImageAliases {
   forget(): void {
     this.#known.clear();
   }
+}
+
+/** Whether there is an image with an alias, or with a fingerprint where that is given in full. */
+export function imageLookup(images: Pick<Images, 'resolve' | 'get'>): AliasLookup {
+  return async (name, signal) => {
+    if (!isFingerprint(name)) return (await images.resolve(name, { signal })) !== undefined;
+    try {
+      await images.get(name, { signal });
+      return true;
+    } catch (error) {
+      // Not being there is an answer to this question.
+      if (isIncusError(error, 'gone')) return false;
+      throw error;
+    }
+  };
 }

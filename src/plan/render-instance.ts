@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { parseSize } from '../base/units.ts';
 import type { Endpoint } from '../network/policy.ts';
+import { isFingerprint } from '../spec/names.ts';
 import { hasAgent, type Limits, type Manifest, type Sandbox } from '../spec/sandbox.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
 import { protectedWorkspace, shownPath, treePath } from './host-directories.ts';
@@ -47,6 +48,7 @@ export function desiredView(sandbox: Sandbox, { uid, endpoint }: Reservation, pl
       'security.guestapi': 'false',
       'security.privileged': 'false',
       'security.protection.delete': 'true',
+      ...dockerConfig(sandbox),
       ...limitConfig(sandbox.limits),
       ...snapshotConfig(sandbox),
     },
@@ -116,6 +118,21 @@ function mountDevices(
   return Object.fromEntries(devices);
 }
 
+/**
+ * What Docker inside of an unprivileged container takes: namespaces and mounts of its own, the device nodes and attributes that
+ * layers of images have, and low ports for users other than root. What Incus lets through of the system calls is harmless by its
+ * own list: nodes without hardware behind them. See Incus documentation, "System call interception".
+ */
+function dockerConfig({ docker }: Sandbox): Record<string, string> {
+  if (docker === false) return {};
+  return {
+    'security.nesting': 'true',
+    'security.syscalls.intercept.mknod': 'true',
+    'security.syscalls.intercept.setxattr': 'true',
+    'linux.sysctl.net.ipv4.ip_unprivileged_port_start': '0',
+  };
+}
+
 function limitConfig({ cpu, memory, disk, tmpfs, processes }: Limits): Record<string, string> {
   return withoutUnset({
     'limits.cpu': cpu?.count,
@@ -179,11 +196,15 @@ function shortHash(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 }
 
+type ImageSource =
+  | { readonly type: 'image'; readonly alias: string }
+  | { readonly type: 'image'; readonly fingerprint: string };
+
 /** Body of the one request that creates, and where `start` says so starts, an instance. */
 export interface CreateBody {
   readonly name: string;
   readonly type: 'container';
-  readonly source: { readonly type: 'image'; readonly alias: string };
+  readonly source: ImageSource;
   readonly profiles: readonly string[];
   readonly config: Readonly<Record<string, string>>;
   readonly devices: View['devices'];
@@ -199,10 +220,14 @@ export function createBody(
   return {
     name: manifest.instance,
     type: 'container',
-    source: { type: 'image', alias: view.image },
+    source: imageSource(view.image),
     profiles: view.profiles,
     config: { ...view.config, ...renderStamp(stamp) },
     devices: view.devices,
     start,
   };
+}
+
+function imageSource(image: string): ImageSource {
+  return isFingerprint(image) ? { type: 'image', fingerprint: image } : { type: 'image', alias: image };
 }

@@ -20,6 +20,7 @@ export const builtIn = {
   memoryEnforce: 'soft',
   incus: { project: 'default', group: 'incus-admin', storagePool: 'coi', codeUid: 1000, codeUser: 'code' },
   health: { reach: 'api.anthropic.com:443', private: ['10.0.0.1:80', '192.168.0.1:80'] as readonly string[] },
+  images: { keep: 3, network: 'open' as 'open' | 'restricted' },
   controller: {
     sources: ['/etc/coi/desired'] as readonly string[],
     stateDir: '/var/lib/coi',

@@ -14,3 +14,8 @@ export const sessionIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** How many sessions of one workspace there are at most: slots 1 to this one. */
 export const slotCount = 10;
+
+/** Whether an image is named by its whole fingerprint, and not by an alias. */
+export function isFingerprint(image: string): boolean {
+  return /^[0-9a-f]{64}$/.test(image);
+}

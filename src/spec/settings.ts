@@ -14,6 +14,8 @@ import { settingsFileSchema, type ProfileLayer, type SettingsLayer } from './sch
 export interface Settings {
   readonly incus: { readonly project: string; readonly group: string; readonly storagePool: string };
   readonly health: { readonly reach: string; readonly private: readonly string[] };
+  /** How many versions of an image stay, and what one that is built may reach. */
+  readonly images: { readonly keep: number; readonly network: 'open' | 'restricted' };
   readonly controller: {
     /** Directories that are read for manifests. */
     readonly sources: readonly string[];
@@ -72,7 +74,7 @@ export function parseSettings(files: readonly { readonly file: string; readonly 
 
 /** Fill in every default. */
 export function resolveSettings(layer: SettingsLayer): Settings {
-  const { incus = {}, controller = {}, health = {} } = layer;
+  const { incus = {}, controller = {}, health = {}, images = {} } = layer;
   return {
     incus: {
       project: incus.project ?? builtIn.incus.project,
@@ -80,6 +82,7 @@ export function resolveSettings(layer: SettingsLayer): Settings {
       storagePool: incus.storage_pool ?? builtIn.incus.storagePool,
     },
     health: { reach: health.reach ?? builtIn.health.reach, private: health.private ?? builtIn.health.private },
+    images: { keep: images.keep ?? builtIn.images.keep, network: images.network ?? builtIn.images.network },
     controller: resolveController(controller),
     layer,
   };

@@ -1,5 +1,6 @@
 import { containerRows } from './rows-container.ts';
 import { snapshotRows } from './rows-snapshot.ts';
+import { definitionRows } from './rows-definitions.ts';
 
 /** Tests that prove one promise. */
 export interface Proof {
@@ -99,12 +100,14 @@ export const counts = {
   T: 10,
   X: 3,
   P: 6,
+  I: 14,
 } as const;
 
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   ...containerRows,
   ...snapshotRows,
+  ...definitionRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],
@@ -133,7 +136,10 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   'S-10': proven(shell, backAndForth),
   'S-11': proven(resume, goesOn),
   'S-12': proven(shell, poweroff),
-  'S-13': proven(shell, poweroff),
+  'S-13': [
+    proven(shell, poweroff),
+    proven('image/coi-image.lab.test.ts', 'is left by poweroff without sudo', 'is left by poweroff without sudo, too'),
+  ],
   'S-14': proven(shell, signals, nothingLeft),
   'S-15': proven(shell, poweroff),
   'S-16': proven(shell, asTyped),
@@ -353,8 +359,17 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
 /** Promises that no test proves yet, and what is missing. */
 export const later: Readonly<Record<string, string>> = {
   'G-17': 'the monitor',
-  'M-05': 'no keys for Docker are set: with nesting the attacks on protected paths have to be tried again',
-  'M-06': 'Docker, in the whole image',
-  'M-08': 'the timer that clears /tmp, in the whole image',
+  'I-01': 'coi build, which is being built',
+  'I-02': 'coi build, which is being built',
+  'I-03': 'coi build, which is being built',
+  'I-04': 'coi build, which is being built',
+  'I-05': 'coi build, which is being built',
+  'I-06': 'coi build, which is being built',
+  'I-08': 'coi build, which is being built',
+  'I-10': 'coi build, which is being built',
+  'I-11': 'coi image, which is being built',
+  'I-12': 'coi image, which is being built',
+  'I-13': 'coi image, which is being built',
+  'I-14': 'coi image, which is being built',
   'O-02': 'replaced: only the controller, which is root, touches nft',
 };

@@ -89,7 +89,7 @@ function sandboxOutcome(manifest: SandboxLayer): unknown {
 }
 
 function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown {
-  const { incus, health, controller } = resolveSettings(layer);
+  const { incus, health, images, controller } = resolveSettings(layer);
   const profile = layer.profiles?.['p'];
   const layers = manifestLayers({ settings: layer, profile, manifest });
   const variables = sessionVariables({ profile, flags: {} });
@@ -97,6 +97,7 @@ function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown 
   return {
     incus,
     health,
+    images,
     controller,
     variables,
     directories,

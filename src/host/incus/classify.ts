@@ -99,6 +99,7 @@ const rules: readonly Rule[] = [
     code: 'incus.start-failed',
     hint: 'What the container said as it started: incus info INSTANCE --show-log',
   },
+  { pattern: /executable file not found/, class: 'invalid', code: 'incus.no-compressor', unless: '/1.0/instances' },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

@@ -51,7 +51,6 @@ export class Incus implements AsyncDisposable {
     this.#api = api;
     this.events = new Events(transport);
     this.instances = new Instances(api);
-    this.snapshots = new Snapshots(api);
     this.operations = new Operations(api, this.events);
     this.exec = new Exec(api, this.operations);
     this.files = new Files(api);
@@ -60,6 +59,7 @@ export class Incus implements AsyncDisposable {
     this.networks = new Networks(api);
     this.profiles = new Profiles(api);
     this.storage = new Storage(api);
+    this.snapshots = new Snapshots(api);
     this.addresses = new AddressBook(api);
   }
 

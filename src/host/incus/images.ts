@@ -33,6 +33,30 @@ export interface Image {
   readonly uploadedAt: string;
 }
 
+/** What an image is made from: an instance that stands still, or a snapshot of one. */
+export interface ImageOrigin {
+  readonly instance: string;
+  readonly snapshot?: string | undefined;
+}
+
+/** What a new image is called, and how it is packed. */
+export interface NewImage {
+  /** Aliases that come into being together with it; none of them may be there. */
+  readonly aliases?: readonly string[];
+  /** In place of the origin's own, unless there are none. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** `none`, or a program of the host with its arguments, as in `zstd -T0`; what Incus is set to unless given. */
+  readonly compression?: string | undefined;
+}
+
+/** An image on a server, and how that is spoken to. */
+export interface ImageServer {
+  readonly server: string;
+  /** `simplestreams`, `incus`, … */
+  readonly protocol: string;
+  readonly alias: string;
+}
+
 /** Files of an image: one tarball with everything, or metadata and root file system apart. */
 export type ImageFiles = { readonly unified: string } | { readonly metadata: string; readonly rootfs: string };
 
@@ -87,6 +111,48 @@ export class Images {
     body.set('metadata', await openAsBlob(files.metadata), basename(files.metadata));
     body.set('rootfs', await openAsBlob(files.rootfs), basename(files.rootfs));
     return this.#api.begin({ ...call, what: `import image ${files.rootfs}`, body });
+  }
+
+  /**
+   * Begins to make an image; the operation's metadata holds its `fingerprint`. Nothing is there before it is whole.
+   *
+   * @throws {IncusError} `incus.no-compressor` where incusd does not find the program
+   */
+  publish(
+    { instance, snapshot }: ImageOrigin,
+    { aliases: names = [], properties = {}, compression }: NewImage,
+    options: CallOptions = {},
+  ): Promise<StartedOperation> {
+    const source =
+      snapshot === undefined
+        ? { type: 'instance', name: instance }
+        : { type: 'snapshot', name: `${instance}/${snapshot}` };
+    const json = {
+      source,
+      properties,
+      aliases: names.map((name) => ({ name })),
+      ...(compression !== undefined && { compression_algorithm: compression }),
+    };
+    const what = `make an image of instance "${instance}"`;
+    return this.#api.begin({ method: 'POST', route: '/1.0/images', what, json, ...options });
+  }
+
+  /** Begins to fetch an image from a server; the operation's metadata holds its `fingerprint`. */
+  pull(source: ImageServer, options: CallOptions = {}): Promise<StartedOperation> {
+    const what = `fetch image "${source.alias}" from ${source.server}`;
+    const json = { source: { type: 'image', mode: 'pull', ...source } };
+    return this.#api.begin({ method: 'POST', route: '/1.0/images', what, json, ...options });
+  }
+
+  /** Sets properties of an image; the others stay. */
+  setProperties(
+    fingerprint: string,
+    properties: Readonly<Record<string, string>>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    const what = `set properties of image ${fingerprint}`;
+    const call = { method: 'PATCH', route: member, what, params: { fingerprint } } as const;
+    return this.#api.done({ ...call, json: { properties }, ...options });
   }
 
   /** Makes an alias stand for an image, whatever it stood for before. */

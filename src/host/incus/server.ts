@@ -13,6 +13,7 @@ const schema = z.looseObject({
       server_pid: z.number().default(0),
       server_clustered: z.boolean().default(false),
       firewall: z.string().default(''),
+      architectures: z.array(z.string()).nullish(),
       storage_supported_drivers: z.array(z.looseObject({ Name: z.string() })).nullish(),
     })
     .prefault({}),
@@ -31,6 +32,8 @@ export interface ServerInfo {
   readonly user: string;
   readonly firewall: string;
   readonly storageDrivers: readonly string[];
+  /** What its containers may be, `x86_64`, …; empty when we are not trusted. */
+  readonly architectures: readonly string[];
   /** Process id of incusd as it sees itself; 0 when we are not trusted. */
   readonly pid: number;
 }
@@ -52,6 +55,7 @@ function parseServer(value: unknown): ServerInfo {
     user,
     firewall: environment.firewall,
     pid: environment.server_pid,
+    architectures: environment.architectures ?? [],
     storageDrivers: (environment.storage_supported_drivers ?? []).map(({ Name }) => Name),
   };
 }

@@ -1,0 +1,32 @@
+import { formatFlag } from './parse-argv.ts';
+import type { FlagSpec, VerbSpec } from './verb.ts';
+
+const force: FlagSpec = { flags: '--force', about: 'Although there is one, and without what earlier builds left' };
+
+/** Commands that make images. */
+export const buildVerbs: readonly VerbSpec[] = [
+  {
+    name: 'build',
+    args: '[name...]',
+    about: 'Build images from their definitions; without names "coi"',
+    detail:
+      'NAME is a folder with an image.toml: one of those that came with coi, one in /etc/coi/images, or any by\n' +
+      'its path with a slash. What failed goes on at its stage when it is built again. Prints the alias,\n' +
+      'the alias of this version, and the fingerprint.',
+    example: 'coi build coi',
+    flags: [force, formatFlag('text', 'json')],
+    load: async () => (await import('./build.ts')).build,
+  },
+  {
+    name: 'build custom',
+    args: '<name>',
+    about: 'Build an image with a script that runs as root on top of another one',
+    example: 'coi build custom my-image --script ./set-up.sh',
+    flags: [
+      { flags: '--script <path>', about: 'The script' },
+      { flags: '--base <image>', about: 'Image to start from (default coi)' },
+      force,
+    ],
+    load: async () => (await import('./build-custom.ts')).buildCustom,
+  },
+];

@@ -1,0 +1,86 @@
+import { systemClock as clock } from '../base/clock.ts';
+import { openIncus } from '../host/incus/client.ts';
+import { incusSocket } from '../host/incus/socket.ts';
+import { buildImage, type BuildRequest } from '../image/build-image.ts';
+import type { BuildTools, Built } from '../image/build-tools.ts';
+import { findDefinition } from '../image/find-definition.ts';
+import { readDefinition } from '../image/read-definition.ts';
+import { homeOf } from '../source/homes.ts';
+import type { BuildContainerInit } from './build-container.ts';
+import type { Io } from './io.ts';
+import { jsonText, printable } from './printable.ts';
+import { withProgress } from './progress.ts';
+import { etcDirectory } from './settings-files.ts';
+import { readSettings } from './settings.ts';
+import type { Verb } from './verb.ts';
+
+/** What is built where nothing is named. */
+const usual = 'coi';
+
+/** `coi build` */
+export const build: Verb = async ({ io, args, options }) => {
+  const names = args.length === 0 ? [usual] : [...new Set(args)];
+  const places = { etc: etcDirectory(io.env), cwd: io.cwd };
+  const force = options['force'] === true;
+  const built: Built[] = [];
+  for (const name of names) {
+    const definition = await readDefinition(await findDefinition(name, places));
+    built.push(await buildHere(io, { definition, force, retry: `coi build ${name}` }));
+  }
+  if (options['format'] === 'json') {
+    const reports = built.map(reportOf);
+    io.stdout.write(jsonText(args.length > 1 ? reports : reports[0]));
+  } else for (const each of built) io.stdout.write(linesOf(each));
+  return 0;
+};
+
+/** Build an image as this user, by whoever reconciles. Nobody is asked where there is nothing to do. */
+export async function buildHere(io: Io, request: BuildRequest): Promise<Built> {
+  const settings = await readSettings(io);
+  const socketPath = incusSocket(io.env);
+  const { project } = settings.incus;
+  await using incus = openIncus({ socketPath, project, clock });
+  await using connected = new AsyncDisposableStack();
+  const places = { etc: etcDirectory(io.env), cwd: io.cwd };
+  const tools: BuildTools = {
+    incus,
+    clock,
+    signal: io.signal,
+    registries: { env: io.env, home: await homeOf(0), signal: io.signal },
+    say: (line) => io.stderr.write(`${printable(line)}\n`),
+    during: (what, work) => withProgress(io, printable(what), work),
+    place: `${socketPath}\n${project}`,
+    container: connector(io, { incus, settings, connected }),
+    find: (name) => findDefinition(name, places),
+    keep: settings.images.keep,
+  };
+  return await buildImage(tools, request);
+}
+
+interface Connecting extends Pick<BuildContainerInit, 'incus' | 'settings'> {
+  readonly connected: AsyncDisposableStack;
+}
+
+/** Connects when the first container is asked for, and once. */
+function connector(io: Io, { incus, settings, connected }: Connecting): BuildTools['container'] {
+  const open = async () => {
+    const [{ connect }, { openBuildContainer }] = await Promise.all([
+      import('./connect.ts'),
+      import('./build-container.ts'),
+    ]);
+    // A signal ends what runs inside; what is asked of the controller afterwards must still get through.
+    const requests = new AbortController();
+    const api = connected.use(await connect({ ...io, signal: requests.signal }, 'write'));
+    return (subject: string) => openBuildContainer({ io, api, incus, settings, subject });
+  };
+  let opening: ReturnType<typeof open> | undefined;
+  return async (subject) => (await (opening ??= open()))(subject);
+}
+
+function reportOf({ alias, versionAlias, fingerprint, skipped, stages }: Built) {
+  return { alias, ...(versionAlias !== undefined && { version_alias: versionAlias }), fingerprint, skipped, stages };
+}
+
+function linesOf({ alias, versionAlias, fingerprint }: Built): string {
+  return `${[alias, versionAlias ?? '', fingerprint].filter((line) => line !== '').join('\n')}\n`;
+}

@@ -1,0 +1,77 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { Problem } from '../base/problem.ts';
+import { askProgram, type RegistryCall } from '../host/registries/ask-program.ts';
+import { readRegistries } from '../host/registries/read-registries.ts';
+import { runScript, type Guest } from './guest.ts';
+
+const aptLibrary = fileURLToPath(new URL('../../deploy/lib/apt-sources', import.meta.url));
+
+/** Where a host keeps authorities of its own, and all that it trusts. See update-ca-certificates(8). */
+const ownAuthorities = '/usr/local/share/ca-certificates';
+const allAuthorities = '/etc/ssl/certs/ca-certificates.crt';
+
+/** Where the container finds them while it is built: taken away before it is an image. */
+const authoritiesInside = '/run/coi-build/ca.pem';
+
+const proxyVariables = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+
+/**
+ * What steps are told of the host: where it gets packages from, by which proxies, and whom it trusts. No part of a recipe: it
+ * says where things come from, not what they are.
+ */
+export async function buildEnvironment(guest: Guest, call: RegistryCall): Promise<Record<string, string>> {
+  const proxies = proxyVariables.flatMap((name) => (call.env[name] ? [[name, call.env[name]] as const] : []));
+  const [apt, npm, authorities] = await Promise.all([aptSources(guest), npmRegistry(call), putAuthorities(guest)]);
+  return { ...Object.fromEntries(proxies), ...apt, ...npm, ...authorities };
+}
+
+/** A name that the host gets packages from, which has to resolve inside; undefined where none is known. */
+export async function registryName(call: RegistryCall): Promise<string | undefined> {
+  // What cannot be read is told when an allowlist needs it.
+  const { entries } = await readRegistries(call);
+  return entries
+    .map((entry) => entry.replace(/:\d+$/, ''))
+    .find((entry) => /^[a-z0-9.-]*[a-z][a-z0-9.-]*$/i.test(entry));
+}
+
+/** Only where both are the same release. */
+async function aptSources(guest: Guest): Promise<Record<string, string>> {
+  const own = codename(await readFile('/etc/os-release', 'utf8').catch(() => ''));
+  const inside = codename((await runScript(guest, 'cat /etc/os-release')).stdout.toString('utf8'));
+  if (own === undefined || own !== inside) return {};
+  const script = '. "$1" && apt_sources_for "$2" "$2"';
+  const options = { reject: false, stdin: 'ignore', cancelSignal: guest.signal, timeout: 30_000 } as const;
+  const { exitCode, stdout } = await execa('sh', ['-c', script, 'coi', aptLibrary, own], options);
+  guest.signal.throwIfAborted();
+  return exitCode === 0 && stdout !== '' ? { APT_SOURCES: stdout } : {};
+}
+
+function codename(osRelease: string): string | undefined {
+  return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(osRelease)?.[1];
+}
+
+async function npmRegistry({ env, home, signal }: RegistryCall): Promise<Record<string, string>> {
+  const failed = (why: string) => new Problem({ code: 'image.npm', message: `npm did not name its registry: ${why}` });
+  try {
+    const argv = ['npm', 'config', 'get', 'registry'] as const;
+    const registry = (await askProgram({ argv, env: { ...env, HOME: home }, signal, failed }))?.trim();
+    return registry && URL.canParse(registry) ? { NPM_REGISTRY: registry } : {};
+  } catch (error) {
+    // The container has a registry of its own then.
+    if (error instanceof Problem) return {};
+    throw error;
+  }
+}
+
+/** A host that trusts somebody of its own gets packages from there. */
+async function putAuthorities(guest: Guest): Promise<Record<string, string>> {
+  const own = await readdir(ownAuthorities).catch(() => []);
+  if (!own.some((name) => name.endsWith('.crt'))) return {};
+  const bundle = await readFile(allAuthorities).catch(() => undefined);
+  if (!bundle) return {};
+  const script = 'mkdir -p "${1%/*}" && cat >"$1" && chmod 644 "$1"';
+  const { exitCode } = await runScript(guest, script, { args: [authoritiesInside], stdin: bundle });
+  return exitCode === 0 ? { NODE_EXTRA_CA_CERTS: authoritiesInside, CURL_CA_BUNDLE: authoritiesInside } : {};
+}

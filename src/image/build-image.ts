@@ -1,0 +1,180 @@
+import { Problem } from '../base/problem.ts';
+import { bootstrap, bootstrapRecipe, type BootstrapTools } from './bootstrap.ts';
+import { findBase, identitiesOf, type Base, type BaseTools } from './bases.ts';
+import { BuildLog } from './build-log.ts';
+import { lockBuild } from './build-lock.ts';
+import { buildStages, timed } from './build-stages.ts';
+import type { BuildContainer, BuildTools, Built, StageReport } from './build-tools.ts';
+import type { Definition } from './definition.ts';
+import { fetchRemote } from './fetch-remote.ts';
+import { publishBase, publishContainer } from './finish-image.ts';
+import { readDefinition } from './read-definition.ts';
+import { recipeOf, stageHashes } from './recipe.ts';
+import { retainVersions } from './retain.ts';
+import { countKept, returnToStage } from './stages.ts';
+import { regain, upToDate } from './up-to-date.ts';
+
+/** What is to be built, and how. */
+export interface BuildRequest {
+  readonly definition: Definition;
+  /** Whether it is built although there is an image, and without stages of earlier builds. */
+  readonly force: boolean;
+  /** How to go on after a failure: a command. */
+  readonly retry: string;
+}
+
+/**
+ * Have the image of a definition be as the definition says: builds it unless it is. Two builds of one alias follow each other,
+ * and the second has nothing to do then.
+ *
+ * @throws {Problem} what is wrong, with the stage and the path of the whole log
+ */
+export async function buildImage(tools: BuildTools, request: BuildRequest): Promise<Built> {
+  const { definition, force } = request;
+  const { alias } = definition;
+  const bases = baseTools(tools, definition, async () => undefined);
+  const before = force ? undefined : await upToDate(bases, definition);
+  if (before) return before;
+  const { signal, say } = tools;
+  const onWait = () => say(`Another process builds "${alias}" already; waiting for it`);
+  await using lock = await lockBuild({ subject: `${tools.place}\n${alias}`, signal, onWait });
+  if (force) return await withLog(tools, request);
+  // Whoever had it may have built just this.
+  const meanwhile = lock.hasWaited ? await upToDate(bases, definition) : undefined;
+  return meanwhile ?? (await regain(bases, definition)) ?? (await withLog(tools, request));
+}
+
+async function withLog(tools: BuildTools, request: BuildRequest): Promise<Built> {
+  const { definition, retry } = request;
+  await using log = await BuildLog.open(definition.name);
+  try {
+    return await build(tools, request, log);
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    if (!(error instanceof Problem)) throw error;
+    log.keep();
+    throw new Problem({
+      code: error.code,
+      message: error.message,
+      hint: [error.hint, fullHint(log), `The whole log: ${log.path}. To go on at this stage: ${retry}`]
+        .flatMap((each) => each ?? [])
+        .join('\n  '),
+      cause: error,
+    });
+  }
+}
+
+/** What runs inside only says that there is no space, and not where. */
+function fullHint(log: BuildLog): string | undefined {
+  const isFull = log.lastLines().some((line) => /no space left on device|disk quota exceeded/i.test(line));
+  return isFull ? 'The storage pool or the container is full: incus storage info NAME.' : undefined;
+}
+
+async function build(tools: BuildTools, { definition, force }: BuildRequest, log: BuildLog): Promise<Built> {
+  const { alias, steps, expectations } = definition;
+  const bases = baseTools(tools, definition, log.take);
+  const needsContainer = steps.length + expectations.length > 0;
+  const container = needsContainer ? await tools.container(definition.name) : undefined;
+  const start = container && !force ? await keptStart(tools, { definition, container, bases }) : undefined;
+  if (!start) await container?.drop();
+  const { image, identity, kept, base } = start ?? (await freshStart(bases, definition));
+  const hashes = stageHashes(identity, steps);
+  const isKeeping = steps.length > 1;
+  const result = { definition, recipe: recipeOf(definition, identity) };
+  const stages: StageReport[] = [];
+  let instance: string | undefined;
+  if (container) {
+    await container.run(image, async (name) => {
+      instance = name;
+      stages.push(...(await buildStages(tools, name, { definition, hashes, kept, isKeeping, log })));
+    });
+  }
+  let finished = { versionAlias: '', fingerprint: '' };
+  stages.push(
+    await timed(tools, { name: 'publish', title: 'publish' }, async () => {
+      const isBase = steps.length === 0 || instance === undefined;
+      finished = isBase ? await publishBase(tools, image, result) : await publishContainer(tools, instance!, result);
+    }),
+  );
+  if (container && !isKeeping) await container.drop();
+  if (base?.isFresh && steps.length > 0) await dropFresh(tools, base);
+  await retain(tools, alias);
+  return { alias, ...finished, skipped: false, stages };
+}
+
+interface Start {
+  /** Fingerprint of what the container is made from. */
+  readonly image: string;
+  readonly identity: string;
+  /** How many stages are there already. */
+  readonly kept: number;
+  /** Unless it goes on from an earlier build. */
+  readonly base?: Base;
+}
+
+interface Keeping {
+  readonly definition: Definition;
+  readonly container: BuildContainer;
+  readonly bases: BaseTools;
+}
+
+/** Goes on from the last stage of an earlier build that is as it would be now. */
+async function keptStart({ incus }: BuildTools, { definition, container, bases }: Keeping): Promise<Start | undefined> {
+  const found = await container.find();
+  if (!found) return undefined;
+  const { instance, image } = found;
+  for (const identity of await identitiesOf(bases, definition)) {
+    const hashes = stageHashes(identity, definition.steps);
+    const kept = await countKept({ incus, instance }, hashes);
+    if (kept === 0) continue;
+    await returnToStage({ incus, instance }, hashes, kept);
+    return { image, identity, kept };
+  }
+  return undefined;
+}
+
+async function freshStart(bases: BaseTools, definition: Definition): Promise<Start> {
+  const base = await findBase(bases, definition);
+  return { image: base.fingerprint, identity: base.identity, kept: 0, base };
+}
+
+/** What was only fetched for this build has no name, and nobody else needs it. */
+async function dropFresh({ incus }: BuildTools, { fingerprint }: Base): Promise<void> {
+  const { aliases } = await incus.images.get(fingerprint);
+  if (aliases.length === 0) await incus.operations.finish(await incus.images.delete(fingerprint));
+}
+
+async function retain(tools: BuildTools, alias: string): Promise<void> {
+  const { keep, say } = tools;
+  const gone = await retainVersions(tools, { keep, isMeant: (name) => name === alias });
+  if (gone.length > 0) say(`Old versions that are gone: ${gone.join(', ')}`);
+}
+
+function baseTools(tools: BuildTools, { alias }: Definition, output: BootstrapTools['output']): BaseTools {
+  const { incus, signal, say, registries, during } = tools;
+  const definitionOf = async (name: string) => readDefinition(await tools.find(name));
+  return {
+    incus,
+    signal,
+    say,
+    aliasOf: async (name) => (await definitionOf(name)).alias,
+    build: async (name) => {
+      const definition = await definitionOf(name);
+      const above = [...(tools.above ?? [alias]), definition.alias];
+      if (new Set(above).size < above.length) throw circle(above);
+      return (await buildImage({ ...tools, above }, { definition, force: false, retry: `coi build ${name}` }))
+        .fingerprint;
+    },
+    fetch: (name) => during(`Fetching ${name}`, () => fetchRemote({ incus, env: registries.env, signal }, name)),
+    bootstrap: () => during('Making a root file system', () => bootstrap({ incus, signal, output })),
+    bootstrapRecipe: () => bootstrapRecipe(signal),
+  };
+}
+
+function circle(names: readonly string[]): Problem {
+  return new Problem({
+    code: 'image.circle',
+    message: `The image "${names.at(-1)}" would be built from itself: ${names.join(', ')}`,
+    hint: 'Give one of them another base.',
+  });
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** What is built one at a time. */
+export interface BuildLockInit {
+  /** Which Incus, and what of it: two with the same text exclude each other. */
+  readonly subject: string;
+  readonly signal: AbortSignal;
+  /** Is told when another process has it. */
+  readonly onWait: () => void;
+}
+
+/** The right to build something, held until disposed of or until the process ends. */
+export interface BuildLock extends AsyncDisposable {
+  /** Whether somebody else had it meanwhile. */
+  readonly hasWaited: boolean;
+}
+
+/**
+ * Wait for the right to build. It is a socket with an abstract name: it needs no directory that all users may write to, and
+ * the kernel takes it back however the process ends. See unix(7).
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function lockBuild({ subject, signal, onWait }: BuildLockInit): Promise<BuildLock> {
+  const path = `\0coi-build-${createHash('sha256').update(subject).digest('hex').slice(0, 32)}`;
+  for (let hasWaited = false; ; hasWaited = true) {
+    signal.throwIfAborted();
+    const lock = await take(path);
+    if (lock) return { hasWaited, [Symbol.asyncDispose]: lock };
+    if (!hasWaited) onWait();
+    await untilFree(path, signal);
+  }
+}
+
+async function take(path: string): Promise<(() => Promise<void>) | undefined> {
+  const waiting = new Set<Socket>();
+  const server = createServer((socket) => {
+    waiting.add(socket);
+    // Whoever waits may be called off: that is no concern of ours.
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => waiting.delete(socket));
+    socket.unref();
+  });
+  server.unref();
+  if (!(await isListening(server, path))) return undefined;
+  return async () => {
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of waiting) socket.destroy();
+    await closed;
+  };
+}
+
+async function isListening(server: Server, path: string): Promise<boolean> {
+  try {
+    server.listen(path);
+    await once(server, 'listening');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw error;
+  }
+}
+
+/** The connection ends with whoever has the lock. */
+async function untilFree(path: string, signal: AbortSignal): Promise<void> {
+  const socket = connect(path);
+  const stop = () => void socket.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // However it ends, it is tried again.
+  socket.on('error', () => undefined);
+  socket.on('close', () => resolve());
+  socket.resume();
+  try {
+    await promise;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,90 @@
+import { buildEnvironment, registryName } from './build-environment.ts';
+import type { BuildLog } from './build-log.ts';
+import type { BuildTools, StageReport } from './build-tools.ts';
+import { checkExpectations } from './check-expectations.ts';
+import type { BuildStep, Definition } from './definition.ts';
+import { generalise } from './generalise.ts';
+import type { Guest } from './guest.ts';
+import { fixNames, type NameFix } from './name-servers.ts';
+import { runStep } from './run-step.ts';
+import { keepStage } from './stages.ts';
+
+/** A build from some stage on. */
+export interface StagesInit {
+  readonly definition: Definition;
+  /** Of all its steps. */
+  readonly hashes: readonly string[];
+  /** How many stages are in the container already. */
+  readonly kept: number;
+  /** Whether stages are kept for later builds. */
+  readonly isKeeping: boolean;
+  readonly log: BuildLog;
+}
+
+/** Carry out in a running build container what is left of a definition, see that it is as expected, and make it general. */
+export async function buildStages(tools: BuildTools, instance: string, init: StagesInit): Promise<StageReport[]> {
+  const { definition, kept, log } = init;
+  const { steps, expectations } = definition;
+  const guest = { incus: tools.incus, instance, signal: tools.signal };
+  const cached = steps.slice(0, kept).map(({ name }) => ({ name, cached: true, seconds: 0 }));
+  for (const [at, { name }] of cached.entries())
+    tools.say(`[${at + 1}/${steps.length}] ${name}: kept from an earlier build`);
+  const built: StageReport[] = [];
+  let names: NameFix | undefined;
+  if (kept < steps.length) {
+    const prepared = await prepare(tools, guest);
+    names = prepared.names;
+    for (const at of steps.keys())
+      if (at >= kept) built.push(await buildStage({ tools, guest, init }, at, prepared.environment));
+  }
+  if (expectations.length > 0) {
+    const checking = () => checkExpectations(guest, expectations, log);
+    built.push(await timed(tools, { name: 'check', title: 'check' }, checking));
+  }
+  await names?.end();
+  await generalise(guest);
+  return [...cached, ...built];
+}
+
+interface Prepared {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly names: NameFix | undefined;
+}
+
+async function prepare({ clock, say, registries }: BuildTools, guest: Guest): Promise<Prepared> {
+  const [environment, name] = await Promise.all([buildEnvironment(guest, registries), registryName(registries)]);
+  return { environment, names: name === undefined ? undefined : await fixNames({ guest, name, clock, say }) };
+}
+
+interface Stage {
+  readonly tools: BuildTools;
+  readonly guest: Guest;
+  readonly init: StagesInit;
+}
+
+async function buildStage(
+  { tools, guest, init }: Stage,
+  at: number,
+  environment: Prepared['environment'],
+): Promise<StageReport> {
+  const { definition, hashes, isKeeping, log } = init;
+  const step: BuildStep = definition.steps[at]!;
+  const { name } = step;
+  return await timed(tools, { name, title: `[${at + 1}/${definition.steps.length}] ${name}` }, async () => {
+    await runStep(guest, { step, environment, log });
+    if (isKeeping) await keepStage({ incus: tools.incus, instance: guest.instance }, hashes[at]!, tools.signal);
+  });
+}
+
+/** Do something, and say how long it took. */
+export async function timed(
+  { clock, during, say }: BuildTools,
+  { name, title }: { readonly name: string; readonly title: string },
+  work: () => Promise<unknown>,
+): Promise<StageReport> {
+  const began = clock.monotonic();
+  await during(title, work);
+  const seconds = Math.round((clock.monotonic() - began) / 100) / 10;
+  say(`${title}: ${seconds} s`);
+  return { name, cached: false, seconds };
+}

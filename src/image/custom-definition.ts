@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { messageOf, Problem } from '../base/problem.ts';
+import { definitionName } from './definition-schema.ts';
+import type { Definition } from './definition.ts';
+
+/** An image of one script. */
+export interface CustomImage {
+  /** Its alias. */
+  readonly name: string;
+  /** Path of a script on this host. */
+  readonly script: string;
+  /** Alias of what it starts from. */
+  readonly base: string;
+  /** Where relative paths start from. */
+  readonly cwd: string;
+}
+
+/**
+ * What one script on top of an image comes to as a definition.
+ *
+ * @throws {Problem} `image.name`; `image.no-file` when there is no such script
+ */
+export async function customDefinition({ name, script, base, cwd }: CustomImage): Promise<Definition> {
+  if (!definitionName.safeParse(name).success) {
+    throw new Problem({
+      code: 'image.name',
+      message: `${JSON.stringify(name.slice(0, 80))} cannot be the name of an image`,
+      hint: 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.',
+    });
+  }
+  const content = await readFile(resolve(cwd, script)).catch((cause: unknown) => {
+    throw new Problem({
+      code: 'image.no-file',
+      message: `Cannot read the script ${JSON.stringify(script)}: ${messageOf(cause)}`,
+      hint: 'Correct the path behind --script.',
+      cause,
+    });
+  });
+  return {
+    name,
+    description: `${base} with a script`,
+    alias: name,
+    bases: [{ kind: 'image', alias: base }],
+    versions: {},
+    steps: [{ name: 'script', trees: [], script: content, versions: {} }],
+    expectations: [],
+  };
+}
