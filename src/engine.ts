@@ -89,9 +89,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   later.sources = sources;
   await sources.open();
   controller.onDeleted((name, source) => {
-    forget({ sources, overrides }, name, source).catch((error: unknown) =>
-      log.error({ err: error }, 'Cannot forget a tombstone'),
-    );
+    forget({ sources, overrides }, name, source).catch((error: unknown) => log.error({ err: error }, notForgotten));
   });
   const denials = openDenialWatch(init, { controller, names });
   const control = new Control({
@@ -132,6 +130,8 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+const notForgotten = 'Cannot forget a sandbox that is gone';
 
 /** Its name is free again. What held the one that is gone still, was about that one. */
 async function forget(

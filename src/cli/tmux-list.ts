@@ -21,7 +21,7 @@ export const tmuxList: Verb = async ({ io, options }) => {
   const { sandboxes } = await statusNow(io);
   const places = sandboxes
     .filter((each) => each.state === 'running' && isOwn(each))
-    .map((report) => placeOf({ instance: report.instance, report }))
+    .map((report) => placeOf(report.instance, report))
     .toSorted((a, b) => compare(a.instance, b.instance));
   const found = await withProgress(io, 'Asking the containers', () => withSession(io, places));
   const rows = found.map(({ instance }) => ({ container: instance, session: tmuxSession(instance) }));

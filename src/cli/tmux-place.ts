@@ -23,9 +23,12 @@ export async function requirePlace(io: Io, incus: Incus, name: string): Promise<
   const instance = await requireInstance(incus, name, io.signal);
   requireRunning(instance);
   const sandbox = sandboxOf(instance);
-  if (sandbox === undefined) return { instance: instance.name, codeUser: codeUserOf(undefined) };
+  if (sandbox === undefined) return placeOf(instance.name);
   const { sandboxes } = await statusNow(io);
-  return placeOf({ instance: instance.name, report: sandboxes.find((each) => each.name === sandbox) });
+  return placeOf(
+    instance.name,
+    sandboxes.find((each) => each.name === sandbox),
+  );
 }
 
 /** What is known of all sandboxes. Whoever answers is let go at once. */
@@ -34,22 +37,10 @@ export async function statusNow(io: Io): Promise<StatusReport> {
   return await api.status();
 }
 
-/** Where the session of a sandbox is. */
-export function placeOf({
-  instance,
-  report,
-}: {
-  readonly instance: string;
-  readonly report: SandboxReport | undefined;
-}): SessionPlace {
-  return { instance, codeUser: codeUserOf(report) };
-}
-
-function codeUserOf(report: SandboxReport | undefined): SessionPlace['codeUser'] {
-  return {
-    uid: report?.code_uid ?? builtIn.incus.codeUid,
-    name: report?.code_user ?? builtIn.incus.codeUser,
-  };
+/** Where the session of a container is: with the user of its sandbox, or the usual one where nothing is known of it. */
+export function placeOf(instance: string, report?: SandboxReport): SessionPlace {
+  const { codeUid, codeUser } = builtIn.incus;
+  return { instance, codeUser: { uid: report?.code_uid ?? codeUid, name: report?.code_user ?? codeUser } };
 }
 
 /** What a script for tmux is to do. */

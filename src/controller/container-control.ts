@@ -1,9 +1,7 @@
-import { Problem, ProblemList } from '../base/problem.ts';
+import { Problem } from '../base/problem.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { activeOverrides } from '../plan/override.ts';
-import { checkAsked } from '../spec/check-rules.ts';
 import { containerNames } from '../spec/container-names.ts';
-import { renderManifest } from '../spec/render-manifest.ts';
 import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import type { SessionNames } from '../spec/session-names.ts';
 import type {
@@ -15,6 +13,7 @@ import type {
   PowerRequest,
 } from './container-api.ts';
 import type { VerbReport } from './control-api.ts';
+import { mountFault } from './mount-fault.ts';
 import { placeText } from './report.ts';
 import type { Change, SessionControl, SessionControlInit } from './session-control.ts';
 import { uidOf } from './session-control.ts';
@@ -81,7 +80,7 @@ export class ContainerControl implements ContainerApi {
       // Another manifest starts what ended by itself: nobody asked for that.
       ...(this.#hasEnded(name, before) && { state: 'stopped' }),
     });
-    const fault = await this.#mountFault(name, { path, changed });
+    const fault = await this.#mountFault(name, path, changed);
     return this.#change(name, {
       changed,
       isRefused: () => fault ?? false,
@@ -112,25 +111,13 @@ export class ContainerControl implements ContainerApi {
     return isHeld && `It is held still: let it go on with coi resume ${name}`;
   }
 
-  async #mountFault(
-    name: string,
-    { path, changed }: { readonly path: string; readonly changed: (before: Sandbox) => Sandbox },
-  ): Promise<string | undefined> {
+  /** Undefined also for one that is refused elsewhere, with a reason of its own. */
+  async #mountFault(name: string, path: string, changed: (before: Sandbox) => Sandbox): Promise<string | undefined> {
+    const { manifests } = this.#init;
     const manifest = this.#declared(name);
-    // Refused elsewhere, with a reason of its own.
-    if (!manifest || !this.#init.manifests.isSession(manifest.source)) return undefined;
-    const { instance, sandbox, source } = manifest;
-    if (Object.hasOwn(sandbox.mounts ?? {}, path)) return `"${path}" is a mount of it already`;
-    const next = changed(sandbox);
-    const [impossible] = checkAsked(name, next);
-    if (impossible) return textOf(impossible);
-    try {
-      await this.#init.manifests.read(renderManifest({ name, instance, sandbox: next }), uidOf(source));
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      return error instanceof ProblemList ? error.problems.map(textOf).join('; ') : textOf(error);
-    }
+    if (!manifest || !manifests.isSession(manifest.source)) return undefined;
+    const read = (text: string) => manifests.read(text, uidOf(manifest.source));
+    return mountFault({ manifest, path, sandbox: changed(manifest.sandbox), read });
   }
 
   #hasEnded(name: string, { restart }: Sandbox): boolean {
@@ -164,11 +151,6 @@ export class ContainerControl implements ContainerApi {
       hint: 'Take another name. All there are: coi container list',
     });
   }
-}
-
-/** Without its position: nobody wrote that text. */
-function textOf({ message, hint }: Problem): string {
-  return hint ? `${message}. ${hint}` : message;
 }
 
 /** Whether it is of no more use once it stands still. */

@@ -11,12 +11,17 @@ const given = globalFlags.map(({ flags }) => {
   const values: Readonly<Record<string, string>> = { 'key=value': 'A=b', pair: '/a:/b', n: '1' };
   return value === undefined ? `--${long}` : `--${long}=${values[value] ?? value}`;
 });
-const words: Readonly<Record<string, readonly string[]>> = { run: ['--', 'true'], completion: ['bash'] };
+
+/** A word for each that a command needs. */
+function wordsFor(args: string): string[] {
+  return args.split(' ').filter((word) => word.startsWith('<'));
+}
+
 const original = verbs.filter((verb) => isOfOriginal(verb) && verb.name !== 'help');
 
 describe('flags for all commands', () => {
-  it.each(original)('may stand before $name and behind it', async ({ name }) => {
-    const own = words[name] ?? [];
+  it.each(original)('may stand before $name and behind it', async ({ name, args }) => {
+    const own = wordsFor(args);
     const before = await parseArgv(readArgv([...given, name, ...own], verbs), verbs);
     expect(before).toMatchObject({ kind: 'call', options: { slot: 1, persistent: true, profile: 'name' } });
     expect(await parseArgv(readArgv([name, ...given, ...own], verbs), verbs)).toEqual(before);

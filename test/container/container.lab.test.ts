@@ -1,6 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { manifest } from '../lab/controller.ts';
 import { createContainer } from '../lab/create.ts';
 import { until } from '../lab/until.ts';
 import { listRules } from '../lab/world.ts';
@@ -144,6 +145,13 @@ describe('a container that is launched by name', () => {
     await withContainer('mine', async () => {
       expect(await refused('mine')).toContain('mine.toml');
       expect(await refused('coi-mine')).toContain('mine.toml');
+      const file = join(desk.lab.dir, 'mine.toml');
+      await writeFile(file, manifest('mine'));
+      expect(await desk.coi(here, ['apply', '-f', file])).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining('is declared in'),
+      });
+      expect([await state('mine'), await state('coi-mine')]).toEqual(['Running', undefined]);
     });
     expect(await declared()).toEqual([]);
   });

@@ -127,6 +127,21 @@ describe('renderManifest()', () => {
       { numRuns: 200 },
     );
   });
+
+  it('writes what a command asked of a container, and mounts of all kinds, so that they read back', () => {
+    const mounts = '{ "/a" = { host = "/x", shift = false, readonly = true }, "/b" = { host = "/y" } }';
+    const { manifests } = parse('a.toml', `[sandbox.a]\nmounts = ${mounts}`);
+    for (const asked of [{ at: 7 }, { at: 7, force: true }] as const) {
+      const sandbox = { ...manifests[0]!.sandbox, asked };
+      const rendered = renderManifest({ name: 'a', instance: 'a', sandbox });
+      const where = { file: 'b', source: 's', home: '/x', settings: {} };
+      const again = parseManifestFile({ ...where, text: rendered, kind: 'session' });
+      expect(again.problems).toEqual([]);
+      expect(again.manifests[0]).toMatchObject({ sandbox, instance: 'a' });
+      // Nobody writes it into a file of his own.
+      expect(parseManifestFile({ ...where, text: rendered }).problems).not.toEqual([]);
+    }
+  });
 });
 
 function inline(value: unknown): string {
