@@ -6,7 +6,7 @@ import type { VerbSpec } from './verb.ts';
 export const cleanVerb: VerbSpec = {
   name: 'clean',
   args: '',
-  about: 'Delete stopped containers of sessions, or what was left over and belongs to nobody',
+  about: 'Delete stopped containers of sessions, or what is left over and nobody has',
   detail:
     'Says what it would remove and why, then asks. Without flags: stopped containers of sessions that are\n' +
     'not persistent; with --all also those that are, saved sessions, and orphans: interfaces, network\n' +
