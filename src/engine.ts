@@ -137,7 +137,7 @@ function openSessions(
   const own = { controller, audit: (entry: AuditEntry) => audit.appendDurable(entry), lifetime: signal };
   const sessions = new SessionControl({ ...own, manifests: sources });
   controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
-  return { sessions, snapshots: new SnapshotControl(own) };
+  return { sessions, snapshots: new SnapshotControl({ ...own, note: audit.append.bind(audit) }) };
 }
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */

@@ -12,7 +12,10 @@ import { findOwned, type Owned } from './find-owned.ts';
 
 export interface SnapshotControlInit {
   readonly controller: Controller;
+  /** Resolves when it is on the disk. */
   readonly audit: (entry: AuditEntry) => Promise<void>;
+  /** The same, for what may be written a moment later. */
+  readonly note: (entry: AuditEntry) => void;
   readonly lifetime: AbortSignal;
 }
 
@@ -49,7 +52,6 @@ export class SnapshotControl implements SnapshotApi {
     return this.#noted(request, 'snapshot-restore', async () => {
       using _ = await controller.queue.claim(sandboxKey(request.name), signal);
       const owned = await findOwned(controller.instances, request.name, signal);
-      await this.#require(owned, request.snapshot, signal);
       const manifest = controller.desired.manifests().get(request.name);
       // However it ends, the next look at it is a fresh one.
       controller.instances.doubt(owned.instance.name);
@@ -87,7 +89,7 @@ export class SnapshotControl implements SnapshotApi {
   }
 
   async #noted({ name, snapshot, by }: SnapshotRequest, kind: string, work: () => Promise<void>): Promise<void> {
-    const { audit } = this.#init;
+    const { audit, note } = this.#init;
     const why = `snapshot ${snapshot}, by command`;
     const entry = { reconcileId: ulid(), key: sandboxKey(name), kind, actor: by, why };
     // What takes something away is on the disk before it begins.
@@ -95,10 +97,10 @@ export class SnapshotControl implements SnapshotApi {
     try {
       await work();
     } catch (error) {
-      await audit({ ...entry, phase: 'failed', errorClass: error instanceof Problem ? error.code : 'coi.bug' });
+      note({ ...entry, phase: 'failed', errorClass: error instanceof Problem ? error.code : 'coi.bug' });
       throw error;
     }
-    await audit({ ...entry, phase: 'succeeded' });
+    note({ ...entry, phase: 'succeeded' });
   }
 
   async #require({ instance }: Owned, snapshot: string, signal: AbortSignal): Promise<void> {
