@@ -156,7 +156,11 @@ function openSessions(
   };
   const sessions = new SessionControl(own);
   controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
-  return { sessions, containers: new ContainerControl({ ...own, sessions }), snapshots: new SnapshotControl(own) };
+  return {
+    sessions,
+    containers: new ContainerControl({ ...own, sessions }),
+    snapshots: new SnapshotControl({ ...own, note: audit.append.bind(audit) }),
+  };
 }
 
 /** What remembers that a session is over is its manifest; anything else that expired has an override. */

@@ -37,8 +37,8 @@ export const snapshotVerbs: readonly VerbSpec[] = [
     args: '<name>',
     about: 'Put the disk of a stopped container back to a snapshot; asks first',
     detail:
-      'What is on its disk now is lost. What is declared of it, as its limits, mounts and network rules, stays as\n' +
-      `it is.\n${noWorkspace}`,
+      'What is on its disk now is lost. What is declared of it (limits, mounts, network) stays as it is.\n' +
+      noWorkspace,
     example: 'coi snapshot restore before-upgrade',
     flags: [container, force, { flags: '--stateful', about: 'What ran, too: refused' }, workspace],
     load: async () => (await import('./snapshot-restore.ts')).snapshotRestore,

@@ -12,7 +12,10 @@ import { findOwned, type Owned } from './find-owned.ts';
 
 export interface SnapshotControlInit {
   readonly controller: Controller;
+  /** Resolves when it is on the disk. */
   readonly audit: (entry: AuditEntry) => Promise<void>;
+  /** The same, for what may be written a moment later. */
+  readonly note: (entry: AuditEntry) => void;
   readonly lifetime: AbortSignal;
 }
 
@@ -30,60 +33,74 @@ export class SnapshotControl implements SnapshotApi {
   async createSnapshot(request: Parameters<SnapshotApi['createSnapshot']>[0]): Promise<void> {
     const { snapshot, stateful = false } = request;
     requireNewName(snapshot);
-    const { incus } = this.#init.controller.hands;
-    await this.#with(request, 'snapshot', async ({ instance }, signal) => {
+    const { snapshots } = this.#init.controller.hands.incus;
+    let of = '';
+    await this.#noted(request, 'snapshot', async () => {
       try {
-        await this.#finish(await incus.snapshots.create({ instance: instance.name, snapshot }, { stateful, signal }));
+        await this.#begun(request, ({ instance: { name } }, signal) => {
+          of = name;
+          return snapshots.create({ instance: name, snapshot }, { stateful, signal });
+        });
       } catch (error) {
-        if (isIncusError(error, 'conflict') && error.code === 'incus.taken') throw taken(snapshot, instance.name);
-        if (stateful && isIncusError(error)) throw stateless(error);
-        throw error;
+        throw refusedBecause(error, { ...request, instance: of });
       }
     });
   }
 
   restoreSnapshot(request: SnapshotRequest): Promise<void> {
-    const { controller } = this.#init;
-    return this.#with(request, 'snapshot-restore', async (owned, signal) => {
-      await this.#require(owned, request.snapshot, signal);
+    const { controller, lifetime: signal } = this.#init;
+    return this.#noted(request, 'snapshot-restore', async () => {
+      using _ = await controller.queue.claim(sandboxKey(request.name), signal);
+      const owned = await findOwned(controller.instances, request.name, signal);
       const manifest = controller.desired.manifests().get(request.name);
+      // However it ends, the next look at it is a fresh one.
+      controller.instances.doubt(owned.instance.name);
       await restore(controller.hands, { ...owned, snapshot: request.snapshot, manifest }, signal);
     });
   }
 
   deleteSnapshot(request: SnapshotRequest): Promise<void> {
-    const { incus } = this.#init.controller.hands;
-    return this.#with(request, 'snapshot-delete', async (owned, signal) => {
-      await this.#require(owned, request.snapshot, signal);
-      await this.#finish(
-        await incus.snapshots.delete({ instance: owned.instance.name, snapshot: request.snapshot }, { signal }),
-      );
+    const { snapshots } = this.#init.controller.hands.incus;
+    return this.#noted(request, 'snapshot-delete', async () => {
+      await this.#begun(request, async (owned, signal) => {
+        await this.#require(owned, request.snapshot, signal);
+        return snapshots.delete({ instance: owned.instance.name, snapshot: request.snapshot }, { signal });
+      });
     });
   }
 
-  /** Look afresh whose it is, do it while nobody works on it, and write that down. */
-  async #with(
-    { name, snapshot, by }: SnapshotRequest,
-    kind: string,
-    work: (owned: Owned, signal: AbortSignal) => Promise<void>,
+  /**
+   * Begin it on a fresh look while nobody works on the sandbox, and wait for its end while others may: on a slow disk that
+   * takes minutes, in which the sandbox may have to be halted.
+   */
+  async #begun(
+    { name }: SnapshotRequest,
+    begin: (owned: Owned, signal: AbortSignal) => Promise<StartedOperation>,
   ): Promise<void> {
-    const { controller, audit, lifetime: signal } = this.#init;
-    using _ = await controller.queue.claim(sandboxKey(name), signal);
-    const owned = await findOwned(controller.instances, name, signal);
-    const entry = { reconcileId: ulid(), key: sandboxKey(name), uid: owned.stamp.uid, kind, actor: by };
-    const why = `snapshot ${snapshot}, by command`;
-    // A restore takes away what is there: that it was begun is on the disk before.
-    await audit({ ...entry, why, phase: 'started' });
+    const { controller, lifetime: signal } = this.#init;
+    const claim = await controller.queue.claim(sandboxKey(name), signal);
+    let started: StartedOperation;
     try {
-      await work(owned, signal);
-      await audit({ ...entry, why, phase: 'succeeded' });
-    } catch (error) {
-      const errorClass = error instanceof Problem ? error.code : 'coi.bug';
-      await audit({ ...entry, why, phase: 'failed', errorClass });
-      throw error;
+      started = await begin(await findOwned(controller.instances, name, signal), signal);
     } finally {
-      controller.instances.doubt(owned.instance.name);
+      claim[Symbol.dispose]();
     }
+    await controller.hands.incus.operations.finish(started, { signal, timeoutMs: longestMs });
+  }
+
+  async #noted({ name, snapshot, by }: SnapshotRequest, kind: string, work: () => Promise<void>): Promise<void> {
+    const { audit, note } = this.#init;
+    const why = `snapshot ${snapshot}, by command`;
+    const entry = { reconcileId: ulid(), key: sandboxKey(name), kind, actor: by, why };
+    // What takes something away is on the disk before it begins.
+    if (kind !== 'snapshot') await audit({ ...entry, phase: 'started' });
+    try {
+      await work();
+    } catch (error) {
+      note({ ...entry, phase: 'failed', errorClass: error instanceof Problem ? error.code : 'coi.bug' });
+      throw error;
+    }
+    note({ ...entry, phase: 'succeeded' });
   }
 
   async #require({ instance }: Owned, snapshot: string, signal: AbortSignal): Promise<void> {
@@ -95,11 +112,19 @@ export class SnapshotControl implements SnapshotApi {
       throw isIncusError(error, 'gone') ? unknownSnapshot(snapshot, instance.name) : error;
     }
   }
+}
 
-  async #finish(started: StartedOperation): Promise<void> {
-    const { controller, lifetime: signal } = this.#init;
-    await controller.hands.incus.operations.finish(started, { signal, timeoutMs: longestMs });
-  }
+/** What Incus said against a new snapshot, in words that say what to do. */
+function refusedBecause(
+  error: unknown,
+  {
+    snapshot,
+    instance,
+    stateful,
+  }: { readonly snapshot: string; readonly instance: string; readonly stateful?: boolean },
+): unknown {
+  if (isIncusError(error, 'conflict') && error.code === 'incus.taken') return taken(snapshot, instance);
+  return stateful && isIncusError(error, 'invalid', 'transient') ? stateless(error) : error;
 }
 
 function taken(snapshot: string, instance: string): Problem {

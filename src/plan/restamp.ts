@@ -13,7 +13,8 @@ export function restampSteps({ instance, desired, now }: World): Step[] {
   if (instance?.strayEra === undefined) return [];
   const manifest = desired.kind === 'declared' ? desired.manifest : undefined;
   const isStopped = instance.power === 'stopped';
-  const isOutdated = manifest !== undefined && manifest.hash !== instance.stamp.hash;
+  // Where no manifest is known now, nobody can tell once there is one again.
+  const isOutdated = manifest?.hash !== instance.stamp.hash;
   const stamp: Partial<Stamp> = {
     era: instance.strayEra,
     // What runs was started with what was declared then.

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { Reservations } from '../../src/apply/reservations.ts';
-import { allPolicies } from '../../src/controller/policies.ts';
+import { allPolicies, policyOf } from '../../src/controller/policies.ts';
 import type { Instance } from '../../src/host/incus/instance.ts';
 import { InstanceCache } from '../../src/observe/instances.ts';
+import { classify } from '../../src/observe/owned.ts';
 import { renderStamp } from '../../src/plan/stamp.ts';
 
 const bridge = { name: 'coibr0', ipv4: '10.90.0.1/16' };
@@ -33,14 +34,22 @@ function owned(name: string): Instance {
   } as unknown as Instance;
 }
 
+const unknown = () => ({ kind: 'unknown', message: '' }) as const;
+
 async function uidsWithRules(existing: readonly Instance[]): Promise<string[]> {
   const reader = { list: () => Promise.resolve(existing), get: () => Promise.reject(new Error('not asked for')) };
   const instances = new InstanceCache(reader);
   await instances.relist(0);
   const reservations = new Reservations();
   const reserved = reservations.reserve('one', { bridge, taken: [], network: { mode: 'restricted' } });
-  const desired = () => ({ kind: 'unknown', message: '' }) as const;
-  const policies = allPolicies({ instances, reservations, bridge, desired, overrides: () => [], now: () => 0 });
+  const policies = allPolicies({
+    instances,
+    reservations,
+    bridge,
+    desired: unknown,
+    overrides: () => [],
+    now: () => 0,
+  });
   return policies.map((policy) => (policy.uid === reserved.uid ? 'reserved' : policy.uid));
 }
 
@@ -51,4 +60,16 @@ test('what is reserved has its rules before it exists', async () => {
 
 test('a reservation beside an instance that was taken for gone has none', async () => {
   expect(await uidsWithRules([owned('one')])).toEqual([uid]);
+});
+
+test('what was put back to a snapshot has no rules of then while its manifest is not known', async () => {
+  const reader = { list: () => Promise.resolve([]), get: () => Promise.reject(new Error('not asked for')) };
+  const inputs = { instances: new InstanceCache(reader), reservations: new Reservations(), bridge };
+  const rulesOf = ({ config, ...rest }: Instance, era: string) => {
+    const instance = { ...rest, config: { ...config, 'volatile.uuid': 'a', 'volatile.uuid.generation': era } };
+    const seen = { instance, owner: classify(instance), etag: undefined };
+    return policyOf({ ...inputs, desired: unknown, overrides: () => [], now: () => 0 }, seen)?.rules;
+  };
+  expect(rulesOf(owned('one'), 'a')).toEqual({ mode: 'restricted' });
+  expect(rulesOf(owned('one'), 'b')).toEqual({ mode: 'none' });
 });

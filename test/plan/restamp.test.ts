@@ -39,6 +39,8 @@ describe('an instance that was put back to a snapshot', () => {
     expect(restamped(old).stamp).toMatchObject({ era, intent: { kind: 'restart', at: now } });
     expect(restamped({ ...old, power: 'stopped' }).stamp.intent).toBeUndefined();
     expect(restamped({}).stamp).toMatchObject({ era, intent: undefined });
+    const unknown = restamped({}, { desired: { kind: 'unknown', message: 'unreadable' } });
+    expect(unknown.stamp.intent).toEqual({ kind: 'restart', at: now });
     const next = world(as, { instance: owned(as, { stamped: { ...old.stamped, era, ...restamped(old).stamp } }) });
     expect(names(plan(next))).toContain('stop');
     expect(plan(next).block).toBeUndefined();

@@ -2,6 +2,7 @@ import type { Override } from '../../src/plan/override.ts';
 import type { Desired } from '../../src/plan/world.ts';
 import type { Sandbox } from '../../src/spec/sandbox.ts';
 import { override } from '../plan/given.ts';
+import { renderStamp } from '../../src/plan/stamp.ts';
 import { edit, merged, noMemory, stampOf, type SimInstance, type State } from './simulation.ts';
 import { desiredFor, manifestFor, wishes } from './worlds.ts';
 
@@ -55,6 +56,25 @@ function set(added: Override): Event {
   };
 }
 
+/** Of the time when it was being created, with other limits: what Incus brings back, with an id for the restore. */
+const putBack = onInstance((state, target) => {
+  if (!target.isWhole || !stampOf(target)) return undefined;
+  const era = target.config['volatile.uuid.generation'] === 'once' ? 'again' : 'once';
+  const then = renderStamp({
+    era: undefined,
+    intent: { kind: 'create', at: 1 },
+    hash: 'then',
+    generation: 1,
+    halted: false,
+  });
+  const limits = { 'limits.memory': '5GiB', 'limits.cpu': '' };
+  const next = edit(state, target, {
+    config: merged(target.config, { ...then, ...limits, 'volatile.uuid.generation': era }),
+  });
+  const uid = stampOf(target)?.uid;
+  return { ...next, memory: { ...next.memory, agents: next.memory.agents.filter((each) => each !== uid) } };
+});
+
 const foreign = { config: { 'user.owner': 'somebody' }, devices: {}, profiles: ['default'], isWhole: true } as const;
 
 const byHand: Record<string, Event> = {
@@ -77,6 +97,7 @@ const byHand: Record<string, Event> = {
   'delete and create another of that name': onInstance((state, target) =>
     edit(state, target, { ...foreign, power: 'running' }),
   ),
+  'put it back to a snapshot': putBack,
   copy: onInstance((state, target) => {
     if (state.instances.some((each) => each.name === 'copy')) return undefined;
     const copy = { ...target, name: 'copy', power: 'stopped' } as const;

@@ -6,7 +6,7 @@ import { classify, endpointOf, type Classified } from '../../src/observe/owned.t
 import type { SeenInstance } from '../../src/observe/instances.ts';
 import type { Override } from '../../src/plan/override.ts';
 import { createBody, type Reservation } from '../../src/plan/render-instance.ts';
-import { renderStamp, tombstoneName, type Stamp } from '../../src/plan/stamp.ts';
+import { renderStamp, strayEra, tombstoneName, type Stamp } from '../../src/plan/stamp.ts';
 import type { Action, Step } from '../../src/plan/step.ts';
 import type { Desired, OwnedInstance, Power, World } from '../../src/plan/world.ts';
 import type { NetworkMode } from '../../src/network/rules.ts';
@@ -171,10 +171,12 @@ function seen(state: State, instance: SimInstance): OwnedInstance {
   const { name, power, config, devices, profiles } = instance;
   const wanted = wantedMode(state, instance);
   const isCurrent = wanted === undefined || state.rules[stamp.uid] === wanted;
+  const era = isTombstone(instance) ? undefined : strayEra(config, stamp);
   return {
     name,
     power,
-    stamp,
+    stamp: era === undefined ? stamp : { ...stamp, intent: undefined },
+    ...(era !== undefined && { strayEra: era }),
     config,
     devices,
     profiles,
