@@ -44,6 +44,8 @@ describe('coi --help', () => {
         controller    Be the controller: keep everything as declared, until interrupted
         clean         Delete stopped containers of sessions, or what was left over and belongs to nobody
         uninstall     Remove every sandbox of this host, the network rules and the block policies
+        build         Build images from their definitions
+        build custom  Build an image with a script on top of another
         health        Check this host, and say what puts each problem right
         trust         Let a project's .coi.toml say what it says now, for you
         validate      Check manifest files and show everything that is wrong with them

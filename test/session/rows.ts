@@ -1,3 +1,5 @@
+import { buildRows } from './rows-build.ts';
+
 /** Tests that prove one promise. */
 export interface Proof {
   /** Below test/. */
@@ -79,10 +81,26 @@ function proven(file: string, ...tests: string[]): Proof {
 }
 
 /** How many promises of each letter there are in the list of what the original does: their numbers begin at 01. */
-export const counts = { G: 21, S: 25, R: 12, U: 10, A: 5, L: 7, K: 15, C: 14, M: 12, B: 5, D: 7, H: 8, O: 4 } as const;
+export const counts = {
+  G: 21,
+  S: 25,
+  R: 12,
+  U: 10,
+  A: 5,
+  L: 7,
+  K: 15,
+  C: 14,
+  M: 12,
+  B: 5,
+  D: 7,
+  H: 8,
+  O: 4,
+  I: 14,
+} as const;
 
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
+  ...buildRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],
@@ -334,5 +352,10 @@ export const later: Readonly<Record<string, string>> = {
   'M-05': 'no keys for Docker are set: with nesting the attacks on protected paths have to be tried again',
   'M-06': 'Docker, in the whole image',
   'M-08': 'the timer that clears /tmp, in the whole image',
+  'I-09': 'the whole image, whose definition is on its way',
+  'I-11': 'coi image, which is on its way',
+  'I-12': 'coi image, which is on its way',
+  'I-13': 'coi image, which is on its way',
+  'I-14': 'coi image, which is on its way',
   'O-02': 'replaced: only the controller, which is root, touches nft',
 };
