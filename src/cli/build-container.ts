@@ -79,7 +79,9 @@ async function ownSandbox(init: BuildContainerInit): Promise<SandboxReport | und
 }
 
 async function settled({ api, io }: BuildContainerInit, name: string, goal: 'stopped' | 'gone'): Promise<void> {
-  const { outcome } = await api.awaitSandbox({ name, goal, timeoutMs: longestMs, signal: io.signal });
+  // A build that is called off waits for the end of its own container, too.
+  const signal = goal === 'gone' ? new AbortController().signal : io.signal;
+  const { outcome } = await api.awaitSandbox({ name, goal, timeoutMs: longestMs, signal });
   if (outcome === 'reached') return;
   throw new Problem({
     code: 'image.container',
