@@ -5,7 +5,7 @@ import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
 import type { SandboxReport } from '../controller/report.ts';
 import type { Incus } from '../host/incus/client.ts';
-import type { BuildContainer, KeptContainer } from '../image/build-tools.ts';
+import { buildPrefix, type BuildContainer, type KeptContainer } from '../image/build-tools.ts';
 import { sessionSourceId } from '../source/session-source.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
 import { parseSessionInstance, workspaceHash } from '../spec/session-names.ts';
@@ -14,9 +14,6 @@ import { forThisProcess, inSession } from './in-session.ts';
 import type { Io } from './io.ts';
 import { askForSession, type AskedSession } from './session-request.ts';
 import { whoCalls } from './who.ts';
-
-/** What its name begins with: one of nobody, so that commands on all sessions do not mean it. */
-export const buildPrefix = 'coi-build-';
 
 /** Longest wait for a container to stand still or to be gone, in milliseconds. */
 const longestMs = 120_000;

@@ -154,7 +154,8 @@ async function dropFresh({ incus }: BuildTools, { fingerprint }: Base): Promise<
 
 async function retain(tools: BuildTools, alias: string): Promise<void> {
   const { keep, say } = tools;
-  const gone = await retainVersions(tools, { keep, isMeant: (name) => name === alias });
+  const used = await tools.used();
+  const gone = await retainVersions(tools, { keep, used, isMeant: (name) => name === alias });
   if (gone.length > 0) say(`Old versions that are gone: ${gone.join(', ')}`);
 }
 
