@@ -3,6 +3,7 @@ import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
 import { cleanVerb } from './clean-verb.ts';
 import { healthVerb } from './health-verb.ts';
+import { imageVerbs } from './image-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -324,6 +325,7 @@ export const verbs: readonly VerbSpec[] = [
     flags: [{ flags: '--yes', about: 'Do not ask' }, format],
     load: async () => (await import('./uninstall.ts')).uninstall,
   },
+  ...imageVerbs,
   healthVerb,
   trustVerb,
   {
