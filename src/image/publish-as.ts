@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { Image } from '../host/incus/images.ts';
 import { publishImage, type Publishing } from './publish.ts';
-import { freeVersion, nameFormer, type Former } from './replace-alias.ts';
+import { nameFormer, type Former } from './replace-alias.ts';
 import { isLeftOver, temporaryName } from './temporary.ts';
 import { hasSnapshot, withSnapshot, type SnapshotTools } from './with-snapshot.ts';
 

@@ -31,7 +31,7 @@ export async function nameFormer(tools: NameTools, alias: string): Promise<Forme
 }
 
 /** The alias of a version of that time, in milliseconds since 1970, or of the next second that is free. */
-export async function freeVersion({ incus, signal }: NameTools, name: string, at: number): Promise<string> {
+async function freeVersion({ incus, signal }: NameTools, name: string, at: number): Promise<string> {
   for (let time = at; ; time += 1_000) {
     const alias = renderVersion(name, time);
     if ((await incus.images.resolve(alias, { signal })) === undefined) return alias;

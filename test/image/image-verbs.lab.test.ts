@@ -40,15 +40,16 @@ async function publish(container: string, alias: string, ...flags: string[]): Pr
 /** What an alias stands for, asked again and again until stopped; `undefined` where it stands for nothing. */
 function watchAlias(alias: string): () => Promise<(string | undefined)[]> {
   const seen: (string | undefined)[] = [];
-  let isOver = false;
-  const asking = (async () => {
-    while (!isOver) {
+  const stop = new AbortController();
+  const ask = async () => {
+    while (!stop.signal.aborted) {
       const target = await incus.images.resolve(alias);
       if (seen.length === 0 || seen.at(-1) !== target) seen.push(target);
     }
-  })();
+  };
+  const asking = ask();
   return async () => {
-    isOver = true;
+    stop.abort();
     await asking;
     return seen;
   };

@@ -1,3 +1,5 @@
+import { imageRows } from './rows-images.ts';
+
 /** Tests that prove one promise. */
 export interface Proof {
   /** Below test/. */
@@ -79,10 +81,26 @@ function proven(file: string, ...tests: string[]): Proof {
 }
 
 /** How many promises of each letter there are in the list of what the original does: their numbers begin at 01. */
-export const counts = { G: 21, S: 25, R: 12, U: 10, A: 5, L: 7, K: 15, C: 14, M: 12, B: 5, D: 7, H: 8, O: 4 } as const;
+export const counts = {
+  G: 21,
+  S: 25,
+  R: 12,
+  U: 10,
+  A: 5,
+  L: 7,
+  K: 15,
+  C: 14,
+  M: 12,
+  B: 5,
+  D: 7,
+  H: 8,
+  O: 4,
+  I: 14,
+} as const;
 
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
+  ...imageRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],
@@ -330,6 +348,9 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
 
 /** Promises that no test proves yet, and what is missing. */
 export const later: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    Array.from({ length: 10 }, (_, index) => [`I-${String(index + 1).padStart(2, '0')}`, 'building images']),
+  ),
   'G-17': 'the monitor',
   'M-05': 'no keys for Docker are set: with nesting the attacks on protected paths have to be tried again',
   'M-06': 'Docker, in the whole image',
