@@ -1,5 +1,5 @@
 import { Problem } from '../base/problem.ts';
-import { renderBytes } from '../base/units.ts';
+import { renderBytes, renderDuration } from '../base/units.ts';
 import type { Incus } from '../host/incus/client.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import type { Instance } from '../host/incus/instance.ts';
@@ -27,13 +27,14 @@ export const imagePublish: Verb = async ({ io, args: [container = '', alias = ''
   await using incus = await openOwnIncus(io);
   const source = await findSource(incus, io, container);
   if (goes) await requireDeletable(io, source);
+  const startedAt = io.clock.monotonic();
   const published = await publish(incus, io, {
     instance: source.name,
     alias,
     properties: { ...(description !== undefined && { description }) },
     ...(compression !== undefined && { compression: [programs[compression] ?? compression] }),
   });
-  tell(io, alias, published);
+  tell(io, alias, { ...published, took: io.clock.monotonic() - startedAt });
   io.stdout.write(jsonText({ fingerprint: published.image.fingerprint, alias }));
   return goes ? await deleteSource(io, source) : exitCodes.done;
 };
@@ -45,13 +46,16 @@ async function publish(incus: Incus, io: Io, publishing: PublishingAs): Promise<
   const { instance, alias } = publishing;
   let progress = '';
   const onProgress = (text: string) => void (progress = `, ${text}`);
-  const what = () => `Making image ${printable(alias)} of ${printable(instance)}${printable(progress)}`;
+  const what = () =>
+    io.signal.aborted
+      ? `Waiting for Incus to let go of ${instance}`
+      : `Making image ${printable(alias)} of ${instance}${printable(progress)}`;
   const tools = { incus, clock: io.clock, signal: io.signal };
   return withProgress(io, what, () => publishAs(tools, { ...publishing, onProgress }));
 }
 
-function tell(io: Io, alias: string, { image, formerly }: PublishedAs): void {
-  io.stderr.write(`Published ${printable(alias)}: ${renderBytes(image.sizeBytes)}\n`);
+function tell(io: Io, alias: string, { image, formerly, took }: PublishedAs & { readonly took: number }): void {
+  io.stderr.write(`Published ${printable(alias)}: ${renderBytes(image.sizeBytes)} in ${renderDuration(took)}\n`);
   if (formerly?.alias !== undefined)
     io.stderr.write(`What ${printable(alias)} was before is now ${printable(formerly.alias)}\n`);
 }

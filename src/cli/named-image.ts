@@ -2,6 +2,7 @@ import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import type { Image } from '../host/incus/images.ts';
+import { isFingerprint } from '../image/users.ts';
 import type { Io } from './io.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -39,11 +40,6 @@ export function requireAlias(text: string): void {
     `${JSON.stringify(text.slice(0, 80))} cannot be an alias of an image`,
     'Take letters, digits and dashes, up to 200, without blanks, and no dash in front',
   );
-}
-
-/** Incus takes their beginnings, too. */
-function isFingerprint(name: string): boolean {
-  return /^[0-9a-f]{12,64}$/.test(name);
 }
 
 function noImage(name: string): Problem {

@@ -11,6 +11,12 @@ export function usersOfImage(
   { aliases, fingerprint }: Pick<Image, 'aliases' | 'fingerprint'>,
   users: readonly ImageUser[],
 ): readonly string[] {
-  const isMeant = ({ image }: ImageUser) => aliases.includes(image) || (image !== '' && fingerprint.startsWith(image));
+  const isMeant = ({ image }: ImageUser) =>
+    aliases.includes(image) || (isFingerprint(image) && fingerprint.startsWith(image));
   return users.filter(isMeant).map(({ name }) => name);
+}
+
+/** Whether a text may be the fingerprint of an image; Incus takes the beginning of one, too. */
+export function isFingerprint(text: string): boolean {
+  return /^[0-9a-f]{12,64}$/.test(text);
 }
