@@ -49,7 +49,7 @@ interface Made {
   readonly made: Image;
 }
 
-/** Incus packs what is left of a snapshot that is deleted under its hands, and says that all is well. */
+/** Storage that deletes file by file may leave a part of a snapshot for Incus to pack; with btrfs Incus says that it failed. */
 async function requireWhole(tools: SnapshotTools, { instance, snapshot, made }: Made): Promise<void> {
   const { images, operations } = tools.incus;
   if (!tools.signal.aborted && (await hasSnapshot(tools, instance, snapshot))) return;
