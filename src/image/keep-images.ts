@@ -1,11 +1,11 @@
 import { pause, type Clock } from '../base/clock.ts';
 import { messageOf } from '../base/problem.ts';
-import type { RetainTools } from './retain.ts';
+import type { RemoveTools } from './remove-versions.ts';
 import { retainVersions } from './retain.ts';
 import { imageProperties } from './up-to-date.ts';
 
 /** What a controller keeps images with. */
-export interface KeepImagesInit extends RetainTools {
+export interface KeepImagesInit extends RemoveTools {
   readonly clock: Clock;
   /** How many versions of each image stay. */
   readonly keep: number;

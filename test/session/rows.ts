@@ -1,4 +1,5 @@
 import { buildRows } from './rows-build.ts';
+import { imageRows } from './rows-images.ts';
 
 /** Tests that prove one promise. */
 export interface Proof {
@@ -101,6 +102,7 @@ export const counts = {
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   ...buildRows,
+  ...imageRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],
@@ -353,9 +355,5 @@ export const later: Readonly<Record<string, string>> = {
   'M-06': 'Docker, in the whole image',
   'M-08': 'the timer that clears /tmp, in the whole image',
   'I-09': 'the whole image, whose definition is on its way',
-  'I-11': 'coi image, which is on its way',
-  'I-12': 'coi image, which is on its way',
-  'I-13': 'coi image, which is on its way',
-  'I-14': 'coi image, which is on its way',
   'O-02': 'replaced: only the controller, which is root, touches nft',
 };
