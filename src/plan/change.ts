@@ -72,10 +72,14 @@ const keysOf: Readonly<Record<string, string>> = {
   '/image': 'image',
   '/devices/workspace': 'workspace',
   '/protection': 'workspace or what is protected of it',
+  '/config/security.nesting': 'security.docker',
+  '/config/security.syscalls.intercept.mknod': 'security.docker',
+  '/config/security.syscalls.intercept.setxattr': 'security.docker',
+  '/config/linux.sysctl.net.ipv4.ip_unprivileged_port_start': 'security.docker',
 };
 
 function pathsOf(wanted: readonly Difference[]): string {
-  return wanted.map(({ path }) => keysOf[path] ?? path).join(', ');
+  return [...new Set(wanted.map(({ path }) => keysOf[path] ?? path))].join(', ');
 }
 
 function immutableBlock(held: readonly Difference[]): Block {

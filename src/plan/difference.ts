@@ -25,6 +25,10 @@ const changeOf: readonly (readonly [prefix: string, change: ChangeClass])[] = [
   ['/protection', 'restart'],
   ['/config/security.privileged', 'restart'],
   ['/config/security.guestapi', 'restart'],
+  ['/config/security.nesting', 'restart'],
+  ['/config/security.syscalls.intercept.mknod', 'restart'],
+  ['/config/security.syscalls.intercept.setxattr', 'restart'],
+  ['/config/linux.sysctl.net.ipv4.ip_unprivileged_port_start', 'restart'],
   ['/config/raw.lxc', 'restart'],
 ];
 

@@ -48,6 +48,7 @@ export function desiredView(sandbox: Sandbox, { uid, endpoint }: Reservation, pl
       'security.guestapi': 'false',
       'security.privileged': 'false',
       'security.protection.delete': 'true',
+      ...dockerConfig(sandbox),
       ...limitConfig(sandbox.limits),
     },
     devices: {
@@ -114,6 +115,21 @@ function mountDevices(
     return [name, { ...diskDevice({ source, path }, shift), ...(readonly && { readonly: 'true' }) }];
   });
   return Object.fromEntries(devices);
+}
+
+/**
+ * What Docker inside of an unprivileged container takes: namespaces and mounts of its own, the device nodes and attributes that
+ * layers of images have, and low ports for users other than root. What Incus lets through of the system calls is harmless by its
+ * own list: nodes without hardware behind them. See Incus documentation, "System call interception".
+ */
+function dockerConfig({ docker }: Sandbox): Record<string, string> {
+  if (docker === false) return {};
+  return {
+    'security.nesting': 'true',
+    'security.syscalls.intercept.mknod': 'true',
+    'security.syscalls.intercept.setxattr': 'true',
+    'linux.sysctl.net.ipv4.ip_unprivileged_port_start': '0',
+  };
 }
 
 function limitConfig({ cpu, memory, disk, tmpfs, processes }: Limits): Record<string, string> {

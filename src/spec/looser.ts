@@ -18,6 +18,7 @@ export interface LoosePart {
 const judged: Readonly<Record<keyof Sandbox, 'by rules' | 'harmless' | LoosePart['section']>> = {
   network: 'by rules',
   protectedPaths: 'by rules',
+  docker: 'by rules',
   mounts: 'by rules',
   limits: 'by rules',
   tool: 'by rules',
@@ -48,6 +49,8 @@ export function looserParts(sandbox: Sandbox, base: Sandbox): LoosePart[] {
   }
   const open = (base.protectedPaths ?? []).filter((path) => !isProtected(path, sandbox));
   if (open.length > 0) parts.push({ section: 'security', why: `it leaves ${open.slice(0, 5).join(', ')} unprotected` });
+  if (base.docker === false && sandbox.docker !== false)
+    parts.push({ section: 'security', why: 'it lets containers run inside' });
   const foreign = foreignMounts(sandbox, base);
   if (foreign.length > 0) parts.push({ section: 'mounts', why: `it shows ${foreign.slice(0, 5).join(', ')}` });
   const higher = higherLimits(sandbox.limits, base.limits);

@@ -64,11 +64,12 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
 }
 
 /** Written out in full: with no list of its own, it would get the usual one. */
-function mountedOf({ workspace, preservesPath, protectedPaths = [] }: Sandbox): SandboxLayer {
-  if (workspace === undefined) return {};
+function mountedOf({ workspace, preservesPath, protectedPaths = [], ...sandbox }: Sandbox): SandboxLayer {
+  const docker = sandbox.docker !== false;
+  if (workspace === undefined) return { security: { docker } };
   return {
     ...(preservesPath && { paths: { preserve_workspace_path: true } }),
-    security: { protected_paths: [...protectedPaths] },
+    security: { protected_paths: [...protectedPaths], docker },
   };
 }
 

@@ -28,6 +28,7 @@ export function resolveSandbox({ layers, home, session, agent = false, owner }: 
     ...whatRuns(layer, home),
     codeUser: codeUser(layer, owner),
     ...howItIsMounted(layer),
+    ...(layer.security?.docker === false && { docker: false }),
     tool: resolveTool(layer, agent),
     ...whenItRuns(layer, session),
     network: resolveNetwork(layer.network),

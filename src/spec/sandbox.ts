@@ -105,6 +105,8 @@ export interface Sandbox {
   readonly preservesPath?: true;
   /** Paths of the workspace that are read-only inside, in order; absent without any. */
   readonly protectedPaths?: readonly string[];
+  /** Whether containers can run inside; absent: they can. */
+  readonly docker?: false;
   /** By absolute path inside; absent without any. */
   readonly mounts?: Readonly<Record<string, Mount>>;
   readonly persistent: boolean;

@@ -109,6 +109,28 @@ describe('protected paths against root inside', () => {
     'a hard link': 'ln .git/config x && echo evil >x',
     'leaving the workspace with a hand in it':
       'cd /workspace; umount -l /workspace; echo evil >.git/hooks/pre-commit; echo evil >.git/config',
+    'umount in a user namespace of a user namespace':
+      "unshare -Urm unshare -Urm sh -c 'umount -l .git/hooks; umount -l /workspace/.git; echo evil >.git/hooks/pre-commit'",
+    'umount with processes and a proc of its own':
+      "unshare -Urmpf --mount-proc sh -c 'umount -l .git/hooks; echo evil >.git/hooks/pre-commit'",
+    'a root of its own':
+      "mkdir -p /tmp/r; unshare -Urm sh -c 'mount --rbind / /tmp/r; cd /tmp/r; mkdir -p old; pivot_root . old; umount -l /workspace/.git/hooks; echo evil >/workspace/.git/hooks/pre-commit'",
+    'the proc that containers inside have': 'echo evil >/dev/.lxc/proc/1/root/workspace/.git/hooks/pre-commit',
+    'an overlay that writes to the hooks':
+      'mkdir -p /tmp/l /tmp/o .git/w; mount -t overlay overlay -o lowerdir=/tmp/l,upperdir=.git/hooks,workdir=.git/w /tmp/o; echo evil >/tmp/o/pre-commit',
+    'an overlay over the hooks':
+      'mkdir -p /tmp/u /tmp/w; mount -t overlay overlay -o lowerdir=.git/hooks,upperdir=/tmp/u,workdir=/tmp/w .git/hooks; echo evil >.git/hooks/pre-commit',
+    'an overlay in a user namespace':
+      "mkdir -p /tmp/l /tmp/o w; unshare -Urm sh -c 'mount -t overlay overlay -o lowerdir=/tmp/l,upperdir=/workspace,workdir=/workspace/w,userxattr /tmp/o; echo evil >/tmp/o/.git/hooks/pre-commit'",
+    'a node in the place of a hook': 'mknod .git/hooks/post-checkout c 1 3; mknod .git/commondir c 0 0',
+    'an attribute that hides what is below': `perl -e '${numbers({ set: [188, 5] })}
+      for my $path (".git/hooks", ".git/config", ".vscode") {
+        print "opened\n" if syscall($set, $path, "trusted.overlay.opaque", "y", 1, 0) == 0;
+      }'`,
+    'the flags of the mount': `perl -e '${numbers({ flags: [442, 442] })}
+      for my $path (".git/hooks", ".git/config", ".vscode") {
+        print "opened\n" if syscall($flags, -100, $path, 0, pack("QQQQ", 0, 1, 0, 0), 32) == 0;
+      }'`,
     'a number in place of a name': `perl -e '
       use Fcntl; my $h = pack("ii", 128, 0) . ("\\0" x 128); my $m = pack("i", 0);
       ${numbers({ to: [303, 264], open: [304, 265] })}

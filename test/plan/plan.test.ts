@@ -287,7 +287,6 @@ describe('changes by hand', () => {
     ['a directory of the host', { devices: { 'a/b': { type: 'disk', source: '/', path: '/host' } } }],
     ['a device of the host', { devices: { mem: { type: 'unix-char', source: '/dev/mem' } } }],
     ['settings of the container runtime', { config: { 'raw.lxc': 'lxc.mount.auto = proc:rw' } }],
-    ['nesting', { config: { 'security.nesting': 'true' } }],
     ['system calls', { config: { 'security.syscalls.intercept.mount': 'true' } }],
   ];
   it.each(added)('that open it are taken back, also where drift is observed or fought over: %s', (_, more) => {
@@ -304,6 +303,23 @@ describe('changes by hand', () => {
     });
     expect(plan(world(observed, { instance, fighting: drift })).steps[0]).toEqual(steps[0]);
     expect(plan(world(observed, { instance, overrides: [override.suspend] })).steps).toEqual([steps[0]]);
+  });
+
+  it('that let containers run inside are taken back where the manifest lets none', () => {
+    const shut = manifest({ docker: false });
+    const instance = owned(shut, { config: { ...owned(shut).config, 'security.nesting': 'true' } });
+    expect(plan(world(shut, { instance })).steps[0]).toMatchObject({
+      action: { kind: 'update' },
+      security: true,
+      patch: [{ op: 'remove', path: '/config/security.nesting' }],
+    });
+  });
+
+  it('that keep containers from running inside are put right for the next start', () => {
+    const { 'security.nesting': _, ...config } = owned(plain).config;
+    const made = plan(world(plain, { instance: owned(plain, { config }) }));
+    expect(names(made)).toEqual(['update', 'stamp']);
+    expect(made.patch).toEqual([{ op: 'add', path: '/config/security.nesting', value: 'true' }]);
   });
 
   it('that open nothing are left alone: volumes, kept-out devices, further protection', () => {
@@ -342,6 +358,15 @@ describe('changes of the manifest', () => {
     const made = plan(world(allowing('in-place', { tool: { command: ['new'] } }), { instance }));
     expect(made).toMatchObject({ steps: [], block: { reason: 'ImmutableChange', stalled: true } });
     expect(made.block?.hint).toContain('policy.allow = "restart"');
+  });
+
+  it('that take containers inside away wait for a restart, too, and are told by their key', () => {
+    const instance = asBefore(plain);
+    const made = plan(world(allowing('in-place', { docker: false }), { instance }));
+    expect(made).toMatchObject({ steps: [], block: { reason: 'ImmutableChange', stalled: true } });
+    expect(made.block?.message).toMatch(/^security\.docker can only/);
+    const restarted = plan(world(allowing('restart', { docker: false }), { instance }));
+    expect(names(restarted).slice(0, 3)).toEqual(['update', 'stop', 'stamp']);
   });
 
   it.each(['restart', 'recreate'] as const)('of the agent restart it where policy.allow is "%s"', (allow) => {

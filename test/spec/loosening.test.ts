@@ -44,6 +44,8 @@ describe('what a project may say by itself', () => {
     ],
     ['more protected paths', { security: { additional_protected_paths: ['.envrc'] } }],
     ['a directory in place of what is in it', { security: { protected_paths: ['.git', '.husky', '.vscode'] } }],
+    ['no containers inside', { security: { docker: false } }],
+    ['containers inside, as everybody', { security: { docker: true } }],
     ['a directory of its own', { mounts: { default: [{ host: '/w/data', container: '/data' }] } }],
     ['a limit where there was none', { limits: { memory: { limit: '64GiB' } } }],
     [
@@ -80,6 +82,12 @@ describe('what a project may say by itself', () => {
       { user: { network: { mode: 'allowlist', allowed_domains: ['a.example'] } } },
     ],
     ['a log elsewhere', { network: { logging: { path: '/etc/cron.d/x' } } }, ['network.logging.path']],
+    [
+      'containers inside against its user',
+      { security: { docker: true } },
+      ['security.docker'],
+      { user: { security: { docker: false } } },
+    ],
     ['no protection', { security: { disable_protection: true } }, ['security.disable_protection']],
     ['writable hooks', { git: { writable_hooks: true } }, ['git.writable_hooks']],
     ['a shorter list of paths', { security: { protected_paths: ['.git/hooks'] } }, ['security.protected_paths']],

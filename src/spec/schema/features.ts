@@ -89,6 +89,12 @@ export const securitySection = z.strictObject({
     description: 'Whether nothing is read-only. Can only be turned on by higher layers.',
     default: false,
   }),
+  docker: field(z.boolean(), {
+    description:
+      'Whether containers can run inside, as Docker and Podman do. It gives what is inside more of the kernel to talk to: ' +
+      'namespaces and mounts of its own.',
+    default: true,
+  }),
 });
 
 /** Where things are kept and mounted. */

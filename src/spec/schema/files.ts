@@ -118,7 +118,7 @@ export const settingsFileSchema = z.strictObject({
   mounts: field(settingsMounts, { description: 'More directories of the host.' }),
   paths: field(settingsPaths, { description: 'Where things are kept and mounted.' }),
   git: field(gitSection, { description: 'Git inside the workspace.' }),
-  security: field(securitySection, { description: 'What is read-only inside.' }),
+  security: field(securitySection, { description: 'What is read-only inside, and whether containers run there.' }),
   images: field(imagesSection, { description: 'How `coi build` makes images, and how many stay.' }),
   health: field(healthSection, { description: 'Where `coi health` tries to get to from a sandbox of its own.' }),
   monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),

@@ -106,7 +106,7 @@ export const sandboxSchema = z.strictObject({
   }),
   paths: field(pathsSection, { description: 'Where things are mounted.' }),
   git: field(gitSection, { description: 'Git inside the workspace.' }),
-  security: field(securitySection, { description: 'What is read-only inside.' }),
+  security: field(securitySection, { description: 'What is read-only inside, and whether containers run there.' }),
   monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),
 });
 
