@@ -7,6 +7,7 @@ import { containerVerbs } from './container-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
 import { snapshotVerbs } from './snapshot-verbs.ts';
+import { imageVerbs } from './image-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -332,6 +333,7 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./uninstall.ts')).uninstall,
   },
   ...buildVerbs,
+  ...imageVerbs,
   healthVerb,
   trustVerb,
   {

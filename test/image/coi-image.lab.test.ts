@@ -10,12 +10,12 @@ import { importDefinition, longestBuildMs } from './cached-definition.ts';
 let lab: Lab;
 let controller: LabController;
 
-// The whole image takes minutes to build, and the registries.
-const images = ['dummy', ...(isFull ? ['coi'] : [])];
+// It takes minutes to build, and the registries.
+const whole = isFull ? ['coi'] : [];
 
 beforeAll(async () => {
   lab = await openLab({ name: 'images', images: [] });
-  for (const name of images) await importDefinition(lab, name);
+  for (const name of ['dummy', ...whole]) await importDefinition(lab, name);
   controller = await startController(lab);
 }, longestBuildMs);
 afterAll(async () => {
@@ -41,9 +41,10 @@ async function printed(name: string, script: string, uid?: number): Promise<stri
   return stdout.trim();
 }
 
-async function isLeftByPoweroff(name: string): Promise<void> {
+/** What a sandbox is after `code` has switched it off. */
+async function afterPoweroff(name: string): Promise<string> {
   await asCode(name, 'poweroff');
-  await controller.when(name, ({ state }) => state === 'stopped', { timeoutMs: 60_000 });
+  return (await controller.when(name, ({ state }) => state !== 'running', { timeoutMs: 60_000 })).state;
 }
 
 describe('the image dummy', () => {
@@ -66,7 +67,7 @@ describe('the image dummy', () => {
   });
 
   it('is left by poweroff without sudo', async () => {
-    await isLeftByPoweroff('two');
+    expect(await afterPoweroff('two')).toBe('stopped');
   });
 });
 
@@ -80,71 +81,69 @@ const composeFile = `
 services:
   one: { image: "mini:1", command: ["/bin/sh", "-c", "echo composed"], ports: ["81:81"] }`;
 
-if (isFull) {
-  describe('the image coi', () => {
-    beforeAll(() => sandbox('whole', 'coi'));
+describe.each(whole)('the image %s', (image) => {
+  beforeAll(() => sandbox('whole', image));
 
-    it('has the agents and Node in the versions that are pinned', async () => {
-      const { versions } = await readDefinition(await findDefinition('coi', { etc: '/nonexistent', cwd: '/' }));
-      expect(await printed('whole', 'claude --version')).toContain(versions['claude_code']);
-      expect(await printed('whole', 'opencode --version')).toBe(versions['opencode']);
-      expect(await printed('whole', 'node --version')).toBe(`v${versions['node']}`);
-      expect(await printed('whole', 'npm --version')).toBe(versions['npm']);
-      expect(Number.parseInt(versions['node']!, 10)).toBeGreaterThanOrEqual(24);
-    });
-
-    it('has what agents call', async () => {
-      const programs = 'rg fzf jq curl wget unzip dig cc make git tmux docker gh sudo python3 ssh';
-      expect(
-        await printed('whole', `for each in ${programs}; do command -v "$each" >/dev/null || echo "$each"; done`),
-      ).toBe('');
-      expect(await printed('whole', 'sudo -n id -u; echo needle >hay; rg needle hay; echo a | fzf -f a; id -un')).toBe(
-        '0\nneedle\na\ncode',
-      );
-      expect(await printed('whole', 'tmux new -d -s x "sleep 100"; tmux ls; systemctl is-system-running')).toMatch(
-        /^x: 1 windows[^]*running$/,
-      );
-    });
-
-    it('runs containers without sudo, from an image that was made inside', async () => {
-      await printed('whole', importImage);
-      expect(await printed('whole', 'docker run --rm mini:1 /bin/sh -c "echo hello from \\$\\$"')).toBe('hello from 1');
-      const published = 'docker run --rm -p 80:80 mini:1 /bin/sh -c "echo published"';
-      expect(await printed('whole', published)).toBe('published');
-      const build = `printf 'FROM mini:1\nRUN ["/bin/sh", "-c", "echo built >/built"]\n' >Dockerfile; docker build -q -t mini:2 . >/dev/null
-        docker run --rm mini:2 /bin/sh -c 'read word </built; echo $word'`;
-      expect(await printed('whole', `mkdir built; cd built; ${build}`)).toBe('built');
-    });
-
-    it('composes containers, and lets a user with another number do so', async () => {
-      const compose = `mkdir -p /tmp/$(id -u)/all; cd /tmp/$(id -u)/all; echo '${composeFile}' >docker-compose.yml; docker compose up 2>&1; docker compose down 2>&1`;
-      expect(await printed('whole', compose)).toMatch(/\| +composed/);
-      expect(await printed('whole', compose, 1234)).toMatch(/\| +composed/);
-    });
-
-    it('tidies /tmp every 15 minutes of what nobody touched for an hour, but for sockets in use', async () => {
-      const timer = await printed(
-        'whole',
-        'systemctl show -p ActiveState -p TimersMonotonic systemd-tmpfiles-clean.timer',
-      );
-      expect(timer).toContain('ActiveState=active');
-      expect(timer).toContain('OnUnitActiveUSec=15min');
-      expect(timer).toContain('OnBootUSec=15min');
-      expect(timer.match(/U[sS]ec=/g)).toHaveLength(2);
-      expect(await printed('whole', "systemd-tmpfiles --cat-config | grep -E '^[a-zA-Z!]+ /tmp '")).toBe(
-        'D /tmp 1777 root root 1h',
-      );
-      // The same rule with another age: nobody can wait for an hour, and when a file was made cannot be set back.
-      const rule = 'D /tmp 1777 root root 2s';
-      const tidy = `touch old; sleep 3; touch young; echo '${rule}' | sudo systemd-tmpfiles --clean -; ls /tmp; tmux ls`;
-      const left = await printed('whole', tidy);
-      expect(left).toMatch(/^young$/m);
-      expect(left).not.toMatch(/^old$/m);
-      expect(left).toMatch(/^x: 1 windows/m);
-    });
-
-    it('is left by poweroff without sudo, too', async () => {
-      await isLeftByPoweroff('whole');
-    });
+  it('has the agents and Node in the versions that are pinned', async () => {
+    const { versions } = await readDefinition(await findDefinition('coi', { etc: '/nonexistent', cwd: '/' }));
+    expect(await printed('whole', 'claude --version')).toContain(versions['claude_code']);
+    expect(await printed('whole', 'opencode --version')).toBe(versions['opencode']);
+    expect(await printed('whole', 'node --version')).toBe(`v${versions['node']}`);
+    expect(await printed('whole', 'npm --version')).toBe(versions['npm']);
+    expect(Number.parseInt(versions['node']!, 10)).toBeGreaterThanOrEqual(24);
   });
-}
+
+  it('has what agents call', async () => {
+    const programs = 'rg fzf jq curl wget unzip dig cc make git tmux docker gh sudo python3 ssh';
+    expect(
+      await printed('whole', `for each in ${programs}; do command -v "$each" >/dev/null || echo "$each"; done`),
+    ).toBe('');
+    expect(await printed('whole', 'sudo -n id -u; echo needle >hay; rg needle hay; echo a | fzf -f a; id -un')).toBe(
+      '0\nneedle\na\ncode',
+    );
+    expect(await printed('whole', 'tmux new -d -s x "sleep 100"; tmux ls; systemctl is-system-running')).toMatch(
+      /^x: 1 windows[^]*running$/,
+    );
+  });
+
+  it('runs containers without sudo, from an image that was made inside', async () => {
+    await printed('whole', importImage);
+    expect(await printed('whole', 'docker run --rm mini:1 /bin/sh -c "echo hello from \\$\\$"')).toBe('hello from 1');
+    const published = 'docker run --rm -p 80:80 mini:1 /bin/sh -c "echo published"';
+    expect(await printed('whole', published)).toBe('published');
+    const build = `printf 'FROM mini:1\nRUN ["/bin/sh", "-c", "echo built >/built"]\n' >Dockerfile; docker build -q -t mini:2 . >/dev/null
+        docker run --rm mini:2 /bin/sh -c 'read word </built; echo $word'`;
+    expect(await printed('whole', `mkdir built; cd built; ${build}`)).toBe('built');
+  });
+
+  it('composes containers, and lets a user with another number do so', async () => {
+    const compose = `mkdir -p /tmp/$(id -u)/all; cd /tmp/$(id -u)/all; echo '${composeFile}' >docker-compose.yml; docker compose up 2>&1; docker compose down 2>&1`;
+    expect(await printed('whole', compose)).toMatch(/\| +composed/);
+    expect(await printed('whole', compose, 1234)).toMatch(/\| +composed/);
+  });
+
+  it('tidies /tmp every 15 minutes of what nobody touched for an hour, but for sockets in use', async () => {
+    const timer = await printed(
+      'whole',
+      'systemctl show -p ActiveState -p TimersMonotonic systemd-tmpfiles-clean.timer',
+    );
+    expect(timer).toContain('ActiveState=active');
+    expect(timer).toContain('OnUnitActiveUSec=15min');
+    expect(timer).toContain('OnBootUSec=15min');
+    expect(timer.match(/U[sS]ec=/g)).toHaveLength(2);
+    expect(await printed('whole', "systemd-tmpfiles --cat-config | grep -E '^[a-zA-Z!]+ /tmp '")).toBe(
+      'D /tmp 1777 root root 1h',
+    );
+    // The same rule with another age: nobody can wait for an hour, and when a file was made cannot be set back.
+    const rule = 'D /tmp 1777 root root 2s';
+    const tidy = `touch old; sleep 3; touch young; echo '${rule}' | sudo systemd-tmpfiles --clean -; ls /tmp; tmux ls`;
+    const left = await printed('whole', tidy);
+    expect(left).toMatch(/^young$/m);
+    expect(left).not.toMatch(/^old$/m);
+    expect(left).toMatch(/^x: 1 windows/m);
+  });
+
+  it('is left by poweroff without sudo, too', async () => {
+    expect(await afterPoweroff('whole')).toBe('stopped');
+  });
+});
