@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock as clock } from '../../src/base/clock.ts';
-import { Problem } from '../../src/base/problem.ts';
 import { openIncus, type Incus } from '../../src/host/incus/client.ts';
 import { publishAs } from '../../src/image/publish-as.ts';
 import { publishImage } from '../../src/image/publish.ts';
@@ -88,7 +87,7 @@ test('whatever ends it, no image is left that is not whole', async () => {
   expect(told[0]).toMatch(/^Image pack: \d+%/);
   const [snapshot] = await incus.instances.snapshotNames('box');
   await incus.operations.finish(await incus.instances.deleteSnapshot('box', snapshot!));
-  expect(await orphaned).toBeInstanceOf(Problem);
+  expect(await orphaned).toMatchObject({ code: 'image.source-gone' });
   expect(await images()).toEqual(before);
 }, 120_000);
 
