@@ -31,7 +31,7 @@ export const imagePublish: Verb = async ({ io, args: [container = '', alias = ''
   const published = await publish(incus, io, {
     instance: source.name,
     alias,
-    properties: { ...(description !== undefined && { description }) },
+    properties: { description: description ?? `Made of ${source.name}` },
     ...(compression !== undefined && { compression: [programs[compression] ?? compression] }),
   });
   tell(io, alias, { ...published, took: io.clock.monotonic() - startedAt });

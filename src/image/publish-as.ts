@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import { isIncusError } from '../host/incus/errors.ts';
 import type { Image } from '../host/incus/images.ts';
 import { publishImage, type Publishing } from './publish.ts';
 import { nameFormer, type Former } from './replace-alias.ts';
@@ -31,11 +32,9 @@ export async function publishAs(tools: SnapshotTools, publishing: PublishingAs):
   const { images } = tools.incus;
   // Until it is known to be whole it has a name that nobody else gives.
   const first = temporaryName(tools.clock);
-  const image = await withSnapshot(tools, instance, async (snapshot) => {
-    const made = await publishImage(tools, { ...rest, origin: { instance, snapshot }, aliases: [first] });
-    await requireWhole(tools, { instance, snapshot, made });
-    return made;
-  });
+  const image = await withSnapshot(tools, instance, (snapshot) =>
+    publishWhole(tools, { ...rest, origin: { instance, snapshot }, aliases: [first] }),
+  );
   const formerly = await nameFormer(tools, alias);
   await images.setAlias(alias, image.fingerprint);
   await images.deleteAlias(first);
@@ -43,18 +42,20 @@ export async function publishAs(tools: SnapshotTools, publishing: PublishingAs):
   return { image: { ...image, aliases: [alias] }, ...(formerly && { formerly }) };
 }
 
-interface Made {
-  readonly instance: string;
-  readonly snapshot: string;
-  readonly made: Image;
-}
-
-/** Storage that deletes file by file may leave a part of a snapshot for Incus to pack; with btrfs Incus says that it failed. */
-async function requireWhole(tools: SnapshotTools, { instance, snapshot, made }: Made): Promise<void> {
-  const { images, operations } = tools.incus;
-  if (!tools.signal.aborted && (await hasSnapshot(tools, instance, snapshot))) return;
-  await operations.finish(await images.delete(made.fingerprint));
-  tools.signal.throwIfAborted();
+/** Of a snapshot that is deleted under its hands Incus packs nothing, or, where storage deletes file by file, maybe a part. */
+async function publishWhole(tools: SnapshotTools, publishing: Publishing): Promise<Image> {
+  const { incus, signal } = tools;
+  const { instance, snapshot = '' } = publishing.origin;
+  const isThere = () => hasSnapshot(tools, instance, snapshot);
+  try {
+    const made = await publishImage(tools, publishing);
+    if (!signal.aborted && (await isThere())) return made;
+    await incus.operations.finish(await incus.images.delete(made.fingerprint));
+  } catch (error) {
+    if (signal.aborted || !isIncusError(error) || (await isThere())) throw error;
+    // Whatever Incus says about the files that it missed, this is why.
+  }
+  signal.throwIfAborted();
   throw new Problem({
     code: 'image.source-gone',
     message: `${instance} was deleted or renamed while an image of it was made`,

@@ -1,7 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { openIncus, type Incus } from '../../src/host/incus/client.ts';
 import { temporaryMs, temporaryName } from '../../src/image/temporary.ts';
+import { manifest } from '../lab/controller.ts';
 import { until } from '../lab/until.ts';
 import { listRules } from '../lab/world.ts';
 import { openDesk, type Desk } from '../session/desk.ts';
@@ -35,6 +37,13 @@ async function publish(container: string, alias: string, ...flags: string[]): Pr
   const { fingerprint, ...rest } = JSON.parse(stdout) as { readonly fingerprint: string };
   expect(rest).toEqual({ alias });
   return fingerprint;
+}
+
+/** Declares a sandbox as commands do. */
+async function store(name: string): Promise<void> {
+  const file = `${here}/${name}.toml`;
+  await writeFile(file, manifest(name));
+  expect((await coi('apply', '-f', file, '--wait')).exitCode).toBe(0);
 }
 
 /** What an alias stands for, asked again and again until stopped; `undefined` where it stands for nothing. */
@@ -97,11 +106,7 @@ describe('coi image publish', () => {
   });
 
   it('deletes the container afterwards where that is said, and only what a command made', async () => {
-    const file = `${here}/spare.toml`;
-    await desk.lab.inside.output(['tee', file], {
-      input: 'apiVersion = "coi/v1"\n[sandbox.spare]\nimage = "busybox"\n',
-    });
-    expect((await coi('apply', '-f', file, '--wait')).exitCode).toBe(0);
+    await store('spare');
     await publish('coi-spare', 'spare', '--delete');
     expect(await desk.controller.sandbox('spare')).toBeUndefined();
     expect((await desk.controller.instances()).has('coi-spare')).toBe(false);
@@ -127,24 +132,24 @@ describe('coi image publish', () => {
     await inside('coi-web', 'dd if=/dev/urandom of=/big bs=1M count=200 2>/dev/null');
     const isPacking = async () =>
       (await incus.operations.running()).some((each) => each.description === 'Downloading image');
-    const slow = ['image', 'publish', 'web', 'never', '--compression', 'gzip'];
-    const running = desk.spawn(here, slow);
+    const running = desk.spawn(here, ['image', 'publish', 'web', 'never', '--compression', 'gzip']);
     await until('it to be packed', isPacking, { timeoutMs: 60_000 });
     await running.stop('SIGINT');
     expect((await running.ended).exitCode).toBe(130);
     expect([await fingerprints(), await incus.instances.snapshotNames('coi-web')]).toEqual([images, []]);
 
-    const other = coi(...slow);
+    await store('going');
+    await inside('coi-going', 'dd if=/dev/urandom of=/big bs=1M count=300 2>/dev/null');
+    const other = coi('image', 'publish', 'going', 'never', '--compression', 'gzip');
     await until('it to be packed', isPacking, { timeoutMs: 60_000 });
-    await desk.controller.remove('web.toml');
-    expect(await other).toMatchObject({ exitCode: 1, stdout: '' });
-    await desk.controller.gone('web');
+    expect((await coi('delete', 'going', '--wait')).exitCode).toBe(0);
+    const said = expect.stringContaining('coi-going was deleted or renamed while an image of it was made');
+    expect(await other).toEqual({ exitCode: 1, stdout: '', stderr: said });
+    expect((await desk.controller.instances()).has('coi-going')).toBe(false);
     expect(await fingerprints()).toEqual(images);
   });
 
   it('leaves what Incus or the next one removes when it is killed', async () => {
-    await desk.controller.declare('web');
-    await desk.controller.ready('web', 'running');
     await inside('coi-web', 'dd if=/dev/urandom of=/big bs=1M count=60 2>/dev/null');
     const running = desk.spawn(here, ['image', 'publish', 'web', 'never', '--compression', 'gzip']);
     const packing = async () =>
