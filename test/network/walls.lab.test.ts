@@ -146,10 +146,11 @@ describe('what somebody changes by hand', () => {
       ['config', 'set', at, 'security.privileged=true'],
       async () => (await key('security.privileged')) === 'false',
     ],
+    ['no nesting', ['config', 'unset', at, 'security.nesting'], async () => (await key('security.nesting')) === 'true'],
     [
-      'nesting',
-      ['config', 'set', at, 'security.nesting=true'],
-      async () => (await key('security.nesting')) === undefined,
+      'system calls that mount',
+      ['config', 'set', at, 'security.syscalls.intercept.mount=true'],
+      async () => (await key('security.syscalls.intercept.mount')) === undefined,
     ],
     [
       'the guest API',
