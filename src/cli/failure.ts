@@ -27,7 +27,8 @@ export function reportFailure(error: unknown, io: Io, codes: FailureCodes = {}):
   if (reason instanceof Interrupted) return reason.exitCode;
   if (error instanceof Problem) {
     io.stderr.write(`coi: ${printableLines(renderProblem(error))}\n`);
-    return error instanceof UsageProblem ? (codes.usage ?? exitCodes.failed) : exitCodeOf(error, failureCode);
+    if (!(error instanceof UsageProblem)) return exitCodeOf(error, failureCode);
+    return error.exitCode ?? codes.usage ?? exitCodes.failed;
   }
   io.stderr.write(`coi: this is a defect of coi, not of what you did: ${printableLines(messageOf(error))}\n`);
   if (io.env['COI_DEBUG'] === '1' && error instanceof Error) io.stderr.write(`${printableLines(error.stack ?? '')}\n`);

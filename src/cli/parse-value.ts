@@ -24,3 +24,9 @@ export function positiveCount(text: string): number {
   if (count(text) === 0) throw new UsageProblem(`"${text}" is too small`, 'Write a whole number, 1 or more');
   return Number(text);
 }
+
+/** Permissions as chmod(1) has them in figures, 0 to 7777. */
+export function fileMode(text: string): number {
+  if (!/^[0-7]{1,4}$/.test(text)) throw new UsageProblem(`"${text}" is no mode`, 'Write it like 644 or 0755');
+  return Number.parseInt(text, 8);
+}

@@ -3,8 +3,12 @@ import { nearest } from '../spec/nearest.ts';
 
 /** A command line that makes no sense; its exit code depends on the command. */
 export class UsageProblem extends Problem {
-  constructor(message: string, hint: string) {
+  /** Where the original documents one for just this. */
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, hint: string, exitCode?: number) {
     super({ code: 'cli.usage', message, hint });
+    this.exitCode = exitCode;
   }
 }
 

@@ -2,6 +2,7 @@ import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
 import { cleanVerb } from './clean-verb.ts';
+import { fileVerbs } from './file-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
@@ -261,6 +262,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./persist.ts')).persist,
   },
+  ...fileVerbs,
   {
     name: 'freeze',
     args: '<name...>',

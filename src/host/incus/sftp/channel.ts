@@ -16,7 +16,9 @@ export const packets = {
   setstat: 9,
   opendir: 11,
   readdir: 12,
+  remove: 13,
   mkdir: 14,
+  stat: 17,
   readlink: 19,
   symlink: 20,
   status: 101,
@@ -24,6 +26,7 @@ export const packets = {
   data: 103,
   name: 104,
   attributes: 105,
+  extended: 200,
 } as const;
 
 /** Makes the connection that the bytes come over, read in the way given. */

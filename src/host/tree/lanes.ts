@@ -1,4 +1,4 @@
-import { chunkBytes } from '../../host/incus/sftp/sftp.ts';
+import { chunkBytes } from '../incus/sftp/sftp.ts';
 
 /** Parts of one file that are under way at once: enough that the server never waits for us. */
 const partsAtOnce = 16;
