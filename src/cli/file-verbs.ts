@@ -5,8 +5,8 @@ import type { FlagSpec, VerbSpec } from './verb.ts';
 const recursive: FlagSpec = { flags: '-r, --recursive', about: 'A directory, with all that is in it' };
 
 const asCp = (place: string) =>
-  `As with cp: into ${place} where that is a directory, else as ${place}; DIR/. means what is in DIR. Directories\n` +
-  'are merged, files and links replace their like, and nothing else is replaced or deleted.\n';
+  `As with cp: into ${place} where that is a directory, else as ${place}; DIR/. means what is in DIR.\n` +
+  'Directories are merged, files and links replace their like, nothing else is replaced or deleted.\n';
 
 /** Commands that copy files in and out, as help shows them. */
 export const fileVerbs: readonly VerbSpec[] = [

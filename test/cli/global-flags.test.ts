@@ -11,7 +11,8 @@ const given = globalFlags.map(({ flags }) => {
   const values: Readonly<Record<string, string>> = { 'key=value': 'A=b', pair: '/a:/b', n: '1' };
   return value === undefined ? `--${long}` : `--${long}=${values[value] ?? value}`;
 });
-const words: Readonly<Record<string, readonly string[]>> = { run: ['--', 'true'], completion: ['bash'] };
+const copied = { 'file push': ['a', 'b:/c'], 'file pull': ['a:/b', 'c'] };
+const words: Readonly<Record<string, readonly string[]>> = { run: ['--', 'true'], completion: ['bash'], ...copied };
 const original = verbs.filter((verb) => isOfOriginal(verb) && verb.name !== 'help');
 
 describe('flags for all commands', () => {

@@ -37,6 +37,8 @@ describe('coi --help', () => {
         kill          Delete containers of sessions at once, with everything inside
         shutdown      Let what runs in containers of sessions end, then delete them
         persist       Keep containers of sessions when they stop; without names those of the workspace
+        file push     Copy a file or a directory into a container, running or not
+        file pull     Copy a file or a directory out of a container, running or not
         freeze        Hold sandboxes still until "coi resume"
         resume        Let frozen and quarantined sandboxes run again; without names all of them
         suspend       Leave sandboxes as they are: nothing but security steps until "--off"
@@ -84,7 +86,7 @@ describe('coi --help', () => {
             --continue=ID                The same
 
       They stand before the command or behind it, with shell, run, attach, list, info, kill, shutdown,
-      clean, persist, resume and health. One that means nothing to a command changes nothing.
+      clean, persist, resume, health and file. One that means nothing to a command changes nothing.
 
       Example:
         coi

@@ -1,3 +1,5 @@
+import { fileRows } from './rows-files.ts';
+
 /** Tests that prove one promise. */
 export interface Proof {
   /** Below test/. */
@@ -79,10 +81,26 @@ function proven(file: string, ...tests: string[]): Proof {
 }
 
 /** How many promises of each letter there are in the list of what the original does: their numbers begin at 01. */
-export const counts = { G: 21, S: 25, R: 12, U: 10, A: 5, L: 7, K: 15, C: 14, M: 12, B: 5, D: 7, H: 8, O: 4 } as const;
+export const counts = {
+  G: 21,
+  S: 25,
+  R: 12,
+  U: 10,
+  A: 5,
+  L: 7,
+  K: 15,
+  C: 14,
+  M: 12,
+  B: 5,
+  D: 7,
+  H: 8,
+  O: 4,
+  F: 3,
+} as const;
 
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
+  ...fileRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],
