@@ -47,15 +47,17 @@ async function pull(call: Call, pulling: Pulling): Promise<number> {
   const limits = options['limits'] === false ? noLimits : usualLimits;
   const leftOut = new LeftOut();
   const source = await requireSource(files, address, options['recursive'] === true);
-  using place = placeHere(address, local);
-  await withProgress(io, `Looking at ${pathText(address.path)}`, () => list(pulling, { source, limits, leftOut }));
+  using place = placeHere(address, local, source);
+  await withProgress(io, `Looking at ${pathText(address.path)}`, () =>
+    list(pulling, { source, limits, leftOut, signal: io.signal }),
+  );
   const tree = place.name === undefined ? (source as DirectoryEntry) : around({ ...source, name: place.name });
   const totalBytes = sizeOf(tree);
   const doing = `Pulling ${pathText(address.path)}`;
   const copied = await withCopyProgress(io, { doing, totalBytes }, (onBytes) => {
     const landing = new MergeLanding(process.umask());
     const unsized = source.kind === 'file' ? { mostUnsized: limits.maxBytes } : {};
-    const init = { sftp: files.sftp, base: nothing, landing, leftOut, onBytes, ...unsized };
+    const init = { sftp: files.sftp, base: nothing, landing, leftOut, signal: io.signal, onBytes, ...unsized };
     return new TreeFetch(init).copy(tree, place.directory);
   });
   const { instance } = files;
@@ -88,7 +90,7 @@ async function requireSource(files: GuestFiles, address: GuestAddress, isRecursi
     throw new Problem({
       code: 'file.no-source',
       message: `There is no ${what}${shown}`,
-      hint: 'PATH begins at the root.',
+      hint: 'Look at each part of PATH, which begins at the root of the container.',
     });
   }
   const entry = entryOf({ name, attributes }, path);
@@ -112,15 +114,16 @@ async function lookInside({ sftp }: GuestFiles, path: Buffer, how: 'follow' | 'l
 }
 
 interface Listing {
+  readonly signal: AbortSignal;
   readonly source: Entry;
   readonly limits: TreeLimits;
   readonly leftOut: LeftOut;
 }
 
 /** Finds all there is before anything is written. @throws {Problem} `file.too-much` */
-async function list({ files, address }: Pulling, { source, limits, leftOut }: Listing): Promise<void> {
+async function list({ files, address }: Pulling, { source, limits, leftOut, signal }: Listing): Promise<void> {
   const { sftp } = files;
-  if (source.kind === 'directory') await new TreeList({ sftp, base: nothing, limits, leftOut }).find([source]);
+  if (source.kind === 'directory') await new TreeList({ sftp, base: nothing, limits, leftOut, signal }).find([source]);
   const bytes = sizeOf(source);
   const most = `${limits.maxEntries.toLocaleString('en')} things`;
   const why = leftOut.has('too-many')
@@ -145,7 +148,7 @@ interface PlaceHere extends Disposable {
 }
 
 /** As cp has it: into what is a directory, else as what was said. @throws {Problem} `file.no-local`, `file.link`, `file.refused` */
-function placeHere({ name, isContents }: GuestAddress, local: LocalPath): PlaceHere {
+function placeHere({ name, isContents }: GuestAddress, local: LocalPath, source: Entry): PlaceHere {
   const stats = held(local.text, () => lstatSync(local.path, { throwIfNoEntry: false }));
   if (stats?.isSymbolicLink() && !local.isDirectory) {
     throw new Problem({
@@ -154,7 +157,8 @@ function placeHere({ name, isContents }: GuestAddress, local: LocalPath): PlaceH
       hint: `To go into the directory that it leads to: ${printable(local.text)}/`,
     });
   }
-  if (local.isDirectory || stats?.isDirectory()) {
+  const isMade = stats === undefined && source.kind === 'directory' && !local.isContents;
+  if (!isMade && (local.isDirectory || stats?.isDirectory())) {
     const directory = holdDirectory(local);
     const text = isContents ? local.text : `${local.text.replace(/\/+$/, '')}/${name.toString('utf8')}`;
     return {
@@ -164,6 +168,6 @@ function placeHere({ name, isContents }: GuestAddress, local: LocalPath): PlaceH
       [Symbol.dispose]: () => directory[Symbol.dispose](),
     };
   }
-  const { parent, name: own } = holdAbove(local);
+  const { parent, name: own } = holdAbove({ ...local, isDirectory: false });
   return { directory: parent, name: own, text: local.text, [Symbol.dispose]: () => parent[Symbol.dispose]() };
 }

@@ -62,6 +62,7 @@ async function push(call: Call, { files, address, local, source }: Pushing): Pro
       keepsOwner: uid === undefined && gid === undefined,
       ...(mode === undefined ? {} : { fileMode: mode }),
       leftOut,
+      signal: io.signal,
       onBytes,
     });
     if (local.isContents) await sendContents(send, source, target);
@@ -82,7 +83,7 @@ async function push(call: Call, { files, address, local, source }: Pushing): Pro
 
 async function sendContents(send: TreeSend, { parent, stats }: Source, target: Buffer): Promise<void> {
   if (target.length > 0 && !(await send.directory(target, stats.mode))) return;
-  for (const name of parent.names()) await send.copy(parent, below(target, name), name);
+  await send.contents(parent, target);
 }
 
 /** @throws {Problem} `file.no-local`, `file.refused`, `file.link`, `file.kind`; {@link UsageProblem} for a directory without -r */
@@ -100,11 +101,19 @@ function openSource(local: LocalPath, isRecursive: boolean): Source {
   }
 }
 
-function requireSendable({ text }: LocalPath, stats: Stats | undefined, isRecursive: boolean): asserts stats is Stats {
+function requireSendable(
+  { text, isDirectory }: LocalPath,
+  stats: Stats | undefined,
+  isRecursive: boolean,
+): asserts stats is Stats {
   const shown = printable(text);
   if (!stats) {
     const hint = 'Look at each part of the path: ls -ld PATH';
     throw new Problem({ code: 'file.no-local', message: `There is no "${shown}"`, hint });
+  }
+  if (isDirectory && !stats.isDirectory()) {
+    const hint = 'Leave the slash at its end out';
+    throw new Problem({ code: 'file.no-local', message: `There is no directory "${shown}"`, hint });
   }
   if (stats.isDirectory() && !isRecursive) {
     const hint = `To copy it with all that is in it: coi file push -r ${shown} CONTAINER:PATH`;

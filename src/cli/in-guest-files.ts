@@ -14,6 +14,9 @@ import type { Io } from './io.ts';
 import { printable } from './printable.ts';
 import { readSettings } from './settings.ts';
 
+/** How long an end that was asked for may take, in milliseconds. */
+const lastMs = 5_000;
+
 /** The files of a container. */
 export interface GuestFiles {
   /** Its name in Incus. */
@@ -39,7 +42,8 @@ export async function inGuestFiles<Result>(
     const { instance, socket } = await connect(incus, container, io.signal);
     using sftp = await Sftp.onSocket(socket);
     using _silence = endWhenSilent(sftp.channel, io.clock);
-    const end = () => sftp[Symbol.dispose]();
+    // What is half there is removed first, as far as that answers.
+    const end = () => void io.clock.after(lastMs, () => sftp[Symbol.dispose]());
     io.signal.addEventListener('abort', end, { once: true });
     try {
       io.signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseDuration, parseSize, renderDuration } from '../../src/base/units.ts';
+import { parseDuration, parseSize, renderDuration, renderSize } from '../../src/base/units.ts';
 
 describe('durations', () => {
   it.each([
@@ -79,5 +79,18 @@ describe('sizes', () => {
         expect(Number.isInteger(parseSize(text) ?? 0)).toBe(true);
       }),
     );
+  });
+});
+
+describe('renderSize()', () => {
+  it.each([
+    [0, '0 B'],
+    [1_023, '1023 B'],
+    [1_024, '1.0 KiB'],
+    [1_572_864, '1.5 MiB'],
+    [2 ** 30, '1.0 GiB'],
+    [3 * 2 ** 50, '3072.0 TiB'],
+  ])('shows %i bytes as %s', (bytes, text) => {
+    expect(renderSize(bytes)).toBe(text);
   });
 });

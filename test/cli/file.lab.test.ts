@@ -36,8 +36,11 @@ describe('coi file push', () => {
     await desk.inside('mkdir "/tmp/a dir"');
     for (const target of ['/tmp/another name', '/tmp/a dir', 'tmp/a dir/', '/tmp//./third']) {
       const { exitCode, stdout, stderr } = await desk.user('file', 'push', 'a file', `coi-box:${target}`);
-      expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: '' });
-      expect(stderr).toMatch(/^Pushed 1 file \(293\.0 KiB\) to coi-box:\/tmp\//);
+      expect({ exitCode, stdout, stderr }).toEqual({
+        exitCode: 0,
+        stdout: '',
+        stderr: expect.stringMatching(/^Pushed 1 file \(293\.0 KiB\) to coi-box:\/tmp\//),
+      });
     }
     const list =
       'cd /tmp; for f in "another name" "a dir/a file" third; do stat -c "%a %u:%g %Y" "$f"; sha256sum <"$f"; done';
@@ -157,6 +160,18 @@ ln -s ../../../etc/passwd "sub dir/link"; ln -s nowhere dangling; chmod 700 "sub
     expect(await desk.inside('ls -A /tmp | grep -e "^secret" -e "^.coi-" || echo none')).toBe('none');
   });
 
+  it('is called off without a trace: the old file stands until the new one is complete', async () => {
+    await desk.host('head -c 400000000 /dev/zero | tr "\\0" x >endless');
+    await desk.inside('mkdir /srv/off; echo old >/srv/off/file');
+    const pushing = desk.start('file', 'push', 'endless', 'coi-box:/srv/off/file');
+    const isBegun = async () => (await desk.inside('ls -A /srv/off')).includes('.coi-');
+    await until('some of it to be there', isBegun, { everyMs: 2 });
+    expect(await desk.inside('cat /srv/off/file')).toBe('old');
+    process.kill(pushing.pid, 'SIGTERM');
+    expect(await pushing.ended).toMatchObject({ exitCode: 143 });
+    expect(await desk.inside('cd /srv/off; cat file; ls -A')).toBe('old\nfile');
+  });
+
   it('says when the disk inside is full, and what was there before is as it was', async () => {
     await desk.inside('mkdir -p /small; mount -t tmpfs -o size=2m tmpfs /small; echo old >/small/file');
     await desk.host('head -c 8000000 /dev/urandom >large');
@@ -182,8 +197,11 @@ describe('coi file pull', () => {
     await desk.host('mkdir -p pulled; echo old >pulled/over; echo kept >pulled/own');
     for (const target of ['pulled/name', 'pulled', 'pulled/over']) {
       const { exitCode, stdout, stderr } = await desk.user('file', 'pull', 'coi-box:/data/a b', target);
-      expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: '' });
-      expect(stderr).toMatch(/^Pulled 1 file \(293\.0 KiB\) to pulled/);
+      expect({ exitCode, stdout, stderr }).toEqual({
+        exitCode: 0,
+        stdout: '',
+        stderr: expect.stringMatching(/^Pulled 1 file \(293\.0 KiB\) to pulled/),
+      });
     }
     // A link that is named is followed, inside.
     expect(await desk.user('file', 'pull', 'coi-box:/data/link', 'pulled/linked')).toMatchObject({ exitCode: 0 });
@@ -453,12 +471,17 @@ describe('coi file', () => {
     expect([treeOf(desk.here), await desk.inside('find /tmp /etc | sort')]).toEqual(before);
   });
 
-  it('works with a container that is stopped, one of a sandbox, and says so of one that does not answer', async () => {
+  it('works with a container that is stopped, or frozen, or named by its sandbox', async () => {
     await createContainer(desk.lab, { name: 'still', start: false });
     await desk.host('echo pushed >stopped');
     expect(await desk.user('file', 'push', 'stopped', 'still:/tmp/stopped')).toMatchObject({ exitCode: 0 });
     expect(await desk.user('file', 'pull', 'still:/tmp/stopped', 'again')).toMatchObject({ exitCode: 0 });
     expect(readFileSync(at('again'), 'utf8')).toBe('pushed\n');
+    await createContainer(desk.lab, { name: 'ice' });
+    await desk.lab.incus('pause', 'ice');
+    expect(await desk.user('file', 'push', 'stopped', 'ice:/tmp/stopped')).toMatchObject({ exitCode: 0 });
+    await desk.lab.incus('start', 'ice');
+    expect(await desk.inside('cat /tmp/stopped', 'ice')).toBe('pushed');
     // A sandbox "box" has the container coi-box.
     expect(await desk.user('file', 'pull', 'box:/etc/passwd', 'passwd')).toMatchObject({ exitCode: 0 });
     expect(lstatSync(at('passwd')).uid).toBe(userId);

@@ -30,7 +30,7 @@ export const fileRows: Readonly<Record<string, Proof | readonly Proof[]>> = {
     file: lab,
     tests: [
       'refuses $what with exit code $code, and changes nothing',
-      'works with a container that is stopped, one of a sandbox, and says so of one that does not answer',
+      'works with a container that is stopped, or frozen, or named by its sandbox',
     ],
   },
 };

@@ -20,6 +20,8 @@ export interface TreeFetchInit {
   readonly base: Buffer;
   readonly landing: Landing;
   readonly leftOut: LeftOut;
+  /** Ends it before its time, with what is half there removed. */
+  readonly signal?: AbortSignal;
   /** Told how many bytes more there are. */
   readonly onBytes?: (bytes: number) => void;
   /** Most bytes that are read of a file which says that it has none, as those in /proc do; none unless given. */
@@ -63,6 +65,7 @@ export class TreeFetch {
   async #fill({ children }: DirectoryEntry, target: HeldDirectory): Promise<{ readonly ended: Promise<unknown> }> {
     const ended: Promise<void>[] = [];
     for (const child of children) {
+      this.#init.signal?.throwIfAborted();
       if (child.kind === 'directory') {
         await this.#directory(child, target);
         continue;
@@ -133,7 +136,7 @@ export class TreeFetch {
   /** @returns how many bytes the file has */
   async #content({ size, mode, modifiedS }: FileEntry, handle: Handle, fd: number): Promise<number> {
     let end = size === 0 ? await this.#unsized(handle, fd) : 0;
-    await inLanes(size, async (part) => {
+    await inLanes({ size, partBytes: chunkBytes }, async (part) => {
       end = Math.max(end, await this.#chunk(handle, fd, part));
     });
     ftruncateSync(fd, end);
@@ -165,6 +168,7 @@ export class TreeFetch {
   }
 
   async #read(handle: Handle, fd: number, part: Part): Promise<number> {
+    this.#init.signal?.throwIfAborted();
     const got = await this.#init.sftp.read(handle, part, (bytes) => writeChunk(fd, bytes, part.offset));
     this.#init.onBytes?.(got);
     return got;

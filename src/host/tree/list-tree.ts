@@ -16,6 +16,8 @@ export interface TreeListInit {
   readonly base: Buffer;
   readonly limits: Pick<TreeLimits, 'maxEntries' | 'maxDepth'>;
   readonly leftOut: LeftOut;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
   /** Paths that are passed over. */
   readonly isExcluded?: (path: Buffer) => boolean;
 }
@@ -53,9 +55,10 @@ export class TreeList {
   }
 
   async #children(directory: DirectoryEntry): Promise<DirectoryEntry[]> {
-    const { sftp, base, leftOut } = this.#init;
+    const { sftp, base, leftOut, signal } = this.#init;
     try {
       await sftp.list(inside(base, directory.path), (files) => {
+        signal?.throwIfAborted();
         for (const file of files) this.#take(directory, file);
         if (this.#left <= 0) throw new TooMany();
       });

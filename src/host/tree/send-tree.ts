@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, readSync, type Stats } from 'node:fs';
-import { chunkBytes, type Handle, type Sftp } from '../incus/sftp/sftp.ts';
+import type { Handle, Sftp } from '../incus/sftp/sftp.ts';
 import { SftpError } from '../incus/sftp/sftp-error.ts';
 import type { Copied } from './fetch-tree.ts';
 import { GuestLanding, type GuestLandingInit } from './guest-landing.ts';
@@ -14,6 +14,9 @@ import { Pool } from './pool.ts';
 /** Files that are copied at once. */
 const filesAtOnce = 8;
 
+/** Bytes of one request: more than are given in one reply, but not more than Incus' server takes in one packet, 256 KiB. */
+const partBytes = 2 ** 17;
+
 /** Directories one in the other that are followed: each is held open meanwhile. */
 const deepest = 80;
 
@@ -27,6 +30,8 @@ export interface TreeSendInit extends GuestLandingInit {
   readonly leftOut: LeftOut;
   /** Paths that are passed over. */
   readonly isExcluded?: (path: Buffer) => boolean;
+  /** Ends it before its time, with what is half there removed. */
+  readonly signal?: AbortSignal;
   /** Told how many bytes more were written. */
   readonly onBytes?: (bytes: number) => void;
 }
@@ -69,6 +74,17 @@ export class TreeSend {
     }
   }
 
+  /** Sends what is in a directory into one that is there, as {@link copy} does. */
+  async contents(directory: HeldDirectory, path: Buffer): Promise<void> {
+    try {
+      for (const name of directory.names()) {
+        await this.#one(directory, { path: below(path, name), name, depth: 1, isNew: false });
+      }
+    } finally {
+      await this.#pool.end();
+    }
+  }
+
   /** Makes a directory with these permissions unless there is one. @returns whether there is one now */
   async directory(path: Buffer, mode: number): Promise<boolean> {
     return (await this.#directory({ path, isNew: false }, mode)) !== 'refused';
@@ -80,8 +96,9 @@ export class TreeSend {
   }
 
   async #one(parent: HeldDirectory, place: Place): Promise<void> {
-    const { leftOut, isExcluded } = this.#init;
+    const { leftOut, isExcluded, signal } = this.#init;
     const { path, name, depth } = place;
+    signal?.throwIfAborted();
     if (isExcluded?.(path)) return;
     try {
       const stats = parent.look(name);
@@ -161,8 +178,9 @@ export class TreeSend {
   }
 
   async #content(fd: number, handle: Handle, size: number): Promise<void> {
-    await inLanes(size, async ({ offset, length }) => {
-      const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+    await inLanes({ size, partBytes }, async ({ offset, length }) => {
+      this.#init.signal?.throwIfAborted();
+      const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(partBytes);
       try {
         const bytes = buffer.subarray(0, length);
         if (readSync(fd, bytes, 0, length, offset) < length) throw new Shortened();

@@ -137,7 +137,9 @@ export class Channel implements Disposable {
   #write(parts: readonly Uint8Array[]): void {
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     this.#socket.cork();
-    for (const part of [uint32(length), ...parts]) this.#socket.write(part);
+    // Only the last part is ever long.
+    this.#socket.write(Buffer.concat([uint32(length), ...parts.slice(0, -1)]));
+    this.#socket.write(parts.at(-1)!);
     this.#socket.uncork();
   }
 

@@ -86,9 +86,12 @@ export class Sftp implements Disposable {
     return this.#opened(packets.open, [string(path), uint32(openFlags.read), noAttributes]);
   }
 
-  /** Makes a file and opens it; nothing may be there, no link either. */
+  /**
+   * Makes a file for its owner alone and opens it; nothing may be there, no link either. Older servers do not take note of
+   * permissions here.
+   */
   create(path: Buffer): Promise<Handle> {
-    return this.#opened(packets.open, [string(path), uint32(openFlags.create), noAttributes]);
+    return this.#opened(packets.open, [string(path), uint32(openFlags.create), ...attributeSets({ mode: 0o600 })]);
   }
 
   /**
