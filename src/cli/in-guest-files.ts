@@ -58,12 +58,11 @@ export async function inGuestFiles<Result>(
 
 /** What is called so in Incus comes first, then the container of the sandbox that is called so. */
 async function connect(incus: Incus, container: string, signal: AbortSignal) {
-  for (const instance of [container, `${usualPrefix}${container}`]) {
+  for (const instance of [container, `${usualPrefix}${container}`].filter(isPossibleName)) {
     try {
       return { instance, socket: await incus.files.connect(instance, { signal }) };
     } catch (error) {
-      // Incus calls a name that no instance could have invalid.
-      if (!isIncusError(error, 'gone') && !isImpossibleName(instance)) throw error;
+      if (!isIncusError(error, 'gone')) throw error;
     }
   }
   throw new Problem({
@@ -74,8 +73,8 @@ async function connect(incus: Incus, container: string, signal: AbortSignal) {
 }
 
 /** Letters, digits and dashes: Incus documentation, "Instance properties". */
-function isImpossibleName(instance: string): boolean {
-  return !/^[A-Za-z0-9-]{1,63}$/.test(instance);
+function isPossibleName(instance: string): boolean {
+  return /^[A-Za-z0-9-]{1,63}$/.test(instance);
 }
 
 function explained(error: unknown, container: string): unknown {

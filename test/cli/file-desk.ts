@@ -34,6 +34,7 @@ export class FileDesk implements AsyncDisposable {
     const env = { ...(await labEnvironment(lab)), HOME: here, NODE_DISABLE_COMPILE_CACHE: '1' };
     const desk = new FileDesk(lab, here, env);
     await createContainer(lab, { name: 'coi-box' });
+    await desk.inside('mkdir -p /srv');
     return desk;
   }
 

@@ -51,7 +51,7 @@ const contents = fc.tuple(sizes, fc.integer(), fc.boolean(), fc.boolean()).map((
   const content = Buffer.alloc(size);
   let state = seed | 1;
   for (let at = 0; at < size; at += 1) content[at] = (state = Math.imul(state, 0x19660d) + 0x3c6ef35f) >>> 24;
-  if (hasHole) content.fill(0, 0, chunkBytes);
+  if (hasHole) content.fill(0, 0, Math.min(size, chunkBytes));
   if (endsEmpty) content.fill(0, Math.max(0, size - chunkBytes));
   return content;
 });
