@@ -155,6 +155,10 @@ ln -s ../../../etc/passwd "sub dir/link"; ln -s nowhere dangling; chmod 700 "sub
     expect(await desk.inside('cd /tmp/links; readlink link dir secret; ls /tmp/link || true')).toMatch(
       /^\/etc\/passwd\n\/etc\n\.\.\/\.\.\/secret$/,
     );
+    // Unless a slash says so: then under the name that was typed.
+    await desk.host('mkdir -p real; echo x >real/file; ln -s real typed');
+    expect(await desk.user('file', 'push', '-r', 'typed/', 'coi-box:/tmp')).toMatchObject({ exitCode: 0 });
+    expect(await desk.inside('cat /tmp/typed/file')).toBe('x');
     const denied = await desk.user('file', 'push', '../secret', 'coi-box:/tmp/secret');
     expect(denied).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('it cannot be read here') });
     expect(await desk.inside('ls -A /tmp | grep -e "^secret" -e "^.coi-" || echo none')).toBe('none');

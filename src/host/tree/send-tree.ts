@@ -1,46 +1,31 @@
-import { closeSync, fstatSync, readSync, type Stats } from 'node:fs';
-import type { Handle, Sftp } from '../incus/sftp/sftp.ts';
+import { closeSync, fstatSync, type Stats } from 'node:fs';
 import { SftpError } from '../incus/sftp/sftp-error.ts';
 import type { Copied } from './fetch-tree.ts';
 import { GuestLanding, type GuestLandingInit } from './guest-landing.ts';
 import { below, inside } from './guest-path.ts';
 import { codeOf, type HeldDirectory } from './held-directory.ts';
-import { isHole } from './holes.ts';
 import { Taken } from './landing.ts';
-import { inLanes } from './lanes.ts';
 import type { LeftOut } from './left-out.ts';
 import { Pool } from './pool.ts';
+import { FileSend, type FileSendInit, Shortened } from './send-file.ts';
 
 /** Files that are copied at once. */
 const filesAtOnce = 8;
-
-/** Bytes of one request: more than are given in one reply, but not more than Incus' server takes in one packet, 256 KiB. */
-const partBytes = 2 ** 17;
 
 /** Directories one in the other that are followed: each is held open meanwhile. */
 const deepest = 80;
 
 /** What {@link TreeSend} is made from. */
-export interface TreeSendInit extends GuestLandingInit {
-  readonly sftp: Sftp;
+export interface TreeSendInit extends GuestLandingInit, FileSendInit {
   /** What paths are relative to: absolute, empty for the root. */
   readonly base: Buffer;
-  /** Permissions of all files; their own unless given. */
-  readonly fileMode?: number;
   readonly leftOut: LeftOut;
   /** Paths that are passed over. */
   readonly isExcluded?: (path: Buffer) => boolean;
-  /** Ends it before its time, with what is half there removed. */
-  readonly signal?: AbortSignal;
-  /** Told how many bytes more were written. */
-  readonly onBytes?: (bytes: number) => void;
 }
 
 /** There is no room inside. */
 export class GuestFull extends Error {}
-
-/** A file became shorter while it was read. */
-class Shortened extends Error {}
 
 /**
  * Copies a tree into a sandbox. Owner and permissions, without setuid, setgid and sticky, are set on all that is new except
@@ -49,9 +34,8 @@ class Shortened extends Error {}
 export class TreeSend {
   readonly #init: TreeSendInit;
   readonly #landing: GuestLanding;
+  readonly #sender: FileSend;
   readonly #pool = new Pool(filesAtOnce);
-  /** Used again and again, so that memory does not grow with what passes. */
-  readonly #buffers: Buffer[] = [];
   #files = 0;
   #links = 0;
   #bytes = 0;
@@ -59,6 +43,7 @@ export class TreeSend {
   constructor(init: TreeSendInit) {
     this.#init = init;
     this.#landing = new GuestLanding(init);
+    this.#sender = new FileSend(this.#landing, init);
   }
 
   /**
@@ -155,43 +140,12 @@ export class TreeSend {
     const stats = fstatSync(fd);
     if (!stats.isFile()) return this.#init.leftOut.add('kind', path);
     try {
-      await this.#send(fd, stats, { path: this.#inside(path), isNew });
+      await this.#sender.send(fd, stats, { path: this.#inside(path), isNew });
       this.#files += 1;
       this.#bytes += stats.size;
     } catch (error) {
       this.#refused(path, error);
     }
-  }
-
-  async #send(fd: number, { mode, mtimeMs, size }: Stats, place: Pick<Place, 'path' | 'isNew'>): Promise<void> {
-    const { sftp, fileMode = mode & 0o777 } = this.#init;
-    const file = await this.#landing.file(place, fileMode);
-    try {
-      await this.#content(fd, file.handle, size);
-      await sftp.setOpen(file.handle, { modifiedS: mtimeMs / 1_000 });
-    } catch (error) {
-      await file.drop();
-      throw error;
-    }
-    await sftp.close(file.handle);
-    await file.keep();
-  }
-
-  async #content(fd: number, handle: Handle, size: number): Promise<void> {
-    await inLanes({ size, partBytes }, async ({ offset, length }) => {
-      this.#init.signal?.throwIfAborted();
-      const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(partBytes);
-      try {
-        const bytes = buffer.subarray(0, length);
-        if (readSync(fd, bytes, 0, length, offset) < length) throw new Shortened();
-        // The last part says how long the file is, whatever is in it.
-        const isLast = offset + length >= size;
-        if (isLast || !isHole(bytes)) await this.#init.sftp.write(handle, offset, bytes);
-        this.#init.onBytes?.(length);
-      } finally {
-        this.#buffers.push(buffer);
-      }
-    });
   }
 
   #refused(path: Buffer, error: unknown): void {
