@@ -26,7 +26,7 @@ export function placeHere({ name, isContents }: GuestAddress, local: LocalPath, 
     throw new Problem({
       code: 'file.link',
       message: `"${printable(local.text)}" is a link, and links of this host are not followed`,
-      hint: `To go into the directory that it leads to: ${printable(local.text)}/`,
+      hint: `Name what it leads to, or for a directory: ${printable(local.text)}/`,
     });
   }
   const isMade = stats === undefined && source.kind === 'directory' && !local.isContents;
