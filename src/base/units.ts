@@ -62,10 +62,10 @@ export function parseSize(text: string): number | undefined {
   return unit === undefined ? undefined : Number(match![1]) * unit;
 }
 
-/** Bytes for people: `812.3 MiB`, `12 B`. */
-export function renderBytes(bytes: number): string {
+/** Bytes for people, in the largest unit that fits: `512 B`, `1.5 MiB`. */
+export function renderSize(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;
-  const units = ['KiB', 'MiB', 'GiB'];
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
   const step = Math.min(Math.floor(Math.log2(bytes) / 10), units.length);
   return `${(bytes / 2 ** (10 * step)).toFixed(1)} ${units[step - 1]}`;
 }

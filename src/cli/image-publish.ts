@@ -1,5 +1,5 @@
 import { Problem } from '../base/problem.ts';
-import { renderBytes, renderDuration } from '../base/units.ts';
+import { renderSize, renderDuration } from '../base/units.ts';
 import type { Incus } from '../host/incus/client.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import type { Instance } from '../host/incus/instance.ts';
@@ -55,7 +55,7 @@ async function publish(incus: Incus, io: Io, publishing: PublishingAs): Promise<
 }
 
 function tell(io: Io, alias: string, { image, formerly, took }: PublishedAs & { readonly took: number }): void {
-  io.stderr.write(`Published ${printable(alias)}: ${renderBytes(image.sizeBytes)} in ${renderDuration(took)}\n`);
+  io.stderr.write(`Published ${printable(alias)}: ${renderSize(image.sizeBytes)} in ${renderDuration(took)}\n`);
   if (formerly?.alias !== undefined)
     io.stderr.write(`What ${printable(alias)} was before is now ${printable(formerly.alias)}\n`);
 }

@@ -1,5 +1,5 @@
+import { renderSize } from '../base/units.ts';
 import { Problem } from '../base/problem.ts';
-import { renderBytes } from '../base/units.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import type { SavedSessions } from '../session/save/saved-sessions.ts';
 import { exitCodes } from './failure.ts';
@@ -40,7 +40,7 @@ export const info: Verb = async ({ io, args, options }) => {
       `Container name: ${container}${persistent ? ' (persistent)' : ''}`,
       `Workspace: ${workspace}`,
       `Saved: ${savedAt}`,
-      `Data: ${hasData ? `present, ${renderBytes(bytes)} in ${files} files` : 'missing'}`,
+      `Data: ${hasData ? `present, ${renderSize(bytes)} in ${files} files` : 'missing'}`,
       ...(leftOut > 0 ? [`Left out: ${leftOut}`] : []),
       `Path: ${path}`,
       `Resume: ${resume}`,

@@ -14,6 +14,8 @@ const names = new Set([
   'shutdown',
   'clean',
   'persist',
+  'file push',
+  'file pull',
   'resume',
   'build',
   'build custom',

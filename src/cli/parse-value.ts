@@ -36,3 +36,9 @@ export function numericId(text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1) return Number(text);
   throw new UsageProblem(`"${text}" is no number of a user or a group`, 'Example: --user 1000');
 }
+
+/** Permissions as chmod(1) has them in figures, 0 to 7777. */
+export function fileMode(text: string): number {
+  if (!/^[0-7]{1,4}$/.test(text)) throw new UsageProblem(`"${text}" is no mode`, 'Write it like 644 or 0755');
+  return Number.parseInt(text, 8);
+}

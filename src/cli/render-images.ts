@@ -1,4 +1,4 @@
-import { renderBytes } from '../base/units.ts';
+import { renderSize } from '../base/units.ts';
 import type { Image } from '../host/incus/images.ts';
 import { parseVersion } from '../image/versions.ts';
 import { compare } from './sort-status.ts';
@@ -7,7 +7,7 @@ import { renderTable } from './table.ts';
 /** Aliases that fit, one a line, with size and time of their images. */
 export function renderVersions(images: readonly Image[], isMeant: (alias: string) => boolean): string {
   const rows = images.flatMap((image) =>
-    image.aliases.filter(isMeant).map((alias) => [alias, renderBytes(image.sizeBytes), timeOf(image)]),
+    image.aliases.filter(isMeant).map((alias) => [alias, renderSize(image.sizeBytes), timeOf(image)]),
   );
   return renderTable({ head: ['ALIAS', 'SIZE', 'CREATED'], rows: rows.toSorted((a, b) => compare(a[0]!, b[0]!)) });
 }
@@ -50,7 +50,7 @@ function ownLines(images: readonly Image[], name: string): string[] {
   return [
     `  ${name} (built)`,
     `    Fingerprint: ${image.fingerprint.slice(0, 12)}`,
-    `    Size: ${renderBytes(image.sizeBytes)}`,
+    `    Size: ${renderSize(image.sizeBytes)}`,
     `    Created: ${timeOf(image)}`,
     ...(versions.length > 0 ? [`    Versions: ${versions.toSorted(compare).toReversed().join(', ')}`] : []),
   ];
@@ -61,7 +61,7 @@ function allLines(images: readonly Image[]): string[] {
   const rows = images.map((image) => [
     image.aliases.join(', ') || '-',
     image.fingerprint.slice(0, 12),
-    renderBytes(image.sizeBytes),
+    renderSize(image.sizeBytes),
     timeOf(image),
     image.properties['description'] ?? '',
   ]);

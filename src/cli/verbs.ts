@@ -4,6 +4,7 @@ import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
 import { buildVerbs } from './build-verbs.ts';
 import { cleanVerb } from './clean-verb.ts';
 import { containerVerbs } from './container-verbs.ts';
+import { fileVerbs } from './file-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
 import { snapshotVerbs } from './snapshot-verbs.ts';
@@ -266,6 +267,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./persist.ts')).persist,
   },
+  ...fileVerbs,
   {
     name: 'freeze',
     args: '<name...>',

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseDuration, parseSize, renderBytes, renderDuration } from '../../src/base/units.ts';
+import { parseDuration, parseSize, renderDuration, renderSize } from '../../src/base/units.ts';
 
 describe('durations', () => {
   it.each([
@@ -82,12 +82,15 @@ describe('sizes', () => {
   });
 });
 
-it.each([
-  [0, '0 B'],
-  [1_023, '1023 B'],
-  [1_024, '1.0 KiB'],
-  [812.34 * 2 ** 20, '812.3 MiB'],
-  [5.5 * 2 ** 40, '5632.0 GiB'],
-])('%d bytes are %s', (bytes, text) => {
-  expect(renderBytes(bytes)).toBe(text);
+describe('renderSize()', () => {
+  it.each([
+    [0, '0 B'],
+    [1_023, '1023 B'],
+    [1_024, '1.0 KiB'],
+    [1_572_864, '1.5 MiB'],
+    [2 ** 30, '1.0 GiB'],
+    [3 * 2 ** 50, '3072.0 TiB'],
+  ])('shows %i bytes as %s', (bytes, text) => {
+    expect(renderSize(bytes)).toBe(text);
+  });
 });

@@ -9,6 +9,7 @@ import { endLargeFleet } from './large-fleet.ts';
 import { noop } from './noop.ts';
 import { packetCost, packetScale } from './packets.ts';
 import { policyLive } from './policy-live.ts';
+import { push1g } from './push.ts';
 import { progress } from './report.ts';
 import { ruleset1000 } from './ruleset-1000.ts';
 import { runTrue } from './run-true.ts';
@@ -35,6 +36,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   dns,
   save,
   snapshot,
+  'push-1g': push1g,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

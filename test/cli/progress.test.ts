@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
+import { withCopyProgress } from '../../src/cli/file-progress.ts';
 import { withProgress } from '../../src/cli/progress.ts';
 import { FakeClock, settled } from '../helpers/fake-clock.ts';
 
@@ -21,7 +22,7 @@ function setUp(isTTY: boolean, env: NodeJS.ProcessEnv = {}, what: string | (() =
   };
   const work = Promise.withResolvers<string>();
   const result = withProgress(io, what, () => work.promise);
-  return { clock, written, work, result };
+  return { io, clock, written, work, result };
 }
 
 describe('withProgress()', () => {
@@ -73,5 +74,20 @@ describe('withProgress()', () => {
     await expect(result).rejects.toThrow('no');
     await settled();
     expect(clock.armed).toBe(0);
+  });
+
+  it('says how far a copy is, and how fast', async () => {
+    const { io, clock, written, work } = setUp(false);
+    const copied = withCopyProgress(io, { doing: 'Pushing x', totalBytes: 2 ** 30 }, (onBytes) => {
+      onBytes(2 ** 20);
+      onBytes(99 * 2 ** 20);
+      return work.promise;
+    });
+    await clock.advance(10_000);
+    expect(written.filter((line) => line.includes('Pushing'))).toEqual([
+      'Pushing x: 100.0 MiB of 1.0 GiB, 10.0 MiB/s … 10s\n',
+    ]);
+    work.resolve('done');
+    expect(await copied).toBe('done');
   });
 });

@@ -3,6 +3,7 @@ import { snapshotRows } from './rows-snapshot.ts';
 import { buildRows } from './rows-build.ts';
 import { definitionRows } from './rows-definitions.ts';
 import { imageRows } from './rows-images.ts';
+import { fileRows } from './rows-files.ts';
 
 /** Tests that prove one promise. */
 export interface Proof {
@@ -103,6 +104,7 @@ export const counts = {
   X: 3,
   P: 6,
   I: 14,
+  F: 3,
 } as const;
 
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
@@ -112,6 +114,7 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   ...definitionRows,
   ...imageRows,
   ...buildRows,
+  ...fileRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],

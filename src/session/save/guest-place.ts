@@ -1,4 +1,4 @@
-import { isName } from './held-directory.ts';
+import { isName } from '../../host/tree/held-directory.ts';
 
 /** Which files inside are the state of a tool. Paths are relative to the home, without `.` and `..`. */
 export interface GuestPlace {
@@ -15,11 +15,6 @@ export function namesOf(path: string): Buffer[] {
   const names = path.split('/').map((name) => Buffer.from(name));
   if (!names.every(isName)) throw new TypeError(`not a path below a home: ${JSON.stringify(path)}`);
   return names;
-}
-
-/** A path inside, one name longer. */
-export function below(path: Buffer, name: Buffer): Buffer {
-  return path.length === 0 ? name : Buffer.concat([path, Buffer.from('/'), name]);
 }
 
 /** Tells what is excluded, by paths relative to the home. */

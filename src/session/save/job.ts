@@ -1,7 +1,7 @@
-import type { SaveLimits } from './entry.ts';
-import type { Copied } from './fetch-tree.ts';
+import type { TreeLimits } from '../../host/tree/entry.ts';
+import type { Copied } from '../../host/tree/fetch-tree.ts';
 import type { GuestPlace } from './guest-place.ts';
-import type { LeftOutReport } from './left-out.ts';
+import type { LeftOutReport } from '../../host/tree/left-out.ts';
 import type { SessionMetadata } from './metadata.ts';
 import type { SessionsPlace } from './open-sessions.ts';
 import type { SavedSize } from './saved-size.ts';
@@ -13,7 +13,7 @@ export interface SaveJob {
   readonly place: SessionsPlace;
   readonly metadata: Omit<SessionMetadata, 'leftOut'>;
   readonly guest: GuestPlace;
-  readonly limits: SaveLimits;
+  readonly limits: TreeLimits;
 }
 
 /** A session to put into a sandbox. */

@@ -1,5 +1,5 @@
-import { costOf, type DirectoryEntry, type FileEntry } from './entry.ts';
-import type { LeftOut } from './left-out.ts';
+import { costOf, type DirectoryEntry, type FileEntry } from '../../host/tree/entry.ts';
+import type { LeftOut } from '../../host/tree/left-out.ts';
 
 /**
  * Takes out of a tree the largest files until the rest is within the limit: what a session needs is small, and what

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, fstatSync, readFileSync, writeFileSync } from 'node:fs';
-import { type HeldDirectory } from './held-directory.ts';
+import { type HeldDirectory } from '../../host/tree/held-directory.ts';
 
 /** The file beside a session's data that says whose it is. */
 export const metadataName = 'metadata.json';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { messageOf, Problem } from '../../base/problem.ts';
-import { codeOf, HeldDirectory } from './held-directory.ts';
+import { codeOf, HeldDirectory } from '../../host/tree/held-directory.ts';
 import type { Owner } from './owner.ts';
 import { sessionsName } from './session-id.ts';
 

@@ -9,7 +9,7 @@ import { systemClock } from '../../base/clock.ts';
 import { Problem } from '../../base/problem.ts';
 import { Sftp } from '../../host/incus/sftp/sftp.ts';
 import type { Job } from './job.ts';
-import { endWhenSilent } from './end-when-silent.ts';
+import { endWhenSilent } from '../../host/tree/end-when-silent.ts';
 import { runJob } from './run-job.ts';
 
 const input = createInterface({ input: process.stdin });

@@ -1,4 +1,4 @@
-import { codeOf, type HeldDirectory, type Name } from './held-directory.ts';
+import { codeOf, type HeldDirectory, type Name } from '../../host/tree/held-directory.ts';
 
 /** Removes whatever is at a name, following no link. What is gone already, or goes meanwhile, is fine. */
 export function removeTree(parent: HeldDirectory, name: Name): void {

@@ -1,13 +1,14 @@
 import { Problem } from '../../base/problem.ts';
 import { SftpError } from '../../host/incus/sftp/sftp-error.ts';
 import type { Sftp } from '../../host/incus/sftp/sftp.ts';
-import { below, namesOf } from './guest-place.ts';
-import type { HeldDirectory } from './held-directory.ts';
+import { below } from '../../host/tree/guest-path.ts';
+import { exclusion, namesOf } from './guest-place.ts';
+import type { HeldDirectory } from '../../host/tree/held-directory.ts';
 import type { CopyResult, RestoreJob } from './job.ts';
-import { LeftOut } from './left-out.ts';
+import { LeftOut } from '../../host/tree/left-out.ts';
 import { openSessions } from './open-sessions.ts';
 import { peakMemory } from './peak-memory.ts';
-import { TreeSend } from './send-tree.ts';
+import { TreeSend } from '../../host/tree/send-tree.ts';
 import { settle } from './staging.ts';
 import { requireSession } from './store.ts';
 
@@ -19,7 +20,9 @@ export async function restoreJob(job: RestoreJob, sftp: Sftp): Promise<CopyResul
   await requireHome(job, sftp);
   using session = sessions!.open(job.id);
   const leftOut = new LeftOut();
-  const send = new TreeSend({ sftp, place: job.guest, owner: job.guestOwner, leftOut });
+  const base = Buffer.from(job.guest.home);
+  const isExcluded = exclusion(job.guest);
+  const send = new TreeSend({ sftp, base, isExcluded, owner: job.guestOwner, overLinks: true, leftOut });
   for (const path of job.guest.paths) await sendPath(send, session, namesOf(path));
   return { ...send.copied, leftOut: leftOut.report(), peakMemoryBytes: peakMemory() };
 }

@@ -1,7 +1,8 @@
 import { messageOf, Problem } from '../../base/problem.ts';
 import { SftpError, SftpLost } from '../../host/incus/sftp/sftp-error.ts';
 import type { Sftp } from '../../host/incus/sftp/sftp.ts';
-import { codeOf, type HeldDirectory } from './held-directory.ts';
+import { codeOf, type HeldDirectory } from '../../host/tree/held-directory.ts';
+import { GuestFull } from '../../host/tree/send-tree.ts';
 import type { Job, JobResults, StoreJob } from './job.ts';
 import { openSessions, sessionsPath } from './open-sessions.ts';
 import { restoreJob } from './restore-job.ts';
@@ -75,6 +76,7 @@ function inStore(
 
 function explained(job: Job, error: unknown): unknown {
   if (error instanceof Problem) return error;
+  if (error instanceof GuestFull) return guestFull(error);
   const path = sessionsPath(job.place);
   const code = codeOf(error) ?? '';
   if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) return fullDisk(path, messageOf(error), error);
@@ -88,6 +90,16 @@ function lost({ kind }: Job, cause: Error): Problem {
     code: 'session.guest-files',
     message: `Cannot ${kind} the session: ${cause.message}`,
     hint: 'It is tried again. See the log of incusd if it goes on.',
+    retry: 'backoff',
+    cause,
+  });
+}
+
+function guestFull(cause: GuestFull): Problem {
+  return new Problem({
+    code: 'session.guest-full',
+    message: `Cannot restore the session: the sandbox's disk is full (${cause.message})`,
+    hint: 'Make room in the storage pool: incus storage info NAME shows it.',
     retry: 'backoff',
     cause,
   });

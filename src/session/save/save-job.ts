@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Problem } from '../../base/problem.ts';
 import type { Sftp } from '../../host/incus/sftp/sftp.ts';
-import type { DirectoryEntry } from './entry.ts';
-import { TreeFetch } from './fetch-tree.ts';
-import type { HeldDirectory } from './held-directory.ts';
+import type { DirectoryEntry } from '../../host/tree/entry.ts';
+import { freshLanding } from '../../host/tree/fresh-landing.ts';
+import { TreeFetch } from '../../host/tree/fetch-tree.ts';
+import type { HeldDirectory } from '../../host/tree/held-directory.ts';
 import type { SaveJob, SaveResult } from './job.ts';
 import { keepWithin } from './keep-within.ts';
-import { LeftOut } from './left-out.ts';
+import { LeftOut } from '../../host/tree/left-out.ts';
 import { GuestList } from './list-guest.ts';
 import { writeMetadata } from './metadata.ts';
 import { openSessions, sessionsPath } from './open-sessions.ts';
@@ -32,7 +33,7 @@ export async function saveJob(job: SaveJob, sftp: Sftp): Promise<SaveResult> {
   const tree = await new GuestList({ sftp, place: job.guest, limits: job.limits, leftOut }).read();
   if (!tree) {
     noteSession(sessions, job.metadata);
-    return { hadState: false, files: 0, bytes: 0, leftOut: leftOut.report(), peakMemoryBytes: peakMemory() };
+    return { hadState: false, files: 0, links: 0, bytes: 0, leftOut: leftOut.report(), peakMemoryBytes: peakMemory() };
   }
   requireRoom(sessions, keepWithin(tree, job.limits.maxBytes, leftOut), job);
   const { fresh } = stagingNames(id);
@@ -54,7 +55,8 @@ interface Writing {
 
 async function write({ metadata, guest }: SaveJob, { sessions, sftp, tree, leftOut }: Writing) {
   using target = sessions.make(stagingNames(metadata.id).fresh);
-  const copied = await new TreeFetch({ sftp, place: guest, leftOut }).copy(tree, target);
+  const base = Buffer.from(guest.home);
+  const copied = await new TreeFetch({ sftp, base, landing: freshLanding, leftOut }).copy(tree, target);
   await syncFileSystem(target);
   // Last: what has metadata is complete.
   writeMetadata(target, { ...metadata, leftOut: leftOut.report().count });

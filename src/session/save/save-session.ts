@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Incus } from '../../host/incus/client.ts';
 import { asOwner } from './as-owner.ts';
-import { type SaveLimits, usualLimits } from './entry.ts';
+import type { TreeLimits } from '../../host/tree/entry.ts';
+import { usualLimits } from './usual-limits.ts';
 import type { GuestPlace } from './guest-place.ts';
 import type { SaveResult } from './job.ts';
 import type { SessionMetadata } from './metadata.ts';
@@ -22,7 +23,7 @@ export interface SaveInit {
   readonly session: Omit<SessionMetadata, 'savedAt' | 'leftOut'>;
   readonly guest: GuestPlace;
   /** 4 GiB, 100,000 entries, 64 directories deep unless given. */
-  readonly limits?: Partial<SaveLimits>;
+  readonly limits?: Partial<TreeLimits>;
   readonly signal: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
-import { usualLimits } from './entry.ts';
-import type { HeldDirectory } from './held-directory.ts';
+import { usualLimits } from './usual-limits.ts';
+import type { HeldDirectory } from '../../host/tree/held-directory.ts';
 import { isMetadata } from './metadata.ts';
 import { checkSessionId } from './session-id.ts';
 import { betweenNames } from './staging.ts';

@@ -1,5 +1,5 @@
 import { processAt } from '../../host/process/container-process.ts';
-import { codeOf, type HeldDirectory } from './held-directory.ts';
+import { codeOf, type HeldDirectory } from '../../host/tree/held-directory.ts';
 import { metadataName, readMetadata } from './metadata.ts';
 import { removeTree, removeTreeIfAllowed } from './remove-tree.ts';
 import { checkSessionId, isSessionId } from './session-id.ts';

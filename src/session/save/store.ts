@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Problem } from '../../base/problem.ts';
-import { codeOf, type HeldDirectory } from './held-directory.ts';
+import { codeOf, type HeldDirectory } from '../../host/tree/held-directory.ts';
 import { isMetadata, metadataName, readMetadata, type SessionMetadata, writeMetadata } from './metadata.ts';
 import { removeTree } from './remove-tree.ts';
 import { checkSessionId, isSessionId } from './session-id.ts';

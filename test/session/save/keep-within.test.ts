@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { costOf, type DirectoryEntry, type Entry, type FileEntry } from '../../../src/session/save/entry.ts';
+import { costOf, type DirectoryEntry, type Entry, type FileEntry } from '../../../src/host/tree/entry.ts';
 import { keepWithin } from '../../../src/session/save/keep-within.ts';
-import { LeftOut } from '../../../src/session/save/left-out.ts';
+import { LeftOut } from '../../../src/host/tree/left-out.ts';
 
 const name = Buffer.from('x');
 const file = fc

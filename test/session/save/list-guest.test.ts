@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { string, uint32, uint64 } from '../../../src/host/incus/sftp/fields.ts';
-import type { DirectoryEntry } from '../../../src/session/save/entry.ts';
-import { LeftOut } from '../../../src/session/save/left-out.ts';
+import type { DirectoryEntry } from '../../../src/host/tree/entry.ts';
+import { LeftOut } from '../../../src/host/tree/left-out.ts';
 import { GuestList } from '../../../src/session/save/list-guest.ts';
 import { Peer, reply, status } from '../../host/incus/sftp/peer.ts';
 

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HeldDirectory } from '../../../src/session/save/held-directory.ts';
+import { HeldDirectory } from '../../../src/host/tree/held-directory.ts';
 import { renderMetadata } from '../../../src/session/save/metadata.ts';
 import { betweenNames, promote, settle, stagingNames } from '../../../src/session/save/staging.ts';
 import { findSession, listSessions } from '../../../src/session/save/store.ts';

@@ -12,14 +12,18 @@ export interface Attributes {
   readonly mode: number;
   /** Seconds since 1970. */
   readonly modifiedS: number;
-}
-
-/** What is to be so with a file inside. */
-export interface NewAttributes {
+  /** Whose it is, as numbers inside; root's where the server did not tell. */
   readonly uid: number;
   readonly gid: number;
-  readonly mode: number;
-  /** Seconds since 1970, to 2106: SFTP has 32 bits for it. Left as it is unless given. */
+}
+
+/** What is to be so with a file inside; what is not given stays as it is. */
+export interface NewAttributes {
+  /** Only with `gid`, and the other way round. */
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly mode?: number;
+  /** Seconds since 1970, to 2106: SFTP has 32 bits for it. */
   readonly modifiedS?: number;
 }
 
@@ -32,7 +36,8 @@ const kindOf: Readonly<Record<number, FileKind>> = { 0o100_000: 'file', 0o040_00
 export function readAttributes(fields: FieldReader): Attributes {
   const flags = fields.uint32();
   const size = flags & has.size ? fields.uint64() : 0;
-  if (flags & has.owner) fields.uint64();
+  const uid = flags & has.owner ? fields.uint32() : 0;
+  const gid = flags & has.owner ? fields.uint32() : 0;
   const mode = flags & has.permissions ? fields.uint32() : 0;
   if (flags & has.times) fields.uint32();
   const modifiedS = flags & has.times ? fields.uint32() : 0;
@@ -42,7 +47,7 @@ export function readAttributes(fields: FieldReader): Attributes {
       fields.string();
     }
   }
-  return { kind: kindOf[mode & 0o170_000] ?? 'other', size, mode: mode & 0o7777, modifiedS };
+  return { kind: kindOf[mode & 0o170_000] ?? 'other', size, mode: mode & 0o7777, modifiedS, uid, gid };
 }
 
 /** No attributes at all. */
@@ -53,9 +58,12 @@ export const noAttributes = uint32(0);
  * for each other. Owner before permissions: a change of owner may clear some.
  */
 export function attributeSets({ uid, gid, mode, modifiedS }: NewAttributes): Buffer[] {
-  const owner = Buffer.concat([uint32(has.owner), uint32(uid), uint32(gid)]);
-  const permissions = Buffer.concat([uint32(has.permissions), uint32(mode)]);
-  if (modifiedS === undefined) return [owner, permissions];
-  const seconds = uint32(Math.min(Math.max(0, Math.floor(modifiedS)), 2 ** 32 - 1));
-  return [owner, permissions, Buffer.concat([uint32(has.times), seconds, seconds])];
+  const sets: Buffer[] = [];
+  if (uid !== undefined && gid !== undefined) sets.push(Buffer.concat([uint32(has.owner), uint32(uid), uint32(gid)]));
+  if (mode !== undefined) sets.push(Buffer.concat([uint32(has.permissions), uint32(mode)]));
+  if (modifiedS !== undefined) {
+    const seconds = uint32(Math.min(Math.max(0, Math.floor(modifiedS)), 2 ** 32 - 1));
+    sets.push(Buffer.concat([uint32(has.times), seconds, seconds]));
+  }
+  return sets;
 }

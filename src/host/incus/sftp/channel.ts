@@ -16,7 +16,9 @@ export const packets = {
   setstat: 9,
   opendir: 11,
   readdir: 12,
+  remove: 13,
   mkdir: 14,
+  stat: 17,
   readlink: 19,
   symlink: 20,
   status: 101,
@@ -24,6 +26,7 @@ export const packets = {
   data: 103,
   name: 104,
   attributes: 105,
+  extended: 200,
 } as const;
 
 /** Makes the connection that the bytes come over, read in the way given. */
@@ -134,7 +137,9 @@ export class Channel implements Disposable {
   #write(parts: readonly Uint8Array[]): void {
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     this.#socket.cork();
-    for (const part of [uint32(length), ...parts]) this.#socket.write(part);
+    // Only the last part is ever long.
+    this.#socket.write(Buffer.concat([uint32(length), ...parts.slice(0, -1)]));
+    this.#socket.write(parts.at(-1)!);
     this.#socket.uncork();
   }
 

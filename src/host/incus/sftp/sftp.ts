@@ -6,8 +6,8 @@ import { SftpError, SftpLost } from './sftp-error.ts';
 
 const version = 3;
 
-/** Read; write, create and empty: draft-ietf-secsh-filexfer-02, section 6.3. */
-const openFlags = { read: 1, write: 2 | 8 | 16 };
+/** Read; write, create, and nothing else: draft-ietf-secsh-filexfer-02, section 6.3. */
+const openFlags = { read: 1, create: 2 | 8 | 32 };
 
 /** Most bytes that Incus gives in one reply. */
 export const chunkBytes = 32_768;
@@ -43,6 +43,11 @@ export class Sftp implements Disposable {
     return Sftp.open((onread) => new Socket({ fd, onread }));
   }
 
+  /** Takes over a connection on which the server waits. */
+  static onSocket(socket: Socket): Promise<Sftp> {
+    return Sftp.open((onread) => socket.on('data', (bytes: Buffer) => onread.callback(bytes.length, bytes)));
+  }
+
   /** Greets the server. @throws {SftpLost} also when it speaks no version that is known here */
   static async open(openSocket: OpenSocket): Promise<Sftp> {
     const channel = new Channel(openSocket);
@@ -55,12 +60,13 @@ export class Sftp implements Disposable {
   }
 
   /** What is at a path, without following a link in its last part; undefined when there is nothing. */
-  async look(path: Buffer): Promise<Attributes | undefined> {
-    const request = { type: packets.lstat, fields: [string(path)], reply: packets.attributes, parse: readAttributes };
-    return this.channel.send(request).catch((error: unknown) => {
-      if (error instanceof SftpError && error.failure === 'no-such-file') return undefined;
-      throw error;
-    });
+  look(path: Buffer): Promise<Attributes | undefined> {
+    return this.#attributes(packets.lstat, path);
+  }
+
+  /** What a path leads to; undefined when there is nothing. */
+  follow(path: Buffer): Promise<Attributes | undefined> {
+    return this.#attributes(packets.stat, path);
   }
 
   /** Gives the names in a directory, some at a time, without `.` and `..`. What `onNames` throws ends it. */
@@ -80,9 +86,12 @@ export class Sftp implements Disposable {
     return this.#opened(packets.open, [string(path), uint32(openFlags.read), noAttributes]);
   }
 
-  /** Opens a file empty, making it where it is not there. Follows a link. */
-  openToWrite(path: Buffer): Promise<Handle> {
-    return this.#opened(packets.open, [string(path), uint32(openFlags.write), noAttributes]);
+  /**
+   * Makes a file for its owner alone and opens it; nothing may be there, no link either. Older servers do not take note of
+   * permissions here.
+   */
+  create(path: Buffer): Promise<Handle> {
+    return this.#opened(packets.open, [string(path), uint32(openFlags.create), ...attributeSets({ mode: 0o600 })]);
   }
 
   /**
@@ -131,6 +140,16 @@ export class Sftp implements Disposable {
     return this.#done(packets.mkdir, [string(path), noAttributes]);
   }
 
+  /** Removes a file or a link. */
+  remove(path: Buffer): Promise<void> {
+    return this.#done(packets.remove, [string(path)]);
+  }
+
+  /** Gives a file or a link another name, in the place of one that has it: rename(2). @see OpenSSH, PROTOCOL, section 4.3 */
+  rename(path: Buffer, newPath: Buffer): Promise<void> {
+    return this.#done(packets.extended, [posixRename, string(path), string(newPath)]);
+  }
+
   async readLink(path: Buffer): Promise<Buffer> {
     const names = await this.channel.send({
       type: packets.readlink,
@@ -144,6 +163,14 @@ export class Sftp implements Disposable {
   /** Makes a link. The target goes first, as OpenSSH's server and Incus' have it and the draft has not. */
   makeLink(path: Buffer, target: Buffer): Promise<void> {
     return this.#done(packets.symlink, [string(target), string(path)]);
+  }
+
+  #attributes(type: number, path: Buffer): Promise<Attributes | undefined> {
+    const request = { type, fields: [string(path)], reply: packets.attributes, parse: readAttributes };
+    return this.channel.send(request).catch((error: unknown) => {
+      if (error instanceof SftpError && error.failure === 'no-such-file') return undefined;
+      throw error;
+    });
   }
 
   #opened(type: number, fields: Request<Handle>['fields']): Promise<Handle> {
@@ -171,6 +198,8 @@ function readNames(fields: FieldReader): NamedFile[] {
     return { name, attributes: readAttributes(fields) };
   }).filter(({ name }) => !name.equals(here) && !name.equals(above));
 }
+
+const posixRename = string(Buffer.from('posix-rename@openssh.com'));
 
 const here = Buffer.from('.');
 const above = Buffer.from('..');

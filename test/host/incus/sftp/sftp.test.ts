@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { string, uint32, uint64 } from '../../../../src/host/incus/sftp/fields.ts';
 import type { Sftp } from '../../../../src/host/incus/sftp/sftp.ts';
 import { SftpError, SftpLost } from '../../../../src/host/incus/sftp/sftp-error.ts';
-import { endWhenSilent } from '../../../../src/session/save/end-when-silent.ts';
+import { endWhenSilent } from '../../../../src/host/tree/end-when-silent.ts';
 import { FakeClock } from '../../../helpers/fake-clock.ts';
 import { type Answer, Peer, reply, status } from './peer.ts';
 
@@ -83,5 +83,5 @@ describe('Sftp with a server that does not keep to the rules', () => {
 test('numbers of 64 bits keep their value', async () => {
   const size = 5 * 2 ** 40 + 1;
   const client = await open((id) => reply(105, id, uint32(1 | 4), uint64(size), uint32(0o100644)));
-  expect(await client.look(path)).toEqual({ kind: 'file', size, mode: 0o644, modifiedS: 0 });
+  expect(await client.look(path)).toMatchObject({ kind: 'file', size, mode: 0o644, modifiedS: 0 });
 });

@@ -4,7 +4,7 @@ export type Entry = FileEntry | LinkEntry | DirectoryEntry;
 interface Named {
   /** Its own name, as it is inside. */
   readonly name: Buffer;
-  /** Relative to the home. */
+  /** Relative to what is copied from. */
   readonly path: Buffer;
 }
 
@@ -30,7 +30,7 @@ export interface DirectoryEntry extends Named {
 }
 
 /** How much a copy may be. */
-export interface SaveLimits {
+export interface TreeLimits {
   /** Bytes of all files together, each rounded up to 4 KiB. */
   readonly maxBytes: number;
   /** Files, links and directories. */
@@ -39,10 +39,13 @@ export interface SaveLimits {
   readonly maxDepth: number;
 }
 
-/** Far beyond what agents leave behind, and not enough to fill a disk. */
-export const usualLimits: SaveLimits = { maxBytes: 4 * 2 ** 30, maxEntries: 100_000, maxDepth: 64 };
-
 /** What a file takes on most file systems. */
 export function costOf({ size }: FileEntry): number {
   return Math.ceil(size / 4_096) * 4_096;
+}
+
+/** Bytes of all files in a tree. */
+export function sizeOf(entry: Entry): number {
+  if (entry.kind === 'directory') return entry.children.reduce((sum, child) => sum + sizeOf(child), 0);
+  return entry.kind === 'file' ? entry.size : 0;
 }

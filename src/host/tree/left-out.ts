@@ -1,9 +1,17 @@
 /**
  * Why something is not in a copy: `kind` neither file, directory nor link; `name` not a name here, or taken;
- * `unreadable` refused or gone where it comes from; `unwritable` refused where it goes; `too-deep`, `too-many`,
- * `too-large` beyond a limit.
+ * `exists` something of another kind is there; `unreadable` refused or gone where it comes from; `unwritable` refused
+ * where it goes; `too-deep`, `too-many`, `too-large` beyond a limit.
  */
-export type LeftOutReason = 'kind' | 'name' | 'unreadable' | 'unwritable' | 'too-deep' | 'too-many' | 'too-large';
+export type LeftOutReason =
+  | 'kind'
+  | 'name'
+  | 'exists'
+  | 'unreadable'
+  | 'unwritable'
+  | 'too-deep'
+  | 'too-many'
+  | 'too-large';
 
 /** What is not in a copy. */
 export interface LeftOutReport {
@@ -19,11 +27,18 @@ const maxShown = 200;
 /** Collects what is left out, with a few examples however much it is. */
 export class LeftOut {
   readonly #examples: { readonly path: string; readonly reason: LeftOutReason }[] = [];
+  readonly #reasons = new Set<LeftOutReason>();
   #count = 0;
 
   add(reason: LeftOutReason, path: Buffer): void {
     this.#count += 1;
+    this.#reasons.add(reason);
     if (this.#examples.length < maxExamples) this.#examples.push({ path: shown(path), reason });
+  }
+
+  /** Whether anything is left out for a reason. */
+  has(reason: LeftOutReason): boolean {
+    return this.#reasons.has(reason);
   }
 
   report(): LeftOutReport {

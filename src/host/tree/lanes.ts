@@ -1,5 +1,3 @@
-import { chunkBytes } from '../../host/incus/sftp/sftp.ts';
-
 /** Parts of one file that are under way at once: enough that the server never waits for us. */
 const partsAtOnce = 16;
 
@@ -10,26 +8,29 @@ export interface Part {
 }
 
 /**
- * Works through a file of `size` bytes part by part, several at once. Ends only when nothing is under way any more, also
+ * Works through a file of `size` bytes part by part, each of `partBytes`, several at once. Ends only when nothing is under way any more, also
  * after a failure, because descriptors are used until then.
  *
  * @throws what failed first
  */
-export async function inLanes(size: number, work: (part: Part) => Promise<void>): Promise<void> {
+export async function inLanes(
+  { size, partBytes }: { readonly size: number; readonly partBytes: number },
+  work: (part: Part) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const lane = async () => {
     try {
       while (next < size) {
         const offset = next;
-        next += chunkBytes;
-        await work({ offset, length: Math.min(chunkBytes, size - offset) });
+        next += partBytes;
+        await work({ offset, length: Math.min(partBytes, size - offset) });
       }
     } catch (error) {
       next = size;
       throw error;
     }
   };
-  const lanes = Array.from({ length: Math.min(partsAtOnce, Math.ceil(size / chunkBytes)) }, lane);
+  const lanes = Array.from({ length: Math.min(partsAtOnce, Math.ceil(size / partBytes)) }, lane);
   const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Channel } from '../../host/incus/sftp/channel.ts';
+import type { Channel } from '../incus/sftp/channel.ts';
 
 /** Without a reply for so long, in milliseconds, while some are expected, a sandbox's files are given up. */
 const silenceMs = 60_000;

@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   futimesSync,
   lstatSync,
@@ -73,6 +74,11 @@ export class HeldDirectory implements Disposable {
   /** What is at a name, links being themselves; undefined when there is nothing. */
   look(name: Name): Stats | undefined {
     return lstatSync(this.#path(name), { throwIfNoEntry: false });
+  }
+
+  /** What is known of the directory itself. */
+  stats(): Stats {
+    return fstatSync(this.#fd);
   }
 
   /** Opens a new file for its owner alone. @returns its descriptor */

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HeldDirectory, isName } from '../../../src/session/save/held-directory.ts';
+import { HeldDirectory, isName } from '../../../src/host/tree/held-directory.ts';
 import { removeTree } from '../../../src/session/save/remove-tree.ts';
 
 let dir = '';

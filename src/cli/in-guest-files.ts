@@ -1,0 +1,124 @@
+import { messageOf, Problem } from '../base/problem.ts';
+import { systemClock as clock } from '../base/clock.ts';
+import { openIncus, type Incus } from '../host/incus/client.ts';
+import { isIncusError } from '../host/incus/errors.ts';
+import { SftpError, SftpLost } from '../host/incus/sftp/sftp-error.ts';
+import { Sftp } from '../host/incus/sftp/sftp.ts';
+import { incusSocket } from '../host/incus/socket.ts';
+import { endWhenSilent } from '../host/tree/end-when-silent.ts';
+import { Endless } from '../host/tree/fetch-tree.ts';
+import { codeOf } from '../host/tree/held-directory.ts';
+import { GuestFull } from '../host/tree/send-tree.ts';
+import { usualPrefix } from '../spec/session-names.ts';
+import type { Io } from './io.ts';
+import { printable } from './printable.ts';
+import { readSettings } from './settings.ts';
+
+/** How long an end that was asked for may take, in milliseconds. */
+const lastMs = 5_000;
+
+/** The files of a container. */
+export interface GuestFiles {
+  /** Its name in Incus. */
+  readonly instance: string;
+  readonly sftp: Sftp;
+}
+
+/**
+ * Do something with the files of a container, running or not, whoever made it. Nothing of it needs a controller.
+ *
+ * @param container its name, or that of a sandbox
+ * @throws {Problem} `file.no-container`, `file.lost`, `file.full-inside`, `file.disk-full`, `file.refused`, `file.too-much`
+ * @throws {IncusError} when Incus is not there, or refuses
+ */
+export async function inGuestFiles<Result>(
+  io: Io,
+  container: string,
+  work: (files: GuestFiles) => Promise<Result>,
+): Promise<Result> {
+  const { incus: settings } = await readSettings(io);
+  await using incus = openIncus({ socketPath: incusSocket(io.env), project: settings.project, clock });
+  try {
+    const { instance, socket } = await connect(incus, container, io.signal);
+    using sftp = await Sftp.onSocket(socket);
+    using _silence = endWhenSilent(sftp.channel, io.clock);
+    // What is half there is removed first, as far as that answers.
+    const end = () => void io.clock.after(lastMs, () => sftp[Symbol.dispose]());
+    io.signal.addEventListener('abort', end, { once: true });
+    try {
+      io.signal.throwIfAborted();
+      return await work({ instance, sftp });
+    } finally {
+      io.signal.removeEventListener('abort', end);
+    }
+  } catch (error) {
+    throw explained(error, container);
+  }
+}
+
+/** What is called so in Incus comes first, then the container of the sandbox that is called so. */
+async function connect(incus: Incus, container: string, signal: AbortSignal) {
+  for (const instance of [container, `${usualPrefix}${container}`].filter(isPossibleName)) {
+    try {
+      return { instance, socket: await incus.files.connect(instance, { signal }) };
+    } catch (error) {
+      if (!isIncusError(error, 'gone')) throw error;
+    }
+  }
+  throw new Problem({
+    code: 'file.no-container',
+    message: `There is no container "${printable(container.slice(0, 80))}"`,
+    hint: 'See those of coi with: coi list; all of them with: incus list',
+  });
+}
+
+/** Letters, digits and dashes: Incus documentation, "Instance properties". */
+function isPossibleName(instance: string): boolean {
+  return /^[A-Za-z0-9-]{1,63}$/.test(instance);
+}
+
+function explained(error: unknown, container: string): unknown {
+  const name = printable(container);
+  if (error instanceof Problem) return error;
+  if (error instanceof GuestFull) {
+    return problem('file.full-inside', `The disk of ${name} is full: ${error.message}`, {
+      hint: 'What was there before is as it was. Make room in it, or in the storage pool: incus storage info NAME',
+      cause: error,
+    });
+  }
+  if (error instanceof Endless) return endless();
+  if (error instanceof SftpLost) {
+    const hint = `Does it run, or stand still? See: coi list. What has its name already is complete.`;
+    return problem('file.lost', `The files of ${name} do not answer any more: ${error.message}`, {
+      hint,
+      cause: error,
+    });
+  }
+  if (error instanceof SftpError) {
+    const hint = 'What has its name already is complete.';
+    return problem('file.refused-inside', `The files of ${name} refuse: ${error.message}`, { hint, cause: error });
+  }
+  return systemProblem(error);
+}
+
+function systemProblem(error: unknown): unknown {
+  const code = codeOf(error) ?? '';
+  // A defect, and none of the system's refusals.
+  if (!/^E[A-Z0-9]+$/.test(code)) return error;
+  const isFull = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code);
+  return problem(isFull ? 'file.disk-full' : 'file.refused', `This host's disk refuses: ${messageOf(error)}`, {
+    hint: 'What has its name already is complete, and what was there before is as it was.',
+    cause: error,
+  });
+}
+
+function endless(): Problem {
+  return problem('file.too-much', 'The file goes on and on, beyond 64 GiB', { hint: limitsHint });
+}
+
+/** What to do about limits. */
+export const limitsHint = 'If it is meant to be that much: --no-limits';
+
+function problem(code: string, message: string, rest: { readonly hint: string; readonly cause?: unknown }): Problem {
+  return new Problem({ code, message, ...rest });
+}
