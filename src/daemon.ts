@@ -286,6 +286,7 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     endSession: (options) => api.endSession(options),
     shutDown: (options) => acting(() => api.shutDown(options)),
     persist: (options) => acting(() => api.persist(options)),
+    fork: (request) => acting(() => api.fork(request)),
     // Nobody goes on with it once this process has ended.
     awaitSandbox: (options) => api.awaitSandbox(options.goal === 'away' ? { ...options, goal: 'gone' } : options),
     orphans: () => api.orphans(),

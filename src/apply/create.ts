@@ -1,8 +1,11 @@
 import { hostDirectories } from '../plan/host-directories.ts';
-import { createBody } from '../plan/render-instance.ts';
+import { createBody, type CreateBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
+import type { Origin } from '../spec/sandbox.ts';
+import { becomeOwn } from './become-own.ts';
 import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
+import { makeHostKeys } from './own-identity.ts';
 import { loadPolicy } from './rules.ts';
 import { finish } from './target.ts';
 
@@ -61,8 +64,24 @@ export async function create(
   // It starts on what is mounted now: later would be too late.
   if (start) await hands.trees.prepare(directories, signal);
   else await hands.trees.makeEmpty(directories);
-  const body = createBody(manifest, view, { stamp, start });
+  const { origin } = manifest.sandbox;
+  const body = createBody(manifest, view, { stamp, start: start && !origin });
   await finish(task, () => hands.incus.instances.create(body, { signal }));
+  if (origin) await beginOwnLife(task, body, { origin, start });
   hands.reservations.markCreated(reservation.uid);
-  if (start) await fitUser(task, manifest.sandbox.codeUser);
+  // In a copy it is as in the original.
+  if (start && !origin) await fitUser(task, manifest.sandbox.codeUser);
+}
+
+/** A copy is the original until it has got a configuration and an identity of its own: only then it may run. */
+async function beginOwnLife(
+  task: Task,
+  body: CreateBody,
+  { origin, start }: { readonly origin: Origin; readonly start: boolean },
+): Promise<void> {
+  const { hands, signal } = task;
+  const lacksHostKeys = await becomeOwn(task, body, origin);
+  if (!start) return;
+  await finish(task, () => hands.incus.instances.setState(body.name, 'start', { signal }));
+  if (lacksHostKeys) await makeHostKeys(task, body.name);
 }

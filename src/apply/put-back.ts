@@ -21,9 +21,11 @@ export async function putBack(
   if (stamp && isInPlace(stamp, session)) return true;
   const kept = { instance: step.instance, container: manifest.instance, session };
   const { uid } = manifest.sandbox.codeUser;
-  if (session.resumes) await hands.sessions.restore(kept, { uid, gid: uid }, signal);
+  // What a copy goes on with came with it: what is saved of the session that it was copied from is not for it.
+  const isCopy = manifest.sandbox.origin !== undefined;
+  if (session.resumes && !isCopy) await hands.sessions.restore(kept, { uid, gid: uid }, signal);
   // Also of one that goes on: it is in another container now.
   await hands.sessions.note(kept, signal);
   await hands.incus.instances.patch(step.instance, { config: renderStamp({ restored: session.id }) }, { signal });
-  return false;
+  return isCopy;
 }

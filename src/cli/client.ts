@@ -38,6 +38,7 @@ export function openClient(init: ClientInit): ControlApi {
     endSession: call('endSession'),
     shutDown: call('shutDown'),
     persist: call('persist'),
+    fork: call('fork'),
     awaitSandbox: ({ signal, ...options }) => {
       const until = { ...init, signal: AbortSignal.any([init.signal, signal]) };
       return request(until, 'awaitSandbox', options) as Promise<never>;

@@ -77,6 +77,7 @@ export class Control implements ControlApi {
   readonly awaitSandbox: ControlApi['awaitSandbox'];
   readonly shutDown: ControlApi['shutDown'];
   readonly persist: ControlApi['persist'];
+  readonly fork: ControlApi['fork'];
 
   constructor(init: ControlInit) {
     this.#init = init;
@@ -86,6 +87,7 @@ export class Control implements ControlApi {
     this.awaitSandbox = (options) => init.sessions.awaitSandbox(options);
     this.shutDown = (options) => init.sessions.shutDown(options);
     this.persist = (options) => init.sessions.persist(options);
+    this.fork = (request) => init.sessions.fork(request);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {

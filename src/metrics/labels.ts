@@ -64,6 +64,7 @@ export const stallReasons = [
   'ImmutableChange',
   'ForeignOwner',
   'ImageMissing',
+  'OriginMissing',
   'InvalidWorkspace',
   'Guarded',
   'NeedsConfirm',

@@ -26,7 +26,13 @@ export function obstacle(
     const hint = `Rename the sandbox, remove the instance, or take it over with: coi adopt ${manifest.name}`;
     return stalled('ForeignOwner', world.nameTaken, hint);
   }
-  if (creating && world.imageExists === false) {
+  const { origin } = manifest.sandbox;
+  if (creating && origin && world.originExists === false) {
+    const message = `It is a copy of ${origin.instance} as it was at a moment that nothing is left of`;
+    return stalled('OriginMissing', message, `Delete it, and make another copy: coi delete ${manifest.name}`);
+  }
+  // A copy needs no image.
+  if (creating && !origin && world.imageExists === false) {
     return stalled(
       'ImageMissing',
       `There is no image with the alias "${manifest.sandbox.image}"`,

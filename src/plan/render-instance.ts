@@ -158,11 +158,17 @@ function shortHash(value: unknown): string {
 export interface CreateBody {
   readonly name: string;
   readonly type: 'container';
-  readonly source: { readonly type: 'image'; readonly alias: string };
+  readonly source:
+    | { readonly type: 'image'; readonly alias: string }
+    | { readonly type: 'copy'; readonly source: string };
   readonly profiles: readonly string[];
   readonly config: Readonly<Record<string, string>>;
   readonly devices: View['devices'];
   readonly start: boolean;
+}
+
+function sourceOf({ image, origin }: Sandbox): CreateBody['source'] {
+  return origin ? { type: 'copy', source: `${origin.instance}/${origin.snapshot}` } : { type: 'image', alias: image };
 }
 
 /** The create request of a manifest: it carries the stamp and the intent, so a half-made instance can be told from a whole one. */
@@ -174,7 +180,7 @@ export function createBody(
   return {
     name: manifest.instance,
     type: 'container',
-    source: { type: 'image', alias: view.image },
+    source: sourceOf(manifest.sandbox),
     profiles: view.profiles,
     config: { ...view.config, ...renderStamp(stamp) },
     devices: view.devices,

@@ -97,6 +97,7 @@ export type BlockReason =
   | 'ImmutableChange'
   | 'ForeignOwner'
   | 'ImageMissing'
+  | 'OriginMissing'
   | 'InvalidWorkspace'
   | 'WaitingOperation'
   | 'WaitingDependency'

@@ -38,6 +38,7 @@ const methods: Readonly<Record<string, Method>> = {
   endSession: (api, options) => api.endSession(options),
   shutDown: (api, options) => api.shutDown(options),
   persist: (api, options) => api.persist(options),
+  fork: (api, options) => api.fork(options),
   awaitSandbox: (api, options: object, _, signal) => api.awaitSandbox({ ...(options as WaitOptions), signal }),
   denials: (api, options) => api.denials(options),
   policy: (api, options) => api.policy(options),

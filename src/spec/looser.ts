@@ -38,6 +38,7 @@ const judged: Readonly<Record<keyof Sandbox, 'by rules' | 'harmless' | LoosePart
   lease: 'rest',
   endsWithin: 'rest',
   session: 'rest',
+  origin: 'rest',
 };
 
 /** What a sandbox may do that another, on the same workspace, may not. */

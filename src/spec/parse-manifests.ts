@@ -13,6 +13,7 @@ import { resolveSandbox } from './resolve-sandbox.ts';
 import type { Manifest, Sandbox } from './sandbox.ts';
 import {
   type leaseSchema,
+  type originSchema,
   type sessionPartSchema,
   manifestFileSchema,
   sessionFileSchema,
@@ -77,6 +78,7 @@ interface SessionKeys {
   readonly lease?: z.infer<typeof leaseSchema>;
   readonly session?: z.infer<typeof sessionPartSchema>;
   readonly ends_within?: number;
+  readonly origin?: z.infer<typeof originSchema>;
 }
 
 interface TableInput {
@@ -95,7 +97,7 @@ function readTable({ name, table, document, found, input }: TableInput): {
   const place = (path: readonly (string | number)[]) => document.locator.nearest(['sandbox', name, ...path]).key;
   const own = found.filter(({ path }) => startsWith(path, ['sandbox', name]));
   const wrong = new Set(own.map(({ path }) => String(path[2] ?? '')));
-  const { instance = `coi-${name}`, lease, session, ends_within: endsWithin, ...manifest } = withoutKeys(table, wrong);
+  const { instance = `coi-${name}`, lease, session, ends_within, origin, ...manifest } = withoutKeys(table, wrong);
   const profile = profileNamed(manifest.profile, settings);
   const problems =
     manifest.profile === undefined
@@ -106,7 +108,8 @@ function readTable({ name, table, document, found, input }: TableInput): {
     ...resolveSandbox({ layers, home, session: isSessionName(name) }),
     ...leaseOf(lease),
     ...(session && { session }),
-    ...(endsWithin !== undefined && { endsWithin }),
+    ...(ends_within !== undefined && { endsWithin: ends_within }),
+    ...(origin && { origin }),
   };
   problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
   if (own.length + problems.length > 0) return { problems };

@@ -16,10 +16,11 @@ function leaseOf({ lease }: Sandbox): object {
   return lease ? { lease: { pid: lease.pid, started_at: lease.startedAt, boot: lease.boot } } : {};
 }
 
-function sessionOf({ session, endsWithin }: Sandbox): object {
+function sessionOf({ session, endsWithin, origin }: Sandbox): object {
   return {
     ...(session && { session: { ...session } }),
     ...(endsWithin !== undefined && { ends_within: endsWithin }),
+    ...(origin && { origin: { ...origin } }),
   };
 }
 

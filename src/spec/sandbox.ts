@@ -95,6 +95,14 @@ export interface SessionPart {
   readonly debug?: true;
 }
 
+/** What a copy was made from, at its first start. */
+export interface Origin {
+  /** Incus instance. */
+  readonly instance: string;
+  /** Of that instance. */
+  readonly snapshot: string;
+}
+
 /** One sandbox with every layer applied and every default filled in. */
 export interface Sandbox {
   readonly image: string;
@@ -131,6 +139,8 @@ export interface Sandbox {
   readonly endsWithin?: number;
   /** Only in sessions that were opened for somebody. */
   readonly session?: SessionPart;
+  /** Only in copies of another sandbox: they are made from this, and not from the image. */
+  readonly origin?: Origin;
 }
 
 /** Whether an agent or a command is started inside as soon as the sandbox runs. */

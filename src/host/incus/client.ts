@@ -12,6 +12,7 @@ import { Operations } from './operations.ts';
 import { Profiles } from './profiles.ts';
 import { readServer, type ServerInfo } from './server.ts';
 import { usualHome } from './socket.ts';
+import { Snapshots } from './snapshots.ts';
 import { Storage } from './storage.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
@@ -35,6 +36,7 @@ export class Incus implements AsyncDisposable {
   readonly networks: Networks;
   readonly profiles: Profiles;
   readonly storage: Storage;
+  readonly snapshots: Snapshots;
   readonly addresses: AddressBook;
   /** Silent until `start` or `ready` is called on it. */
   readonly events: Events;
@@ -57,6 +59,7 @@ export class Incus implements AsyncDisposable {
     this.networks = new Networks(api);
     this.profiles = new Profiles(api);
     this.storage = new Storage(api);
+    this.snapshots = new Snapshots(api);
     this.addresses = new AddressBook(api);
   }
 

@@ -47,6 +47,15 @@ export const sessionPartSchema = z.strictObject({
   debug: z.literal(true).meta({ description: 'Whether bash runs in place of its agent.' }).exactOptional(),
 });
 
+/** What a copy is made from. */
+export const originSchema = z.strictObject({
+  instance: instanceName.meta({ description: 'Incus instance that it is a copy of.' }),
+  snapshot: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/)
+    .meta({ description: 'Which snapshot of it.' }),
+});
+
 /** A sandbox in the session source, where the command line also says which instance it is. */
 const sessionSandbox = sandboxSchema.extend({
   instance: field(instanceName, {
@@ -58,6 +67,7 @@ const sessionSandbox = sandboxSchema.extend({
     description: 'It was shut down: how many seconds what runs inside has to end by itself, before it is deleted.',
   }),
   session: field(sessionPartSchema, { description: 'What somebody opened it for.' }),
+  origin: field(originSchema, { description: 'What it is a copy of, in place of its image.' }),
 });
 
 /** A whole file of the session source. */
