@@ -2,30 +2,32 @@ import { isInPlace, sessionStampOf } from '../plan/session-stamp.ts';
 import { renderStamp } from '../plan/stamp.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { Task } from './hands.ts';
+import { isMeant } from './target.ts';
 
 /**
  * Put what was saved of a session into an instance that is new to it, or note that a new one has begun, and remember on the
  * instance that this was done.
  *
- * @returns whether its session was there already
+ * @returns whether its session goes on: it was there already, or was put there
  * @throws {Problem} why what was saved could not be put there
  */
 export async function putBack(
   { hands, step, signal }: Task,
   { manifest }: { readonly manifest: Manifest },
 ): Promise<boolean> {
-  const { owner } = hands.instances.get(step.instance) ?? {};
-  const stamp = owner?.kind === 'owned' ? owner.stamp : undefined;
-  const session = sessionStampOf(manifest, step.precondition.uid ?? stamp?.uid ?? '');
+  const session = sessionStampOf(manifest, step.precondition.uid ?? '');
   if (!session) return false;
-  if (stamp && isInPlace(stamp, session)) return true;
+  const seen = hands.instances.get(step.instance);
+  if (isMeant(seen, step) && isInPlace(seen.owner.stamp, session)) return true;
   const kept = { instance: step.instance, container: manifest.instance, session };
   const { uid } = manifest.sandbox.codeUser;
-  // What a copy goes on with came with it: what is saved of the session that it was copied from is not for it.
-  const isCopy = manifest.sandbox.origin !== undefined;
-  if (session.resumes && !isCopy) await hands.sessions.restore(kept, { uid, gid: uid }, signal);
+  const restore = () => hands.sessions.restore(kept, { uid, gid: uid }, signal);
+  if (session.resumes) await restore();
   // Also of one that goes on: it is in another container now.
-  await hands.sessions.note(kept, signal);
+  const isSaved = await hands.sessions.note(kept, signal);
+  // Its container was taken away behind our back: what is saved from here on would replace the only copy.
+  if (isSaved && !session.resumes) await restore();
   await hands.incus.instances.patch(step.instance, { config: renderStamp({ restored: session.id }) }, { signal });
-  return isCopy;
+  // What a copy goes on with came with it.
+  return isSaved || manifest.sandbox.origin !== undefined;
 }

@@ -15,6 +15,6 @@ export interface SessionKeeper {
   save(kept: KeptInstance, signal: AbortSignal): Promise<void>;
   /** Put what was saved into an instance that no agent has been in. @throws {Problem} why it could not */
   restore(kept: KeptInstance, to: { readonly uid: number; readonly gid: number }, signal: AbortSignal): Promise<void>;
-  /** Note that there is such a session, before anything of it is saved. */
-  note(kept: KeptInstance, signal: AbortSignal): Promise<void>;
+  /** Note that there is such a session, before anything of it is saved. @returns whether something was saved of it already */
+  note(kept: KeptInstance, signal: AbortSignal): Promise<boolean>;
 }

@@ -28,8 +28,8 @@ export async function startAgent(task: Task, action: AgentAction): Promise<void>
   const agent = await agentInside(task, action);
   const { manifest, launch: mode } = action;
   const wasThere = await putBack(task, action);
-  const { session } = manifest.sandbox;
-  const goesOn = session !== undefined && (session.resumes === true || wasThere || mode === 'back');
+  // Agents that are told an id refuse one that they know already: what has begun goes on.
+  const goesOn = manifest.sandbox.session?.resumes === true || wasThere || mode !== 'once';
   const start = await hands.recipes.startOf({ manifest, uid: agent.uid, inside: insideOf(task, agent), goesOn });
   const running = mode === 'again' ? undefined : await findWaiter(agent, signal);
   const exitCode = running

@@ -55,10 +55,10 @@ interface Details {
   readonly imageExists: boolean | undefined;
   readonly originExists?: boolean | undefined;
   readonly busy: string | undefined;
-  readonly isUncovered: boolean;
+  readonly uncovered: readonly string[];
 }
 
-const noDetails: Details = { workspace: undefined, imageExists: undefined, busy: undefined, isUncovered: false };
+const noDetails: Details = { workspace: undefined, imageExists: undefined, busy: undefined, uncovered: [] };
 
 /** Puts everything that planning looks at together, for one sandbox at one moment. */
 export class WorldBuilder {
@@ -103,8 +103,8 @@ export class WorldBuilder {
     const owned = this.#from.instances.ofSandbox(sandbox);
     const busy = await this.#busy(owned, signal);
     if (wish.kind !== 'declared') return { ...noDetails, busy };
-    const isUncovered = await this.#isUncovered(owned, signal);
-    return { busy, isUncovered, ...(await this.#needs(wish.manifest, owned, signal)) };
+    const uncovered = await this.#uncovered(owned, signal);
+    return { busy, uncovered, ...(await this.#needs(wish.manifest, owned, signal)) };
   }
 
   /** Asked only where an operation may be what explains the state. */
@@ -129,17 +129,17 @@ export class WorldBuilder {
     return covers.trees.layers(uid).length > 0 && !covers.inside.hasLooked({ uid, startedAt: instance.lastUsedAt });
   }
 
-  async #isUncovered(owned: readonly SeenInstance[], signal: AbortSignal): Promise<boolean> {
+  async #uncovered(owned: readonly SeenInstance[], signal: AbortSignal): Promise<readonly string[]> {
     const { covers } = this.#from;
     const live = owned.find((seen) => !isTombstone(seen));
-    if (!covers || live?.owner.kind !== 'owned' || !isUp(live.instance.state)) return false;
+    if (!covers || live?.owner.kind !== 'owned' || !isUp(live.instance.state)) return [];
     const { uid } = live.owner.stamp;
     await covers.trees.look();
     const layers = covers.trees.layers(uid);
     const { name, lastUsedAt, devices } = live.instance;
     const workspace = devices['workspace']?.['path'];
-    if (layers.length === 0 || workspace === undefined) return false;
-    return covers.inside.isUncovered({ uid, instance: name, startedAt: lastUsedAt, workspace, layers }, signal);
+    if (layers.length === 0 || workspace === undefined) return [];
+    return covers.inside.uncovered({ uid, instance: name, startedAt: lastUsedAt, workspace, layers }, signal);
   }
 
   /** What creating or starting takes for granted. */
@@ -188,11 +188,11 @@ export class WorldBuilder {
     };
   }
 
-  #protection(owned: readonly SeenInstance[], { isUncovered }: Details): Protection | undefined {
+  #protection(owned: readonly SeenInstance[], { uncovered }: Details): Protection | undefined {
     const live = owned.find((seen) => !isTombstone(seen));
     if (!this.#from.covers || live?.owner.kind !== 'owned') return undefined;
     const state = this.#from.covers.trees.state(live.owner.stamp.uid);
-    return state ? { ...state, isUncovered } : { isMounted: false, isUncovered: false, replaced: [], faults: [] };
+    return state ? { ...state, uncovered } : { isMounted: false, uncovered: [], replaced: [], faults: [] };
   }
 
   #agent(owned: readonly SeenInstance[]): World['agent'] {

@@ -35,19 +35,20 @@ export class InsideMounts {
     return this.#looked.get(uid) === startedAt;
   }
 
-  /** Whether any protected path is not covered; false where that cannot be told. */
-  async isUncovered(run: Run, signal: AbortSignal): Promise<boolean> {
+  /** The protected paths that are not covered; none where that cannot be told. */
+  async uncovered(run: Run, signal: AbortSignal): Promise<readonly string[]> {
     this.#looked.set(run.uid, run.startedAt);
     const init = await this.#init(run, signal);
-    if (!init) return false;
+    if (!init) return [];
     const text = await readFile(`/proc/${init.pid}/mountinfo`, 'utf8').catch(() => '');
     // It ended while it was looked at: then there is nothing to cover.
-    if (text === '' || !isAlive(init)) return false;
+    if (text === '' || !isAlive(init)) return [];
     const table = parseMountTable(text);
-    return run.layers.some(({ path, readonly }) => {
+    const isUncovered = ({ path, readonly }: Layer): boolean => {
       const mounted = table.get(`${run.workspace}/${path}`);
       return mounted === undefined || (readonly && !mounted.readonly);
-    });
+    };
+    return run.layers.filter(isUncovered).map(({ path }) => path);
   }
 
   forget(uid: string): void {

@@ -11,8 +11,8 @@ export interface Protection {
   readonly isMounted: boolean;
   /** Protected paths in whose place something else is, on the host. */
   readonly replaced: readonly string[];
-  /** Whether they are not covered inside, although they are in the tree. */
-  readonly isUncovered: boolean;
+  /** Those that are not covered inside, although they are in the tree. */
+  readonly uncovered: readonly string[];
   /** Paths that could not be protected when the tree was made. */
   readonly faults: readonly { readonly path: string; readonly why: string }[];
 }
@@ -61,10 +61,9 @@ export function uncoverSteps({ protection }: World, instance: OwnedInstance, nex
 }
 
 /** Without a tree there was nothing to break: somebody started it by hand. */
-function breachText({ isMounted, replaced, isUncovered }: Protection): string | undefined {
-  if (!isMounted) return undefined;
-  if (replaced.length > 0) {
-    return `protected paths of its workspace were replaced: ${replaced.slice(0, 10).join(', ')}; run no git there before you have looked`;
-  }
-  return isUncovered ? 'protected paths of its workspace are not covered inside' : undefined;
+function breachText({ isMounted, replaced, uncovered }: Protection): string | undefined {
+  if (!isMounted || replaced.length + uncovered.length === 0) return undefined;
+  // Which of the two is seen first is chance.
+  const [what, paths] = replaced.length > 0 ? ['were replaced', replaced] : ['are not covered inside', uncovered];
+  return `protected paths of its workspace ${what}: ${paths.slice(0, 10).join(', ')}; run no git there before you have looked`;
 }

@@ -49,7 +49,7 @@ export function isInPlace({ restored }: Pick<Stamp, 'restored'>, { id }: Session
 
 /** Whether the state of its session is in an instance: it began there, or what was saved of it was put there. */
 export function holdsState({ session, restored }: Pick<Stamp, 'session' | 'restored'>): boolean {
-  return session !== undefined && (!session.resumes || isInPlace({ restored }, session));
+  return session !== undefined && isInPlace({ restored }, session);
 }
 
 /**

@@ -36,7 +36,8 @@ export function openSessionKeeper({ incus, clock }: SessionKeeperInit): SessionK
     async note(kept, signal) {
       const { session } = kept;
       const place = { owner: await ownerOf(session.owner), tool: session.tool };
-      if (guestPlace(session)) await new SavedSessions({ place, clock, signal }).note(metadataOf(kept));
+      if (!guestPlace(session)) return false;
+      return new SavedSessions({ place, clock, signal }).note(metadataOf(kept));
     },
   };
 }

@@ -6,7 +6,7 @@ import { parseStamp } from '../../src/plan/stamp.ts';
 import { manifest, owned, tombstoned, world } from '../plan/given.ts';
 
 const session = { id: 'i', tool: 'claude', owner: 0, workspace: '', persistent: false, user: 'code' };
-const left = tombstoned(manifest(), { stamped: { session }, startedAt: 1 });
+const left = tombstoned(manifest(), { stamped: { session, restored: 'i' }, startedAt: 1 });
 
 /** A controller in which a deletion is held up by its save, as far as deleting needs one. */
 function held() {
@@ -44,7 +44,7 @@ function held() {
 describe('a deletion without being saved', () => {
   it('that cannot be declared leaves the session to be saved when it ends', async () => {
     const saved = 1_000;
-    const live = owned(manifest(), { stamped: { session, saved }, startedAt: 2_000 });
+    const live = owned(manifest(), { stamped: { session, restored: 'i', saved }, startedAt: 2_000 });
     const sandboxes = new Sandboxes(() => undefined);
     const running = world(manifest(), { instance: live });
     sandboxes.record({ world: running, plan: plan(running) });

@@ -117,7 +117,7 @@ describe('a write that comes too late', () => {
 
 describe('a session that cannot be saved', () => {
   const session = { id: 'i', tool: 'claude', owner: 0, workspace: '', persistent: false, user: 'code' };
-  const left = tombstoned(manifest(), { stamped: { session }, startedAt: 1 });
+  const left = tombstoned(manifest(), { stamped: { session, restored: 'i' }, startedAt: 1 });
 
   /** One visit to what is left of it. */
   async function visit(retry: Retry) {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { plan } from '../../src/plan/plan.ts';
-import type { SessionStamp } from '../../src/plan/session-stamp.ts';
 import type { Stamp } from '../../src/plan/stamp.ts';
 import type { Desired, OwnedInstance, PruneVerdict } from '../../src/plan/world.ts';
 import type { Policy } from '../../src/spec/sandbox.ts';
@@ -362,11 +361,11 @@ describe('changes of the manifest', () => {
   it('saves a session once it stands still: before it is deleted, under its last name, and while it is kept', () => {
     const session = { id: 'i', tool: 'claude', owner: 0, workspace: '', persistent: true, user: 'code' };
     const as = manifest({ restart: 'never', persistent: true });
-    const unsaved = { stamped: { session, saved: now - 2_000 }, startedAt: now - 1_000 };
+    const unsaved = { stamped: { session, restored: 'i', saved: now - 2_000 }, startedAt: now - 1_000 };
     const kill = (changes: Parameters<typeof owned>[1]) =>
       names(plan({ ...world(as, { instance: owned(as, changes) }), desired: deleted }));
     expect(kill(unsaved)).toEqual(['stamp', 'stop', 'tombstone', 'save', 'unprotect', 'delete']);
-    const saved = { ...unsaved, stamped: { session, saved: now } };
+    const saved = { ...unsaved, stamped: { session, restored: 'i', saved: now } };
     expect(kill(saved)).toEqual(wholeTeardown);
     expect(kill({ ...unsaved, startedAt: undefined })).toEqual(wholeTeardown);
     expect(kill({ startedAt: now - 1_000 })).toEqual(wholeTeardown);
@@ -384,11 +383,10 @@ describe('changes of the manifest', () => {
       workspace: '',
       persistent: false,
       user: 'code',
-      resumes: true,
     };
     const as = manifest();
     const kill = (stamped: Partial<Stamp>) => {
-      const instance = owned(as, { stamped: { session: session as SessionStamp, ...stamped }, startedAt: now - 1_000 });
+      const instance = owned(as, { stamped: { session, ...stamped }, startedAt: now - 1_000 });
       return names(plan({ ...world(as, { instance }), desired: deleted }));
     };
     const without = [{}, { restored: 'another' }, { saved: now - 2_000 }];

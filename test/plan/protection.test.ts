@@ -9,7 +9,7 @@ import type { Sandbox } from '../../src/spec/sandbox.ts';
 import { endpoint, manifest, names, override, owned, placement, uid, world } from './given.ts';
 
 const covered: Partial<Sandbox> = { workspace: '/srv/w', protectedPaths: ['.git/hooks', '.vscode'] };
-const sound: Protection = { isMounted: true, replaced: [], isUncovered: false, faults: [] };
+const sound: Protection = { isMounted: true, replaced: [], uncovered: [], faults: [] };
 const as = manifest(covered);
 
 /** What is planned for an instance on a tree in a state. */
@@ -52,7 +52,7 @@ describe('a sandbox that is not covered as it should be', () => {
   });
 
   it('is held still where something inside may have done it, once', () => {
-    for (const breach of [{ replaced: ['.git'] }, { isUncovered: true }]) {
+    for (const breach of [{ replaced: ['.git'] }, { uncovered: ['.git'] }]) {
       const protection = { ...sound, ...breach };
       const held = planned('running', protection);
       expect(held.steps[0]).toMatchObject({ action: { kind: 'quarantine' }, security: true });

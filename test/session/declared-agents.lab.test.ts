@@ -54,11 +54,12 @@ describe('an agent by name from a dropped file', () => {
     await desk.controller.when('work', isUp, { timeoutMs: 60_000 });
     await desk.controller.condition('work', 'Healthy=True(Running)');
     const before = await agentPid('work');
-    const words = (await inside('work', `tr '\\0' '\\n' </proc/${before}/cmdline`)).trim().split('\n');
-    expect(words.slice(2)).toEqual([
-      '--verbose',
-      '--permission-mode',
-      'bypassPermissions',
+    const wordsOf = async (pid: string) =>
+      (await inside('work', `tr '\\0' '\\n' </proc/${pid}/cmdline`)).trim().split('\n').slice(2);
+    const beginning = ['--verbose', '--permission-mode', 'bypassPermissions'];
+    const words = await wordsOf(before);
+    expect(words).toEqual([
+      ...beginning,
       '--session-id',
       expect.stringMatching(/^[0-9a-f-]{36}$/),
       '--',
@@ -76,11 +77,21 @@ describe('an agent by name from a dropped file', () => {
     await window.shows(/working on: .* Make the test pass\./);
     // What is fresh outside is fresh inside when it starts again, and what the agent wrote stays.
     await inHome('.claude/.credentials.json', '{"token":"second"}');
-    await inside('work', 'touch .claude/of-the-agent');
+    const id = words[words.indexOf('--session-id') + 1]!;
+    await inside('work', `mkdir -p .claude/projects/-workspace && touch .claude/projects/-workspace/${id}.jsonl`);
     await inside('work', `kill ${before}`);
-    await until('another agent', async () => (await agentPid('work')) !== before, { timeoutMs: 60_000, everyMs: 200 });
+    const another = await until(
+      'another agent',
+      async () => {
+        const pid = await agentPid('work');
+        return pid === before ? undefined : pid;
+      },
+      { timeoutMs: 60_000, everyMs: 200 },
+    );
+    // A conversation of its own id is there: it goes on, for claude takes no id twice.
+    expect(await wordsOf(another)).toEqual([...beginning, '--resume', id, '--', 'Make the test pass.']);
     expect(await json('work', '.claude/.credentials.json')).toEqual({ token: 'second' });
-    expect(await inside('work', 'ls .claude')).toContain('of-the-agent');
+    expect(await inside('work', 'ls .claude/projects/-workspace')).toContain(id);
     expect((await desk.controller.sandbox('work'))?.agent).toMatchObject({ state: 'running', restarts: 1 });
   });
 

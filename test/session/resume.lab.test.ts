@@ -229,6 +229,25 @@ describe('a session', () => {
     expect((await desk.controller.instances()).size).toBe(1);
   });
 
+  it('goes on from what was saved of it where its container is taken away by hand', async () => {
+    await project();
+    const id = await background('--persistent');
+    await converse(newer, '2026-02-02');
+    await desk.lab.incus('exec', name, '--', 'poweroff');
+    const talk = saved(id, `.claude/projects/-workspace/${newer}.jsonl`);
+    await until('it to be saved', async () => (await readFile(talk, 'utf8').catch(() => '')) !== '', {
+      timeoutMs: 60_000,
+    });
+    await desk.lab.incus('config', 'set', name, 'security.protection.delete=false');
+    await desk.lab.incus('delete', name);
+    await desk.controller.when(name.slice('coi-'.length), ({ agent }) => agent.state === 'running', {
+      timeoutMs: 60_000,
+    });
+    expect((await commandLine()).slice(-2)).toEqual(['--resume', newer]);
+    expect(await coi('shutdown', name)).toMatchObject({ exitCode: 0 });
+    expect(await readFile(talk, 'utf8')).toBe('talk\n');
+  });
+
   it('goes with coi clean --sessions, and only then', async () => {
     await project();
     const id = await background();

@@ -102,7 +102,8 @@ function namedIn(text: string, { path: git, workspace, wanted }: Repository): Wi
   const wishes: Wish[] = [];
   let isPlain = true;
   // Hooks are named from the top of the work tree, included files from the file that names them: see git-config(1).
-  const add = (from: string, value: string, missing: Wish['missing']) => {
+  const add = (from: string, named: string, missing: Wish['missing']) => {
+    const value = fromHome(named, workspace) ?? named;
     const isOwn = value.startsWith('/') && isAtOrBelow(value, workspace);
     const joined = isOwn ? value.slice(workspace.length + 1) : posix.join(from, value);
     const path = posix.normalize(joined).replace(/\/+$/, '');
@@ -117,6 +118,20 @@ function namedIn(text: string, { path: git, workspace, wanted }: Repository): Wi
   if (wanted.config) for (const value of values('path')) add(git, value, { text: '' });
   if (wanted.config && !isTop) for (const value of values('worktree')) add(git, `${value}/.git`, { text: '' });
   return isPlain ? wishes : undefined;
+}
+
+/**
+ * What a path from somebody's home is in the workspace, whoever's home that is: any directory above the workspace may be it.
+ * Undefined where it leads elsewhere from all of them.
+ */
+function fromHome(value: string, workspace: string): string | undefined {
+  const [, rest] = /^~[^/]*\/(.*)$/s.exec(value) ?? [];
+  if (rest === undefined) return undefined;
+  for (let home = posix.dirname(workspace); ; home = posix.dirname(home)) {
+    const path = posix.join(home, rest);
+    if (isAtOrBelow(path, workspace)) return path;
+    if (home === '/') return undefined;
+  }
 }
 
 /** Whether a path is of text that can be told again as it is, and not too long. */

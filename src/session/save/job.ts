@@ -64,7 +64,7 @@ export interface JobResults {
   readonly latest: SavedSession | null;
   readonly require: SavedSession;
   readonly find: SavedSession | null;
-  readonly note: null;
+  readonly note: boolean;
   readonly remove: boolean;
   readonly 'remove-all': number;
 }

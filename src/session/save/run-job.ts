@@ -48,7 +48,7 @@ const inNone = {
   find: null,
   remove: false,
   'remove-all': 0,
-  note: null,
+  note: false,
 } as const;
 
 function inStore(
@@ -69,8 +69,7 @@ function inStore(
     case 'remove-all':
       return removeAllSessions(sessions);
     case 'note':
-      noteSession(sessions, job.metadata);
-      return null;
+      return noteSession(sessions, job.metadata);
   }
 }
 

@@ -57,10 +57,14 @@ export class SavedSessions {
     return asOwner({ kind: 'size', place: this.#init.place, id }, this.#init);
   }
 
-  /** Writes what is known of a session, at its start and when it is made persistent; saved data stays, and its time. */
-  async note(session: Omit<SessionMetadata, 'savedAt' | 'leftOut'>): Promise<void> {
+  /**
+   * Writes what is known of a session, at its start and when it is made persistent; saved data stays, and its time.
+   *
+   * @returns whether there is data
+   */
+  async note(session: Omit<SessionMetadata, 'savedAt' | 'leftOut'>): Promise<boolean> {
     const metadata = { ...session, savedAt: new Date(this.#init.clock.now()).toISOString() };
-    await asOwner({ kind: 'note', place: this.#init.place, metadata }, this.#init);
+    return asOwner({ kind: 'note', place: this.#init.place, metadata }, this.#init);
   }
 
   /** Removes a session and its data. @returns whether there was one */

@@ -66,14 +66,20 @@ export function requireSession(sessions: HeldDirectory | undefined, id: string, 
   });
 }
 
-/** Writes what is known of a session, which makes it one. Data that is there stays, and so does when it was saved. */
-export function noteSession(sessions: HeldDirectory, metadata: Omit<SessionMetadata, 'leftOut'>): void {
+/**
+ * Writes what is known of a session, which makes it one. Data that is there stays, and so does when it was saved.
+ *
+ * @returns whether there is data
+ */
+export function noteSession(sessions: HeldDirectory, metadata: Omit<SessionMetadata, 'leftOut'>): boolean {
   settle(sessions);
   using session = sessions.openOrMake(checkSessionId(metadata.id));
   const before = readMetadata(session, metadata.id);
-  const { savedAt } = before && hasData(session) ? before : metadata;
+  const isSaved = before !== undefined && hasData(session);
+  const { savedAt } = isSaved ? before : metadata;
   writeMetadata(session, { ...metadata, savedAt, leftOut: before?.leftOut ?? 0 });
   sessions.sync();
+  return isSaved;
 }
 
 /** Removes a session and all its data. @returns whether there was one */

@@ -70,6 +70,14 @@ describe('places of git in a workspace', () => {
     expect(paths.filter((path) => path.includes('etc'))).toEqual([]);
   });
 
+  it.each(['~', '~ann'])('are named from the home %s of somebody, too', async (home) => {
+    const [project] = workspace.split('/').slice(-1);
+    await write('.git/config', `[core]\nhooksPath = ${home}/${project}/own\n[include]\npath = ${home}/.gitconfig\n`);
+    const paths = await pathsFound();
+    expect(paths).toContain('own');
+    expect(paths.filter((path) => path.includes('gitconfig'))).toEqual([]);
+  });
+
   const strange: Readonly<Record<string, () => Promise<void>>> = {
     'a name that is not text': async () => {
       await mkdir(join(workspace, '.git/modules'), { recursive: true });

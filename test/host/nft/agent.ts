@@ -102,7 +102,9 @@ function open({ host, port, from, keep }: Extract<Order, { do: 'connect' }>): Pr
 
 function ask({ host, port, from, fromPort, broadcast }: Extract<Order, { do: 'ask' }>): Promise<string> {
   return new Promise((resolve) => {
-    const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', reuseAddr: true });
+    // Not where the port is anybody's: the kernel gives two sockets the same one, and the other gets the answer.
+    const reuseAddr = fromPort !== undefined;
+    const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', reuseAddr });
     const end = (answer: string) => {
       clearTimeout(timer);
       socket.close();
