@@ -5,8 +5,12 @@ import type { Task } from './hands.ts';
 import { ownIdentity } from './own-identity.ts';
 import { finish } from './target.ts';
 
-/** What a copy keeps of what it was copied from: what Incus itself notes, and what it notes of the image. */
-const keptKeys = /^(?:volatile|image)\./;
+/**
+ * What a copy keeps of what it was copied from: what Incus itself notes, and what it notes of the image. Not that templates
+ * of the image are to be written into it: Incus does that as root of the host, and older versions follow links there, which
+ * whoever was root in the original may have laid.
+ */
+const keptKeys = /^(?:volatile\.(?!apply_template$)|image\.)/;
 
 /**
  * Take from a copy what it has of the one it was copied from, before it starts for the first time. Incus lays the request

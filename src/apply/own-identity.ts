@@ -9,8 +9,8 @@ export interface Copy {
   readonly original: string;
 }
 
-/** Largest file that is looked into, in bytes: host names and ids are shorter. */
-const maxBytes = 4_096;
+/** Largest file that is looked into, in bytes: names of hosts and ids are shorter. */
+const maxBytes = 65_536;
 
 /** See sshd_config(5), HostKey: names that ssh-keygen(1) gives with -A. */
 const hostKey = /^ssh_host_[a-z0-9]{1,32}_key(?:\.pub)?$/;
@@ -34,14 +34,22 @@ export async function ownIdentity(task: Task, { instance, original }: Copy): Pro
   if (id?.kind === 'file') await files.put(instance, machineId, { ...id, content: '' }, { signal });
   const busId = '/var/lib/dbus/machine-id';
   if ((await look(busId))?.kind === 'file') await files.delete(instance, busId, { signal });
-  const hostname = '/etc/hostname';
-  const name = await look(hostname);
-  const isOriginal = name?.kind === 'file' && name.content.toString('utf8').trim() === original;
-  if (isOriginal) await files.put(instance, hostname, { ...name, content: `${instance}\n` }, { signal });
+  for (const path of ['/etc/hostname', '/etc/hosts']) {
+    const file = await look(path);
+    if (file?.kind !== 'file') continue;
+    const [text, own] = [file.content.toString('latin1'), renamed(file.content, { instance, original })];
+    if (own !== text) await files.put(instance, path, { ...file, content: Buffer.from(own, 'latin1') }, { signal });
+  }
   const ssh = await look('/etc/ssh');
   const keys = ssh?.kind === 'directory' ? ssh.names.filter((each) => hostKey.test(each)) : [];
   for (const key of keys) await removeFile(task, instance, `/etc/ssh/${key}`);
   return keys.length > 0;
+}
+
+/** A text with the name of the copy wherever the whole name of the original was. */
+function renamed(content: Buffer, { instance, original }: Copy): string {
+  const parts = content.toString('latin1').split(/([A-Za-z0-9-]+)/);
+  return parts.map((part) => (part === original ? instance : part)).join('');
 }
 
 async function lookAt({ hands, signal }: Task, instance: string, path: string): Promise<GuestFile | undefined> {

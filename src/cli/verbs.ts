@@ -2,6 +2,7 @@ import { formatFlag } from './parse-argv.ts';
 import { count, durationMs, positiveCount, secondsMs } from './parse-value.ts';
 import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
 import { cleanVerb } from './clean-verb.ts';
+import { forkVerbs } from './fork-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
@@ -290,6 +291,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./suspend.ts')).suspend,
   },
+  ...forkVerbs,
   {
     name: 'adopt',
     args: '<name>',

@@ -186,7 +186,9 @@ export class Control implements ControlApi {
     await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
     await controller.sources.read(source, lifetime);
     controller.hintSandbox(name);
-    return { name, done: true, message: 'It is being deleted' };
+    const { origin, workspace } = manifest?.sandbox ?? {};
+    const left = origin && workspace !== undefined ? `; its workspace stays: ${workspace}` : '';
+    return { name, done: true, message: `It is being deleted${left}` };
   }
 
   /** What is being deleted already, and is held up because it cannot be saved, is deleted all the same. */
