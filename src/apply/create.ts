@@ -1,5 +1,6 @@
 import { hostDirectories } from '../plan/host-directories.ts';
 import { createBody, type CreateBody } from '../plan/render-instance.ts';
+import { stampPrefix } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
 import type { Origin } from '../spec/sandbox.ts';
 import { becomeOwn } from './become-own.ts';
@@ -65,12 +66,20 @@ export async function create(
   if (start) await hands.trees.prepare(directories, signal);
   else await hands.trees.makeEmpty(directories);
   const { origin } = manifest.sandbox;
-  const body = createBody(manifest, view, { stamp, start: start && !origin });
+  const blank = origin ? stampKeysOf(hands.instances.get(origin.instance)?.instance.config) : {};
+  const own = createBody(manifest, view, { stamp, start: start && !origin });
+  const body = { ...own, config: { ...blank, ...own.config } };
   await finish(task, () => hands.incus.instances.create(body, { signal }));
   if (origin) await beginOwnLife(task, body, { origin, start });
   hands.reservations.markCreated(reservation.uid);
   // In a copy it is as in the original.
   if (start && !origin) await fitUser(task, manifest.sandbox.codeUser);
+}
+
+/** Empty, what is not named itself is not taken over: nothing that the stamp of the original says may be said of a copy. */
+function stampKeysOf(config: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const keys = Object.keys(config).filter((key) => key.startsWith(stampPrefix));
+  return Object.fromEntries(keys.map((key) => [key, '']));
 }
 
 /** A copy is the original until it has got a configuration and an identity of its own: only then it may run. */

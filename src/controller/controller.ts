@@ -15,6 +15,7 @@ import type { WorkspaceTrees } from '../host/mount/workspace-trees.ts';
 import { ImageAliases } from '../observe/images.ts';
 import { InsideMounts } from '../observe/inside-mounts.ts';
 import { InstanceCache } from '../observe/instances.ts';
+import { originExists } from '../observe/origin.ts';
 import { runningOperation } from '../observe/running-operation.ts';
 import type { Override } from '../plan/override.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -136,7 +137,7 @@ export class Controller {
       ...this.policies,
       agents,
       images: this.#images,
-      originExists: (origin, signal) => incus.snapshots.exists(origin, { signal }),
+      originExists: (origin, signal) => originExists(incus, origin, signal),
       fights: this.fights,
       placement,
       covers: { trees, inside: insideMounts(incus) },

@@ -1,8 +1,7 @@
 import { ulid } from 'ulid';
 import { messageOf, Problem } from '../base/problem.ts';
-import type { SnapshotName } from '../host/incus/snapshots.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
-import type { Manifest, Sandbox } from '../spec/sandbox.ts';
+import type { Manifest, Origin, Sandbox } from '../spec/sandbox.ts';
 import { copiedSandbox } from './copied-sandbox.ts';
 import { chooseNames, type CopyNames, type IsTaken } from './copy-names.ts';
 import type { Controller } from './controller.ts';
@@ -81,7 +80,7 @@ export class ForkControl implements ForkApi {
   /** The settings of each copy, read back as its source will read them. */
   #asked(
     { uid, copies }: ForkRequest,
-    { original, origin }: { readonly original: Original; readonly origin: SnapshotName },
+    { original, origin }: { readonly original: Original; readonly origin: Origin },
   ): Promise<readonly Sandbox[]> {
     const state = original.heldBy === undefined ? 'running' : 'stopped';
     const read = async ({ workspace }: CopyRequest) => {
@@ -105,11 +104,12 @@ export class ForkControl implements ForkApi {
     };
   }
 
-  async #snapshot(origin: SnapshotName): Promise<void> {
+  async #snapshot(origin: Origin): Promise<void> {
     const { controller, lifetime: signal } = this.#init;
     const { incus, clock } = controller.hands;
-    const options = { expiresAt: clock.now() + snapshotMs, signal };
-    await incus.operations.finish(await incus.snapshots.create(origin, options), { signal, timeoutMs: longestMs });
+    const snapshot = { name: origin.snapshot, expiresAt: clock.now() + snapshotMs };
+    const started = await incus.snapshots.create(origin.instance, snapshot, { signal });
+    await incus.operations.finish(started, { signal, timeoutMs: longestMs });
   }
 
   /** All of them or none. */
@@ -155,16 +155,16 @@ export class ForkControl implements ForkApi {
   async #removeLeftOver(instance: string): Promise<void> {
     const { controller, lifetime: signal } = this.#init;
     const named = new Set([...controller.desired.manifests().values()].map(({ sandbox }) => sandbox.origin?.snapshot));
-    for (const snapshot of await controller.hands.incus.snapshots.names(instance, { signal })) {
+    for (const { name: snapshot } of await controller.hands.incus.snapshots.list(instance, { signal })) {
       const isUsed = named.has(snapshot) || this.#inUse.has(snapshot);
       if (snapshot.startsWith(prefix) && !isUsed) await this.#dropSnapshot({ instance, snapshot });
     }
   }
 
-  async #dropSnapshot(origin: SnapshotName): Promise<void> {
+  async #dropSnapshot({ instance, snapshot }: Origin): Promise<void> {
     const { incus } = this.#init.controller.hands;
     try {
-      await incus.operations.finish(await incus.snapshots.delete(origin));
+      await incus.operations.finish(await incus.snapshots.delete(instance, snapshot));
     } catch (error) {
       // The copies stand without it, and Incus removes it when its time is over.
       if (!(error instanceof Problem))

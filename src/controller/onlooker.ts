@@ -5,6 +5,7 @@ import type { Incus } from '../host/incus/client.ts';
 import type { Bridge } from '../network/policy.ts';
 import { ImageAliases } from '../observe/images.ts';
 import { InstanceCache } from '../observe/instances.ts';
+import { originExists } from '../observe/origin.ts';
 import { runningOperation } from '../observe/running-operation.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import type { Placement } from '../plan/render-instance.ts';
@@ -62,7 +63,7 @@ export class Onlooker {
       now: () => clock.now(),
       agents: { state: () => ({ kind: 'unknown' }) },
       images: new ImageAliases(async (alias, signal) => (await incus.images.resolve(alias, { signal })) !== undefined),
-      originExists: (origin, signal) => incus.snapshots.exists(origin, { signal }),
+      originExists: (origin, signal) => originExists(incus, origin, signal),
       fights: new Fights(),
       placement,
       clock,

@@ -40,6 +40,7 @@ describe('coi --help', () => {
         freeze        Hold sandboxes still until "coi resume"
         resume        Let frozen and quarantined sandboxes run again; without names all of them
         suspend       Leave sandboxes as they are: nothing but security steps until "--off"
+        fork          Make independent copies of a sandbox as it is now
         adopt         Take over a stopped container that coi did not make
         controller    Be the controller: keep everything as declared, until interrupted
         clean         Delete stopped containers of sessions, or what was left over and belongs to nobody

@@ -2,6 +2,7 @@ import type { Answer, Api } from './api.ts';
 import { parseInstance, parseInstances, type Config, type Devices, type Instance } from './instance.ts';
 import { parseInstanceState, type RuntimeState } from './instance-state.ts';
 import type { StartedOperation } from './operation.ts';
+import { pathsSchema } from './schemas.ts';
 
 /** Where a new instance's files come from. `none` makes an empty one, which cannot start. */
 export type InstanceSource =
@@ -72,6 +73,14 @@ export class Instances {
   get(name: string, options: CallOptions = {}): Promise<Answer<Instance>> {
     const call = { method: 'GET', route: member, what: `read instance "${name}"`, params: { name } } as const;
     return this.#api.sync({ ...call, ...options }, parseInstance);
+  }
+
+  /** Names of an instance's snapshots, as far as Incus knows of them. */
+  async snapshotNames(name: string, options: CallOptions = {}): Promise<readonly string[]> {
+    const what = `list the snapshots of instance "${name}"`;
+    const call = { method: 'GET', route: `${member}/snapshots`, what, params: { name } } as const;
+    const { value } = await this.#api.sync({ ...call, ...options }, (reply) => pathsSchema.parse(reply));
+    return value.map((path) => path.slice(path.lastIndexOf('/') + 1));
   }
 
   /** What an instance does right now. Costs several milliseconds and asks the container: for single ones only. */
