@@ -1,12 +1,9 @@
 import { hostDirectories } from '../plan/host-directories.ts';
-import { createBody, type CreateBody } from '../plan/render-instance.ts';
-import { stampPrefix } from '../plan/stamp.ts';
+import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
-import type { Origin } from '../spec/sandbox.ts';
-import { becomeOwn } from './become-own.ts';
+import { createCopy } from './create-copy.ts';
 import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
-import { makeHostKeys } from './own-identity.ts';
 import { loadPolicy } from './rules.ts';
 import { finish } from './target.ts';
 
@@ -39,7 +36,7 @@ export async function reserve(
 }
 
 /**
- * Create an instance, and start it in the same request where it is to run. The body carries stamp and intent, so whatever
+ * Create an instance, and start it in the same request where it is to run, unless it is a copy. The body carries stamp and intent, so whatever
  * a crash leaves behind can be recognised.
  */
 export async function create(
@@ -65,32 +62,10 @@ export async function create(
   // It starts on what is mounted now: later would be too late.
   if (start) await hands.trees.prepare(directories, signal);
   else await hands.trees.makeEmpty(directories);
+  const body = createBody(manifest, view, { stamp, start });
   const { origin } = manifest.sandbox;
-  const blank = origin ? stampKeysOf(hands.instances.get(origin.instance)?.instance.config) : {};
-  const own = createBody(manifest, view, { stamp, start: start && !origin });
-  const body = { ...own, config: { ...blank, ...own.config } };
-  await finish(task, () => hands.incus.instances.create(body, { signal }));
-  if (origin) await beginOwnLife(task, body, { origin, start });
+  if (origin) await createCopy(task, body, origin);
+  else await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);
-  // In a copy it is as in the original.
-  if (start && !origin) await fitUser(task, manifest.sandbox.codeUser);
-}
-
-/** Empty, what is not named itself is not taken over: nothing that the stamp of the original says may be said of a copy. */
-function stampKeysOf(config: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const keys = Object.keys(config).filter((key) => key.startsWith(stampPrefix));
-  return Object.fromEntries(keys.map((key) => [key, '']));
-}
-
-/** A copy is the original until it has got a configuration and an identity of its own: only then it may run. */
-async function beginOwnLife(
-  task: Task,
-  body: CreateBody,
-  { origin, start }: { readonly origin: Origin; readonly start: boolean },
-): Promise<void> {
-  const { hands, signal } = task;
-  const lacksHostKeys = await becomeOwn(task, body, origin);
-  if (!start) return;
-  await finish(task, () => hands.incus.instances.setState(body.name, 'start', { signal }));
-  if (lacksHostKeys) await makeHostKeys(task, body.name);
+  if (start) await fitUser(task, manifest.sandbox.codeUser);
 }

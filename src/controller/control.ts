@@ -186,9 +186,7 @@ export class Control implements ControlApi {
     await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
     await controller.sources.read(source, lifetime);
     controller.hintSandbox(name);
-    const { origin, workspace } = manifest?.sandbox ?? {};
-    const left = origin && workspace !== undefined ? `; its workspace stays: ${workspace}` : '';
-    return { name, done: true, message: `It is being deleted${left}` };
+    return { name, done: true, message: `It is being deleted${leftBy(manifest)}` };
   }
 
   /** What is being deleted already, and is held up because it cannot be saved, is deleted all the same. */
@@ -341,4 +339,10 @@ export class Control implements ControlApi {
 
 function isHold({ kind }: Override): boolean {
   return kind === 'freeze' || kind === 'quarantine';
+}
+
+/** What a copy worked in was made for it, and is its user's. */
+function leftBy(manifest: Manifest | undefined): string {
+  const { origin, workspace } = manifest?.sandbox ?? {};
+  return origin && workspace !== undefined ? `; its workspace stays: ${workspace}` : '';
 }

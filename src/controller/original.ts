@@ -1,5 +1,7 @@
 import { Problem } from '../base/problem.ts';
-import { activeOverrides } from '../plan/override.ts';
+import type { Instance } from '../host/incus/instance.ts';
+import { activeOverrides, type Override } from '../plan/override.ts';
+import type { Stamp } from '../plan/stamp.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { Controller } from './controller.ts';
 
@@ -17,27 +19,41 @@ export interface Original {
  * @throws {Problem} `fork.original` when there is none, when there is nothing of it to copy, or when it is on its way out
  */
 export async function findOriginal(controller: Controller, name: string, signal: AbortSignal): Promise<Original> {
-  const { desired, instances, policies } = controller;
+  const { desired, instances } = controller;
   const manifest = desired.manifests().get(desired.declaredAs(name) ?? name);
   if (!manifest) throw noOriginal(name, isLeaving(controller, name));
   const seen = await instances.refresh(manifest.instance, signal);
-  if (seen?.owner.kind !== 'owned' || seen.owner.stamp.name !== manifest.name)
+  if (seen?.owner.kind !== 'owned' || seen.owner.stamp.name !== manifest.name) {
     throw notCopied(manifest, 'has no container');
-  const { instance, owner } = seen;
-  const { intent } = owner.stamp;
-  const isOver = manifest.sandbox.endsWithin !== undefined || manifest.sandbox.state === 'absent';
-  if (isOver || intent?.kind === 'delete') throw notCopied(manifest, 'is being deleted');
-  // One that runs is whole; that is noted a moment later.
-  if (intent?.kind === 'create' && instance.state !== 'running') throw notCopied(manifest, 'is being made');
-  if (!['running', 'frozen', 'stopped'].includes(instance.state)) {
-    throw notCopied(manifest, `is neither running nor stopped, but ${instance.status}`);
   }
-  const overrides = activeOverrides(policies.overrides(manifest.name), manifest.hash, policies.now());
-  const hold = overrides.find(({ state }) => state !== undefined);
-  if (hold?.state === 'absent') throw notCopied(manifest, 'is being deleted');
+  const { instance, owner } = seen;
+  const hold = holdOn(controller, manifest);
+  const why = whyNot(instance, owner.stamp) ?? (isOver(manifest, hold) ? 'is being deleted' : undefined);
+  if (why !== undefined) throw notCopied(manifest, why);
   const isStill = instance.state === 'frozen' || manifest.sandbox.state === 'frozen';
-  const heldBy = hold ? `${hold.kind} by ${hold.by}` : isStill ? 'it is frozen' : undefined;
-  return { manifest, heldBy, storagePool: instance.expandedDevices['root']?.['pool'] ?? '' };
+  return { manifest, heldBy: holder(hold, isStill), storagePool: instance.expandedDevices['root']?.['pool'] ?? '' };
+}
+
+/** What keeps it from doing what its manifest says. */
+function holdOn({ policies }: Controller, { name, hash }: Manifest): Override | undefined {
+  return activeOverrides(policies.overrides(name), hash, policies.now()).find(({ state }) => state !== undefined);
+}
+
+function holder(hold: Override | undefined, isStill: boolean): string | undefined {
+  if (hold) return `${hold.kind} by ${hold.by}`;
+  return isStill ? 'it is frozen' : undefined;
+}
+
+function isOver({ sandbox }: Manifest, hold: Override | undefined): boolean {
+  return sandbox.endsWithin !== undefined || sandbox.state === 'absent' || hold?.state === 'absent';
+}
+
+function whyNot({ state, status }: Instance, { intent }: Stamp): string | undefined {
+  if (intent?.kind === 'delete') return 'is being deleted';
+  // One that runs is whole; that is noted a moment later.
+  if (intent?.kind === 'create' && state !== 'running') return 'is being made';
+  const isCalm = state === 'running' || state === 'frozen' || state === 'stopped';
+  return isCalm ? undefined : `is neither running nor stopped, but ${status}`;
 }
 
 /** Whether there is something of that name that no source declares any more. */

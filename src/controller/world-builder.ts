@@ -143,20 +143,27 @@ export class WorldBuilder {
   }
 
   /** What creating or starting takes for granted. */
-  async #needs({ sandbox, hash }: Manifest, owned: readonly SeenInstance[], signal: AbortSignal) {
+  async #needs(wanted: Manifest, owned: readonly SeenInstance[], signal: AbortSignal) {
+    const { sandbox } = wanted;
     const live = owned.find(({ owner }) => owner.kind === 'owned' && !owner.isTombstone);
     const [owner] = live ? [live.owner] : [];
     const sameImage = owner?.kind === 'owned' && owner.stamp.applied?.image === sandbox.image;
     const workspace = live && isUp(live.instance.state) ? undefined : await inspectDirectories(sandbox);
-    const { origin, policy } = sandbox;
-    if (origin) {
-      const isMade = owner?.kind === 'owned' && owner.stamp.hash === hash && !owner.stamp.intent;
-      const isWanted = !isMade || policy.allow === 'recreate';
-      const originExists = isWanted ? await this.#from.originExists(origin, signal) : undefined;
-      return { workspace, imageExists: undefined, originExists };
-    }
+    if (sandbox.origin)
+      return { workspace, imageExists: undefined, originExists: await this.#hasOrigin(wanted, owner, signal) };
     const imageExists = sameImage ? undefined : await this.#from.images.exists(sandbox.image, signal);
     return { workspace, imageExists };
+  }
+
+  /** Asked only where it may have to be made. */
+  async #hasOrigin(
+    { sandbox: { origin, policy }, hash }: Manifest,
+    owner: SeenInstance['owner'] | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean | undefined> {
+    const isMade = owner?.kind === 'owned' && owner.stamp.hash === hash && !owner.stamp.intent;
+    if (!origin || (isMade && policy.allow !== 'recreate')) return undefined;
+    return this.#from.originExists(origin, signal);
   }
 
   #build(sandbox: string, desired: Desired, details: Details): World {
