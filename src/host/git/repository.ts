@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { lstat, open, realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Problem } from '../../base/problem.ts';
 import { userEntry } from '../home/user-entry.ts';
 import { runAs, type FileUser } from './as-user.ts';
@@ -63,15 +63,26 @@ async function ownerOf(workspace: string): Promise<FileUser> {
   return { uid, gid: entry?.gid ?? gid, home: entry?.home || '/nonexistent' };
 }
 
-/** A worktree names its place in a repository, and that place names the worktree: nobody in a container can write the latter. */
+/**
+ * A worktree names its place in a repository, and that place names the worktree: nobody in a container can write the latter. The
+ * place must be where git makes it, for one in the workspace itself could name any repository as the one that it is of.
+ */
 async function ofWorktree(dot: string): Promise<Pick<Repository, 'gitDir' | 'common'> | undefined> {
   const named = /^gitdir: (.+)\n?$/.exec((await readText(dot)) ?? '')?.[1];
   if (named === undefined) return undefined;
   const gitDir = resolve(dirname(dot), named);
+  const common = dirname(dirname(gitDir));
+  const isPlace = join(common, 'worktrees', basename(gitDir)) === gitDir && (await isPlain(gitDir));
   const back = (await readText(join(gitDir, 'gitdir')))?.trim();
-  const common = (await readText(join(gitDir, 'commondir')))?.trim();
-  if (back !== dot || common === undefined) return undefined;
-  return { gitDir, common: isAbsolute(common) ? common : resolve(gitDir, common) };
+  const toCommon = (await readText(join(gitDir, 'commondir')))?.trim();
+  if (!isPlace || back !== dot || toCommon === undefined || resolve(gitDir, toCommon) !== common) return undefined;
+  return { gitDir, common };
+}
+
+/** Whether no link is on the way. */
+async function isPlain(path: string): Promise<boolean> {
+  // What is not there is none either.
+  return (await realpath(path).catch(() => undefined)) === path;
 }
 
 /** A small file, not through a link; undefined where there is none. */

@@ -212,6 +212,15 @@ describe('a repository that leads elsewhere', () => {
       await rm(join(workspace, '.git'), { recursive: true });
       await writeFile(join(workspace, '.git'), `gitdir: ${other}/.git\n`);
     },
+    'by a .git file to a place in the workspace': async (other) => {
+      await rm(join(workspace, '.git'), { recursive: true });
+      const place = join(workspace, 'worktrees/a');
+      await mkdir(place, { recursive: true });
+      await writeFile(join(place, 'gitdir'), `${join(workspace, '.git')}\n`);
+      await writeFile(join(place, 'commondir'), `${other}/.git\n`);
+      await writeFile(join(place, 'HEAD'), 'ref: refs/heads/main\n');
+      await writeFile(join(workspace, '.git'), `gitdir: ${place}\n`);
+    },
     'by a link': async (other) => {
       await rm(join(workspace, '.git'), { recursive: true });
       await symlink(join(other, '.git'), join(workspace, '.git'));
