@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ForkReport } from '../../src/controller/fork-api.ts';
-import type { Instance } from '../lab/controller.ts';
+import { startController, type Instance } from '../lab/controller.ts';
+import { openLab } from '../lab/lab.ts';
 import { until } from '../lab/until.ts';
 import { devId, homeIn, openDesk, type Desk } from './desk.ts';
 
@@ -215,8 +216,11 @@ describe('a fork of a declared sandbox', () => {
     expect(await snapshots('coi-web')).toEqual(['/1.0/instances/coi-web/snapshots/mine']);
     expect(await fork('web', 'try-2')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is taken') });
     // One whose container is lost is not made anew from the image: nothing that it was would be in it.
-    await desk.lab.incus('config', 'set', 'coi-try-1', 'security.protection.delete=false');
-    await desk.lab.incus('delete', '-f', 'coi-try-1');
+    const take = async () => {
+      await desk.lab.run(['incus', 'config', 'set', 'coi-try-1', 'security.protection.delete=false']);
+      return (await desk.lab.run(['incus', 'delete', '-f', 'coi-try-1'])).exitCode === 0;
+    };
+    await until('somebody to delete it', take, { timeoutMs: 30_000 });
     await desk.controller.condition('try-1', 'Stalled(OriginMissing)');
     expect(await desk.coi('/', ['delete', 'try-1', 'try-2', 'try-3', '--wait'])).toMatchObject({ exitCode: 0 });
   });
@@ -283,5 +287,27 @@ describe('a fork of a declared sandbox', () => {
     });
     for (const ms of await Promise.all(left)) expect(ms).toBeLessThanOrEqual(3_600_000);
     expect(await desk.coi('/', ['delete', 'later-1', 'later-2', '--wait'])).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('a fork on a storage driver that copies file by file', () => {
+  it('is told so, holds the original still meanwhile, and leaves it to Incus to let it go on', async () => {
+    await using lab = await openLab({ name: 'fork-dir', images: ['busybox'] });
+    await lab.incus('storage', 'create', 'slow', 'dir');
+    await using controller = await startController(lab, { settings: '[incus]\nstorage_pool = "slow"\n' });
+    await controller.declare('web');
+    await controller.ready('web', 'running');
+    const fill = 'i=0; while [ $i -lt 3000 ]; do echo $i >/root/$i; i=$((i+1)); done';
+    await lab.incus('exec', 'coi-web', '--', 'sh', '-c', fill);
+    const forking = controller.coi('fork', 'web', 'try');
+    const statusNow = async () => (await controller.instance('coi-web')).status;
+    await until('the original to be held', async () => (await statusNow()) === 'Frozen', { everyMs: 20 });
+    const { stderr, exitCode } = await forking;
+    expect({ stderr, exitCode }).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('stands still while') });
+    expect(stderr).toContain('copies every file');
+    expect(await statusNow()).toBe('Running');
+    expect((await controller.coi('events', 'web', '--format', 'json')).stdout).not.toContain('it is frozen');
+    expect(await lab.incus('exec', 'coi-try', '--', 'cat', '/root/2999')).toBe('2999');
+    await controller.ready('web', 'running');
   });
 });

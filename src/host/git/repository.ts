@@ -37,7 +37,9 @@ export async function findRepository(workspace: string, signal: AbortSignal): Pr
   const places = seen.isFile() ? await ofWorktree(dot) : seen.isDirectory() ? { gitDir: dot, common: dot } : undefined;
   if (!places) throw elsewhere(dot, 'is neither a directory nor a worktree that its repository knows');
   const { gitDir, common } = places;
-  if (gitDir === common && (await exists(join(gitDir, 'commondir')))) throw elsewhere(dot, 'has a file "commondir"');
+  // An empty directory is put in the place of a repository that is not there, to be read-only inside.
+  if (!(await exists(join(gitDir, 'HEAD')))) return undefined;
+  if (gitDir === common) await requireOwnCommon(gitDir);
   for (const name of ['alternates', 'http-alternates']) {
     const path = join(common, 'objects/info', name);
     if (await exists(path)) throw elsewhere(path, 'says that objects are elsewhere, too');
@@ -46,6 +48,14 @@ export async function findRepository(workspace: string, signal: AbortSignal): Pr
   const link = (await runAs(find, { user, cwd: workspace, signal })).trim();
   if (link) throw elsewhere(link, 'is a link');
   return { workspace, gitDir, common, user };
+}
+
+/** One that names no other directory is put there, to be read-only inside, while a sandbox works in it. */
+async function requireOwnCommon(gitDir: string): Promise<void> {
+  const path = join(gitDir, 'commondir');
+  if (!(await exists(path))) return;
+  const named = (await readText(path))?.trim();
+  if (named === undefined || resolve(gitDir, named) !== gitDir) throw elsewhere(path, 'names another directory');
 }
 
 /** Whose files they are; another user's are for root only. */

@@ -199,6 +199,8 @@ describe('worktrees for copies', () => {
     workspace = join(dir, 'empty');
     await mkdir(workspace);
     expect(await findRepository(workspace, signal)).toBeUndefined();
+    await mkdir(join(workspace, '.git'));
+    expect(await findRepository(workspace, signal)).toBeUndefined();
     await git(workspace, 'init', '--quiet');
     await expect(requireFree(await repository(), [beside('f')], signal)).rejects.toMatchObject({
       code: 'git.no-commit',
@@ -226,6 +228,8 @@ describe('a repository that leads elsewhere', () => {
       await symlink(join(other, '.git'), join(workspace, '.git'));
     },
     'by a common directory': (other) => writeFile(join(workspace, '.git/commondir'), `${other}/.git\n`),
+    'by a common directory that is a link': (other) =>
+      symlink(join(other, '.git/commondir'), join(workspace, '.git/commondir')),
     'by alternates': (other) => writeFile(join(workspace, '.git/objects/info/alternates'), `${other}/.git/objects\n`),
     'by a link among its objects': async (other) => {
       await rm(join(workspace, '.git/objects/pack'), { recursive: true });
