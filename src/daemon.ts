@@ -309,6 +309,7 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     createSnapshot: (request) => acting(() => api.createSnapshot(request)),
     restoreSnapshot: (request) => acting(() => api.restoreSnapshot(request)),
     deleteSnapshot: (request) => acting(() => api.deleteSnapshot(request)),
+    fork: (request) => acting(() => api.fork(request)),
     // Nobody goes on with it once this process has ended.
     awaitSandbox: (options) => api.awaitSandbox(options.goal === 'away' ? { ...options, goal: 'gone' } : options),
     orphans: () => api.orphans(),

@@ -1,6 +1,7 @@
 import { hostDirectories } from '../plan/host-directories.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
+import { createCopy } from './create-copy.ts';
 import { fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
 import { loadPolicy } from './rules.ts';
@@ -35,7 +36,7 @@ export async function reserve(
 }
 
 /**
- * Create an instance, and start it in the same request where it is to run. The body carries stamp and intent, so whatever
+ * Create an instance, and start it in the same request where it is to run, unless it is a copy. The body carries stamp and intent, so whatever
  * a crash leaves behind can be recognised.
  */
 export async function create(
@@ -62,7 +63,9 @@ export async function create(
   if (start) await hands.trees.prepare(directories, signal);
   else await hands.trees.makeEmpty(directories);
   const body = createBody(manifest, view, { stamp, start });
-  await finish(task, () => hands.incus.instances.create(body, { signal }));
+  const { origin } = manifest.sandbox;
+  if (origin) await createCopy(task, body, origin);
+  else await finish(task, () => hands.incus.instances.create(body, { signal }));
   hands.reservations.markCreated(reservation.uid);
   if (start) await fitUser(task, manifest.sandbox.codeUser);
 }

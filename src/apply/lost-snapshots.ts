@@ -14,8 +14,8 @@ import { volumePath } from './volume-path.ts';
  */
 export async function removeLostSnapshots(error: unknown, { hands, step, signal }: Task): Promise<boolean> {
   if (!(error instanceof IncusError) || error.code !== 'incus.lost-snapshots') return false;
-  const { instances } = hands.incus;
-  if ((await instances.snapshotNames(step.instance, { signal })).length > 0) return false;
+  const { instances, snapshots } = hands.incus;
+  if ((await snapshots.names(step.instance, { signal })).length > 0) return false;
   const { value } = await instances.get(step.instance, { signal });
   try {
     return await removeAll(volumePath(hands.incus, value).snapshots);

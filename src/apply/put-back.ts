@@ -28,5 +28,6 @@ export async function putBack(
   // Its container was taken away behind our back: what is saved from here on would replace the only copy.
   if (isSaved && !session.resumes) await restore();
   await hands.incus.instances.patch(step.instance, { config: renderStamp({ restored: session.id }) }, { signal });
-  return isSaved;
+  // What a copy goes on with came with it.
+  return isSaved || manifest.sandbox.origin !== undefined;
 }

@@ -44,6 +44,7 @@ export function openClient(init: ClientInit): ControlApi {
     createSnapshot: call('createSnapshot'),
     restoreSnapshot: call('restoreSnapshot'),
     deleteSnapshot: call('deleteSnapshot'),
+    fork: call('fork'),
     awaitSandbox: ({ signal, ...options }) => {
       const until = { ...init, signal: AbortSignal.any([init.signal, signal]) };
       return request(until, 'awaitSandbox', options) as Promise<never>;

@@ -5,6 +5,7 @@ import { buildVerbs } from './build-verbs.ts';
 import { cleanVerb } from './clean-verb.ts';
 import { containerVerbs } from './container-verbs.ts';
 import { fileVerbs } from './file-verbs.ts';
+import { forkVerbs } from './fork-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
 import { snapshotVerbs } from './snapshot-verbs.ts';
@@ -297,6 +298,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./suspend.ts')).suspend,
   },
+  ...forkVerbs,
   {
     name: 'adopt',
     args: '<name>',

@@ -87,6 +87,7 @@ export class Control implements ControlApi {
   readonly createSnapshot: ControlApi['createSnapshot'];
   readonly restoreSnapshot: ControlApi['restoreSnapshot'];
   readonly deleteSnapshot: ControlApi['deleteSnapshot'];
+  readonly fork: ControlApi['fork'];
 
   constructor(init: ControlInit) {
     this.#init = init;
@@ -102,6 +103,7 @@ export class Control implements ControlApi {
     this.createSnapshot = (request) => init.snapshots.createSnapshot(request);
     this.restoreSnapshot = (request) => init.snapshots.restoreSnapshot(request);
     this.deleteSnapshot = (request) => init.snapshots.deleteSnapshot(request);
+    this.fork = (request) => init.sessions.fork(request);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {
@@ -200,7 +202,7 @@ export class Control implements ControlApi {
     await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
     await controller.sources.read(source, lifetime);
     controller.hintSandbox(name);
-    return { name, done: true, message: 'It is being deleted' };
+    return { name, done: true, message: `It is being deleted${leftBy(manifest)}` };
   }
 
   /** What is being deleted already, and is held up because it cannot be saved, is deleted all the same. */
@@ -353,4 +355,10 @@ export class Control implements ControlApi {
 
 function isHold({ kind }: Override): boolean {
   return kind === 'freeze' || kind === 'quarantine';
+}
+
+/** What a copy worked in was made for it, and is its user's. */
+function leftBy(manifest: Manifest | undefined): string {
+  const { origin, workspace } = manifest?.sandbox ?? {};
+  return origin && workspace !== undefined ? `; its workspace stays: ${workspace}` : '';
 }

@@ -134,6 +134,7 @@ export class Controller {
       ...this.policies,
       agents,
       images: this.#images,
+      originExists: (origin, signal) => incus.snapshots.exists(origin, { signal }),
       fights: this.fights,
       placement,
       covers: { trees, inside: insideMounts(incus) },

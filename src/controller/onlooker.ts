@@ -25,7 +25,7 @@ import { WorldBuilder } from './world-builder.ts';
 /** What somebody needs who only looks. */
 export interface OnlookerInit extends Omit<SeenSourcesInit, 'ownsSomething'> {
   readonly clock: Clock;
-  readonly incus: Pick<Incus, 'instances' | 'images' | 'operations'>;
+  readonly incus: Pick<Incus, 'instances' | 'images' | 'operations' | 'snapshots'>;
   readonly bridge: Bridge;
   readonly placement: Placement;
   readonly overrides: OverrideStore;
@@ -62,6 +62,7 @@ export class Onlooker {
       now: () => clock.now(),
       agents: { state: () => ({ kind: 'unknown' }) },
       images: new ImageAliases(imageLookup(incus.images)),
+      originExists: (origin, signal) => incus.snapshots.exists(origin, { signal }),
       fights: new Fights(),
       placement,
       clock,

@@ -56,6 +56,8 @@ export interface SandboxReport {
   /** Where it appears inside. */
   readonly workspace_inside?: string;
   readonly persistent?: boolean;
+  /** Container that it is a copy of. */
+  readonly copy_of?: string;
   /** Agent by name. */
   readonly tool?: string;
   /** User inside that owns the workspace and runs the agent. */
@@ -141,6 +143,7 @@ function declaredPart({ world }: SandboxRecord): Partial<SandboxReport> {
     code_uid: sandbox.codeUser.uid,
     code_user: sandbox.codeUser.name,
     network: sandbox.network.mode,
+    ...(sandbox.origin && { copy_of: sandbox.origin.instance }),
     ...(sandbox.tool.name !== undefined && { tool: sandbox.tool.name }),
     ...(sandbox.workspace && { workspace: sandbox.workspace, workspace_inside: workspaceInside(sandbox) }),
   };

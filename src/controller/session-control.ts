@@ -8,6 +8,7 @@ import { parseSessionInstance, sessionNames, type SessionNames } from '../spec/s
 import { awaitSandbox } from './await-sandbox.ts';
 import type { VerbReport } from './control-api.ts';
 import type { Controller } from './controller.ts';
+import { ForkControl } from './fork-control.ts';
 import { refusal } from './refusal.ts';
 import type { SessionApi, SessionOpened, SessionRequest } from './session-api.ts';
 import { busy, busySession, containersWith, holderOf, type OwnSession } from './session-holder.ts';
@@ -24,6 +25,8 @@ export interface SessionManifests {
   /** Declare a session in place of what was declared under its name; an environment that it names stays. @returns its file */
   put(uid: number, manifest: SessionManifest, environment: Environment): Promise<string>;
   writeTombstone(name: string, source: string): Promise<void>;
+  /** What somebody asked to have in the environment of what runs inside. */
+  environmentOf(manifest: Manifest): Promise<Environment>;
 }
 
 /** What is stored of a session. */
@@ -60,10 +63,24 @@ const remainsMs = 5_000;
 /** Opens and ends sessions. Takers of slots follow each other, so that each sees what the one before took. */
 export class SessionControl implements SessionApi {
   readonly #init: SessionControlInit;
+  readonly #forks: ForkControl;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(init: SessionControlInit) {
     this.#init = init;
+    this.#forks = new ForkControl({
+      ...init,
+      isTaken: (names) => this.isTaken(names),
+      inTurn: (run) => this.inTurn(run),
+      tell: (source) => init.controller.sources.read(source, init.lifetime),
+      bury: (place) => this.bury(place),
+      record: (name, entry) => this.record(name, entry),
+      awaitSandbox: (options) => this.awaitSandbox(options),
+    });
+  }
+
+  fork(request: Parameters<SessionApi['fork']>[0]): ReturnType<SessionApi['fork']> {
+    return this.#forks.fork(request);
   }
 
   async openSession(request: SessionRequest): Promise<SessionOpened> {
@@ -150,7 +167,7 @@ export class SessionControl implements SessionApi {
   }
 
   /** Have a session deleted, and let that be known at once. */
-  async bury({ name, source }: Manifest): Promise<void> {
+  async bury({ name, source }: Pick<Manifest, 'name' | 'source'>): Promise<void> {
     await this.#init.manifests.writeTombstone(name, source);
     await this.tell(name, source);
   }

@@ -15,7 +15,7 @@ import type { Placement } from '../plan/render-instance.ts';
 import { scheduledState, type ScheduleCache } from '../plan/schedule.ts';
 import { strayEra, tombstoneName } from '../plan/stamp.ts';
 import type { Desired, OwnedInstance, World } from '../plan/world.ts';
-import type { Manifest } from '../spec/sandbox.ts';
+import type { Manifest, Origin } from '../spec/sandbox.ts';
 import type { Fights } from './fights.ts';
 import { policyOf, type PolicyInputs } from './policies.ts';
 
@@ -25,6 +25,8 @@ export interface WorldSources extends PolicyInputs {
   readonly reservations: Reservations;
   readonly agents: Pick<Agents, 'state'>;
   readonly images: ImageAliases;
+  /** Whether what a copy is made from is there. */
+  readonly originExists: (origin: Origin, signal: AbortSignal) => Promise<boolean>;
   readonly fights: Fights;
   readonly placement: Placement;
   /** Trees of mounts, and what shows of them inside; absent for who may not see them. */
@@ -51,6 +53,7 @@ export interface Covers {
 interface Details {
   readonly workspace: WorkspaceFault | undefined;
   readonly imageExists: boolean | undefined;
+  readonly originExists?: boolean | undefined;
   readonly busy: string | undefined;
   readonly uncovered: readonly string[];
 }
@@ -110,6 +113,8 @@ export class WorldBuilder {
       ({ instance, owner }) =>
         instance.state === 'changing' ||
         isStray({ instance, owner }) ||
+        // Incus holds what runs still while it copies its files, where the storage driver cannot do that at one moment.
+        instance.state === 'frozen' ||
         (owner.kind === 'owned' && (owner.isTombstone || owner.stamp.intent?.kind === 'create')),
     );
     return doubtful && (doubtful.instance.state !== 'running' || isStray(doubtful))
@@ -139,13 +144,27 @@ export class WorldBuilder {
   }
 
   /** What creating or starting takes for granted. */
-  async #needs({ sandbox }: Manifest, owned: readonly SeenInstance[], signal: AbortSignal) {
+  async #needs(wanted: Manifest, owned: readonly SeenInstance[], signal: AbortSignal) {
+    const { sandbox } = wanted;
     const live = owned.find(({ owner }) => owner.kind === 'owned' && !owner.isTombstone);
     const [owner] = live ? [live.owner] : [];
     const sameImage = owner?.kind === 'owned' && owner.stamp.applied?.image === sandbox.image;
     const workspace = live && isUp(live.instance.state) ? undefined : await inspectDirectories(sandbox);
+    if (sandbox.origin)
+      return { workspace, imageExists: undefined, originExists: await this.#hasOrigin(wanted, owner, signal) };
     const imageExists = sameImage ? undefined : await this.#from.images.exists(sandbox.image, signal);
     return { workspace, imageExists };
+  }
+
+  /** Asked only where it may have to be made. */
+  async #hasOrigin(
+    { sandbox: { origin, policy }, hash }: Manifest,
+    owner: SeenInstance['owner'] | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean | undefined> {
+    const isMade = owner?.kind === 'owned' && owner.stamp.hash === hash && !owner.stamp.intent;
+    if (!origin || (isMade && policy.allow !== 'recreate')) return undefined;
+    return this.#from.originExists(origin, signal);
   }
 
   #build(sandbox: string, desired: Desired, details: Details): World {
@@ -164,6 +183,7 @@ export class WorldBuilder {
       workspace: details.workspace,
       protection: this.#protection(owned, details),
       imageExists: details.imageExists,
+      originExists: details.originExists,
       overrides: from.overrides(sandbox),
       dependencies: (manifest?.sandbox.dependsOn ?? []).map((name) => ({ name, ready: from.isReady(name) })),
       scheduled: manifest?.sandbox.schedule && scheduledState(manifest.sandbox.schedule, now, this.#schedules),

@@ -5,7 +5,7 @@ import { temporaryMs, temporaryName } from './temporary.ts';
 
 /** What working with a snapshot needs. */
 export interface SnapshotTools extends PublishTools {
-  readonly incus: Pick<Incus, 'images' | 'operations' | 'instances'>;
+  readonly incus: Pick<Incus, 'images' | 'operations' | 'snapshots'>;
 }
 
 /** Longest time until there is one, in milliseconds: storage that cannot clone copies. */
@@ -23,9 +23,9 @@ export async function withSnapshot<T>(
   const { incus, clock, signal } = tools;
   signal.throwIfAborted();
   const snapshot = temporaryName(clock);
-  const expiresAt = new Date(clock.now() + temporaryMs).toISOString();
+  const expiresAt = clock.now() + temporaryMs;
   // Not called off half-way: then nobody would know whether there is one.
-  const started = await incus.instances.makeSnapshot(instance, { snapshot, expiresAt });
+  const started = await incus.snapshots.create({ instance, snapshot }, { expiresAt });
   await incus.operations.finish(started, { timeoutMs: longestMs });
   let removal: Promise<void> | undefined;
   const remove = () => (removal ??= removeSnapshot(tools, instance, snapshot));
@@ -41,18 +41,13 @@ export async function withSnapshot<T>(
 }
 
 /** Whether an instance has a snapshot. */
-export async function hasSnapshot({ incus }: SnapshotTools, instance: string, snapshot: string): Promise<boolean> {
-  try {
-    return (await incus.instances.snapshotNames(instance)).includes(snapshot);
-  } catch (error) {
-    if (isIncusError(error, 'gone')) return false;
-    throw error;
-  }
+export function hasSnapshot({ incus }: SnapshotTools, instance: string, snapshot: string): Promise<boolean> {
+  return incus.snapshots.exists({ instance, snapshot });
 }
 
 async function removeSnapshot({ incus }: SnapshotTools, instance: string, snapshot: string): Promise<void> {
   try {
-    await incus.operations.finish(await incus.instances.deleteSnapshot(instance, snapshot));
+    await incus.operations.finish(await incus.snapshots.delete({ instance, snapshot }));
   } catch (error) {
     // It went with its instance, or goes when it expires: what was asked for is something else.
     if (!isIncusError(error)) throw error;

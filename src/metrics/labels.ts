@@ -65,6 +65,7 @@ export const stallReasons = [
   'ImmutableChange',
   'ForeignOwner',
   'ImageMissing',
+  'OriginMissing',
   'InvalidWorkspace',
   'Guarded',
   'NeedsConfirm',

@@ -1,8 +1,9 @@
 import type { Incus } from '../host/incus/client.ts';
+import type { Operation } from '../host/incus/operation.ts';
 
 /**
- * Text of the Incus operation that runs on an instance; undefined when none does. Programs that run inside do not count:
- * they keep nobody from changing it.
+ * Text of the Incus operation that runs on an instance; undefined when none does. Programs that run inside, and consoles,
+ * do not count: they keep nobody from changing it.
  */
 export async function runningOperation(
   { operations }: Pick<Incus, 'operations'>,
@@ -10,5 +11,7 @@ export async function runningOperation(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const running = await operations.running({ signal });
-  return running.find(({ instances, metadata }) => instances.includes(instance) && !metadata['command'])?.description;
+  const isWork = ({ instances, isTask, metadata }: Operation) =>
+    instances.includes(instance) && isTask && !metadata['command'];
+  return running.find(isWork)?.description;
 }

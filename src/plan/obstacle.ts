@@ -26,13 +26,8 @@ export function obstacle(
     const hint = `Rename the sandbox, remove the instance, or take it over with: coi adopt ${manifest.name}`;
     return stalled('ForeignOwner', world.nameTaken, hint);
   }
-  if (creating && world.imageExists === false) {
-    return stalled(
-      'ImageMissing',
-      `There is no image with the alias "${manifest.sandbox.image}"`,
-      'List the images with: incus image list',
-    );
-  }
+  const lacking = creating ? nothingToMakeFrom(world, manifest) : undefined;
+  if (lacking) return lacking;
   if ((creating || start) && world.workspace) {
     return stalled('InvalidWorkspace', world.workspace.message, world.workspace.hint);
   }
@@ -40,4 +35,21 @@ export function obstacle(
   if (unready.length > 0) return waiting('WaitingDependency', `It waits for ${unready.join(', ')} to be Ready`);
   if (!world.networkReady) return waiting('WaitingNetwork', 'It waits for the network rules of this host');
   return undefined;
+}
+
+/** A copy needs what it is a copy of, and no image. */
+function nothingToMakeFrom(
+  { imageExists, originExists }: World,
+  { name, sandbox: { image, origin } }: Manifest,
+): Block | undefined {
+  if (origin && originExists === false) {
+    const message = `It is a copy of ${origin.instance} as it was at a moment that nothing is left of`;
+    return stalled('OriginMissing', message, `Delete it, and make another copy: coi delete ${name}`);
+  }
+  if (origin || imageExists !== false) return undefined;
+  return stalled(
+    'ImageMissing',
+    `There is no image with the alias "${image}"`,
+    'List the images with: incus image list',
+  );
 }

@@ -204,11 +204,16 @@ type ImageSource =
 export interface CreateBody {
   readonly name: string;
   readonly type: 'container';
-  readonly source: ImageSource;
+  readonly source: ImageSource | { readonly type: 'copy'; readonly source: string };
   readonly profiles: readonly string[];
   readonly config: Readonly<Record<string, string>>;
   readonly devices: View['devices'];
   readonly start: boolean;
+}
+
+function sourceOf({ image, origin }: Sandbox): CreateBody['source'] {
+  if (origin) return { type: 'copy', source: `${origin.instance}/${origin.snapshot}` };
+  return isFingerprint(image) ? { type: 'image', fingerprint: image } : { type: 'image', alias: image };
 }
 
 /** The create request of a manifest: it carries the stamp and the intent, so a half-made instance can be told from a whole one. */
@@ -220,14 +225,10 @@ export function createBody(
   return {
     name: manifest.instance,
     type: 'container',
-    source: imageSource(view.image),
+    source: sourceOf(manifest.sandbox),
     profiles: view.profiles,
     config: { ...view.config, ...renderStamp(stamp) },
     devices: view.devices,
     start,
   };
-}
-
-function imageSource(image: string): ImageSource {
-  return isFingerprint(image) ? { type: 'image', fingerprint: image } : { type: 'image', alias: image };
 }

@@ -5,7 +5,7 @@ import { tombstonePrefix } from './tombstone-name.ts';
 import type { View } from './view.ts';
 
 /** Prefix of every config key in which coi keeps what it must remember about an instance. */
-const prefix = 'user.coi.';
+export const stampPrefix = 'user.coi.';
 
 /** What the controller was about to do, written on the instance before it is done, so that a crash can be understood. */
 export interface Intent {
@@ -63,7 +63,7 @@ export function tombstoneName(uid: string): string {
 /** Config keys of a stamp, as PATCH takes them: an empty text removes a key. */
 export function renderStamp(stamp: Partial<Stamp>): Record<string, string> {
   const keys: Record<string, string> = {};
-  for (const [name, value] of Object.entries(stamp)) keys[prefix + name] = renderValue(value);
+  for (const [name, value] of Object.entries(stamp)) keys[stampPrefix + name] = renderValue(value);
   return keys;
 }
 
@@ -77,7 +77,7 @@ function renderValue(value: Stamp[keyof Stamp]): string {
  * A stamp that cannot be read makes the instance unmanaged: it is reported and never touched.
  */
 export function parseStamp(config: Readonly<Record<string, string>>): Stamp | undefined {
-  const text = (name: keyof Stamp) => config[prefix + name] ?? '';
+  const text = (name: keyof Stamp) => config[stampPrefix + name] ?? '';
   if (!/^[0-9A-Z]{26}$/.test(text('uid')) || !text('name') || !text('instance') || !text('source')) return undefined;
   const applied = parseJson(text('applied'), viewSchema);
   const intent = parseJson(text('intent'), intentSchema);

@@ -99,6 +99,7 @@ export type BlockReason =
   | 'ImmutableChange'
   | 'ForeignOwner'
   | 'ImageMissing'
+  | 'OriginMissing'
   | 'InvalidWorkspace'
   | 'WaitingOperation'
   | 'WaitingDependency'

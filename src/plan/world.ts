@@ -98,6 +98,8 @@ export interface World {
   readonly protection: Protection | undefined;
   /** Whether the image alias exists; undefined when it was not asked. */
   readonly imageExists: boolean | undefined;
+  /** Whether what it is a copy of is there; undefined when it was not asked. */
+  readonly originExists?: boolean | undefined;
   readonly overrides: readonly Override[];
   readonly dependencies: readonly Dependency[];
   readonly scheduled: { readonly state: 'running' | 'stopped' | undefined; readonly nextChangeMs?: number } | undefined;

@@ -44,6 +44,7 @@ const methods: Readonly<Record<string, Method>> = {
   createSnapshot: (api, options) => api.createSnapshot(options),
   restoreSnapshot: (api, options) => api.restoreSnapshot(options),
   deleteSnapshot: (api, options) => api.deleteSnapshot(options),
+  fork: (api, options) => api.fork(options),
   awaitSandbox: (api, options: object, _, signal) => api.awaitSandbox({ ...(options as WaitOptions), signal }),
   denials: (api, options) => api.denials(options),
   policy: (api, options) => api.policy(options),

@@ -41,6 +41,7 @@ const judged: Readonly<Record<keyof Sandbox, 'by rules' | 'harmless' | LoosePart
   endsWithin: 'rest',
   session: 'rest',
   asked: 'rest',
+  origin: 'rest',
 };
 
 /** What a sandbox may do that another, on the same workspace, may not. */

@@ -14,6 +14,7 @@ import type { Manifest, Sandbox } from './sandbox.ts';
 import {
   type askedSchema,
   type leaseSchema,
+  type originSchema,
   type sessionPartSchema,
   manifestFileSchema,
   sessionFileSchema,
@@ -79,6 +80,7 @@ interface SessionKeys {
   readonly session?: z.infer<typeof sessionPartSchema>;
   readonly ends_within?: number;
   readonly asked?: z.infer<typeof askedSchema>;
+  readonly origin?: z.infer<typeof originSchema>;
 }
 
 interface TableInput {
@@ -103,6 +105,7 @@ function readTable({ name, table, document, found, input }: TableInput): {
     session,
     ends_within: endsWithin,
     asked,
+    origin,
     ...manifest
   } = withoutKeys(table, wrong);
   const profile = profileNamed(manifest.profile, settings);
@@ -117,6 +120,7 @@ function readTable({ name, table, document, found, input }: TableInput): {
     ...(session && { session }),
     ...(endsWithin !== undefined && { endsWithin }),
     ...(asked && { asked }),
+    ...(origin && { origin }),
   };
   problems.push(...checkRules({ name, sandbox, wrong, positionOf: (path) => ({ file, ...place(path) }) }));
   if (own.length + problems.length > 0) return { problems };

@@ -16,11 +16,12 @@ function leaseOf({ lease }: Sandbox): object {
   return lease ? { lease: { pid: lease.pid, started_at: lease.startedAt, boot: lease.boot } } : {};
 }
 
-function sessionOf({ session, endsWithin, asked }: Sandbox): object {
+function sessionOf({ session, endsWithin, asked, origin }: Sandbox): object {
   return {
     ...(session && { session: { ...session } }),
     ...(asked && { asked: { ...asked } }),
     ...(endsWithin !== undefined && { ends_within: endsWithin }),
+    ...(origin && { origin: { ...origin } }),
   };
 }
 

@@ -115,6 +115,14 @@ export interface Asked {
   readonly force?: true;
 }
 
+/** What a copy was made from, at its first start. */
+export interface Origin {
+  /** Incus instance. */
+  readonly instance: string;
+  /** Of that instance. */
+  readonly snapshot: string;
+}
+
 /** One sandbox with every layer applied and every default filled in. */
 export interface Sandbox {
   readonly image: string;
@@ -157,6 +165,8 @@ export interface Sandbox {
   readonly session?: SessionPart;
   /** Only where a command launched, started or stopped the container by its name. */
   readonly asked?: Asked;
+  /** Only in copies of another sandbox: they are made from this, and not from the image. */
+  readonly origin?: Origin;
 }
 
 /** Whether an agent or a command is started inside as soon as the sandbox runs. */

@@ -2,6 +2,7 @@ import { parallel10, shellReady } from './agents.ts';
 import { cli, list50 } from './cli.ts';
 import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
+import { fork } from './fork.ts';
 import { healInstance } from './heal-instance.ts';
 import { healRule } from './heal-rule.ts';
 import { idle } from './idle.ts';
@@ -37,6 +38,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   save,
   snapshot,
   'push-1g': push1g,
+  fork,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

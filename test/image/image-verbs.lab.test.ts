@@ -71,7 +71,7 @@ describe('coi image publish', () => {
     const fingerprint = await publish('coi-web', 'tools', '--description', 'with a marker');
     expect((await incus.instances.state('coi-web')).pid).toBe(before.pid);
     expect(await listRules(desk.lab)).toBe(rules);
-    expect(await incus.instances.snapshotNames('coi-web')).toEqual([]);
+    expect(await incus.snapshots.names('coi-web')).toEqual([]);
     const image = await named('tools');
     expect(image).toMatchObject({ fingerprint, aliases: ['tools'] });
     expect(image.properties).toEqual({ description: 'with a marker', os: 'busybox' });
@@ -136,7 +136,7 @@ describe('coi image publish', () => {
     await until('it to be packed', isPacking, { timeoutMs: 60_000 });
     await running.stop('SIGINT');
     expect((await running.ended).exitCode).toBe(130);
-    expect([await fingerprints(), await incus.instances.snapshotNames('coi-web')]).toEqual([images, []]);
+    expect([await fingerprints(), await incus.snapshots.names('coi-web')]).toEqual([images, []]);
 
     await store('going');
     await inside('coi-going', 'dd if=/dev/urandom of=/big bs=1M count=300 2>/dev/null');

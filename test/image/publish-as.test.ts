@@ -36,7 +36,7 @@ test('a running instance goes on, and only its files are in the image', async ()
   );
   expect(formerly).toBeUndefined();
   expect((await incus.instances.state('box')).pid).toBe(pid);
-  expect(await incus.instances.snapshotNames('box')).toEqual([]);
+  expect(await incus.snapshots.names('box')).toEqual([]);
   expect(await incus.images.get(image.fingerprint)).toMatchObject({
     aliases: ['tools'],
     properties: { description: 'd', 'coi.definition': 'x', os: 'busybox' },
@@ -78,15 +78,15 @@ test('whatever ends it, no image is left that is not whole', async () => {
   await until('it to be packed', packing, { timeoutMs: 30_000 });
   caller.abort(new Error('enough'));
   await expect(interrupted).rejects.toThrow('enough');
-  expect([await images(), await incus.instances.snapshotNames('box')]).toEqual([before, []]);
+  expect([await images(), await incus.snapshots.names('box')]).toEqual([before, []]);
 
   const told: string[] = [];
   const onProgress = (text: string) => told.push(text);
   const orphaned = publishAs({ incus, clock, signal }, { ...slow, onProgress }).catch((error: unknown) => error);
   await until('it to be packed', () => told.length > 0, { timeoutMs: 30_000 });
   expect(told[0]).toMatch(/^Image pack: \d+%/);
-  const [snapshot] = await incus.instances.snapshotNames('box');
-  await incus.operations.finish(await incus.instances.deleteSnapshot('box', snapshot!));
+  const [snapshot] = await incus.snapshots.names('box');
+  await incus.operations.finish(await incus.snapshots.delete({ instance: 'box', snapshot: snapshot! }));
   expect(await orphaned).toMatchObject({ code: 'image.source-gone' });
   expect(await images()).toEqual(before);
 }, 120_000);

@@ -11,8 +11,8 @@ import { Networks } from './networks.ts';
 import { Operations } from './operations.ts';
 import { Profiles } from './profiles.ts';
 import { readServer, type ServerInfo } from './server.ts';
-import { Snapshots } from './snapshots.ts';
 import { usualHome } from './socket.ts';
+import { Snapshots } from './snapshots.ts';
 import { Storage } from './storage.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
@@ -28,7 +28,6 @@ export class Incus implements AsyncDisposable {
   readonly socketPath: string;
   readonly home: string;
   readonly instances: Instances;
-  readonly snapshots: Snapshots;
   readonly operations: Operations;
   readonly exec: Exec;
   readonly files: Files;
@@ -37,6 +36,7 @@ export class Incus implements AsyncDisposable {
   readonly networks: Networks;
   readonly profiles: Profiles;
   readonly storage: Storage;
+  readonly snapshots: Snapshots;
   readonly addresses: AddressBook;
   /** Silent until `start` or `ready` is called on it. */
   readonly events: Events;

@@ -84,32 +84,6 @@ export class Instances {
     return this.#api.sync({ ...call, ...options }, parseInstance);
   }
 
-  /** Names of an instance's snapshots, as far as Incus knows of them. */
-  async snapshotNames(name: string, options: CallOptions = {}): Promise<readonly string[]> {
-    const what = `list the snapshots of instance "${name}"`;
-    const call = { method: 'GET', route: `${member}/snapshots`, what, params: { name } } as const;
-    const { value } = await this.#api.sync({ ...call, ...options }, (reply) => pathsSchema.parse(reply));
-    return value.map((path) => path.slice(path.lastIndexOf('/') + 1));
-  }
-
-  /** Begins to make a snapshot of an instance's files. Incus removes it by itself at `expiresAt`, RFC 3339. */
-  makeSnapshot(
-    name: string,
-    { snapshot, expiresAt }: { readonly snapshot: string; readonly expiresAt: string },
-    options: CallOptions = {},
-  ): Promise<StartedOperation> {
-    const what = `make a snapshot of instance "${name}"`;
-    const json = { name: snapshot, expires_at: expiresAt };
-    return this.#api.begin({ method: 'POST', route: `${member}/snapshots`, what, params: { name }, json, ...options });
-  }
-
-  /** Begins to delete a snapshot. @throws {IncusError} `gone` */
-  deleteSnapshot(name: string, snapshot: string, options: CallOptions = {}): Promise<StartedOperation> {
-    const what = `delete snapshot "${snapshot}" of instance "${name}"`;
-    const route = `${member}/snapshots/{snapshot}`;
-    return this.#api.begin({ method: 'DELETE', route, what, params: { name, snapshot }, ...options });
-  }
-
   /** What an instance does right now. Costs several milliseconds and asks the container: for single ones only. */
   async state(name: string, options: CallOptions = {}): Promise<RuntimeState> {
     const what = `read the state of instance "${name}"`;

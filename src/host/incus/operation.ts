@@ -15,6 +15,8 @@ const schema = z.looseObject({
 export interface Operation {
   readonly id: string;
   readonly description: string;
+  /** Whether it ends by itself, and not when somebody closes a connection. */
+  readonly isTask: boolean;
   readonly phase: 'running' | 'success' | 'failure' | 'cancelled';
   /** Names of the instances that it works on. */
   readonly instances: readonly string[];
@@ -38,6 +40,7 @@ export function parseOperation(value: unknown): Operation {
   return {
     id: operation.id,
     description: operation.description,
+    isTask: operation.class === 'task',
     phase: phaseOf(operation.status_code),
     instances: (operation.resources?.['instances'] ?? []).map(lastSegment),
     metadata: operation.metadata ?? {},

@@ -55,6 +55,15 @@ export const askedSchema = z.strictObject({
   force: z.literal(true).meta({ description: 'Whether what runs inside is not asked to end first.' }).exactOptional(),
 });
 
+/** What a copy is made from. */
+export const originSchema = z.strictObject({
+  instance: instanceName.meta({ description: 'Incus instance that it is a copy of.' }),
+  snapshot: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/)
+    .meta({ description: 'Which snapshot of it.' }),
+});
+
 /** A sandbox in the session source, where the command line also says which instance it is. */
 const sessionSandbox = sandboxSchema.extend({
   instance: field(instanceName, {
@@ -67,6 +76,7 @@ const sessionSandbox = sandboxSchema.extend({
   }),
   session: field(sessionPartSchema, { description: 'What somebody opened it for.' }),
   asked: field(askedSchema, { description: 'What a command last asked of its container.' }),
+  origin: field(originSchema, { description: 'What it is a copy of, in place of its image.' }),
 });
 
 /** A whole file of the session source. */

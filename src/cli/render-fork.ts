@@ -1,0 +1,65 @@
+import type { CopyReport, ForkReport } from '../controller/fork-api.ts';
+import { exitCodes } from './failure.ts';
+import type { PlannedWorktrees } from './fork-worktrees.ts';
+import type { Io } from './io.ts';
+import { jsonText, printable } from './printable.ts';
+import { renderTable } from './table.ts';
+import type { Call } from './verb.ts';
+
+/** Where the copies are to work. */
+interface Places {
+  /** Of the original. */
+  readonly workspace: string | undefined;
+  readonly trees: PlannedWorktrees | undefined;
+  /** Whether that was asked for. */
+  readonly shared: boolean;
+}
+
+/** Say what somebody may not expect of the copies. */
+export function noteBefore(io: Io, report: ForkReport, { workspace, trees, shared }: Places): void {
+  const { original, heldBy, driver, pauses, isWhole } = report;
+  const note = (text: string) => io.stderr.write(`${printable(text)}\n`);
+  if (workspace !== undefined && !trees) {
+    const why = shared ? '' : ', which is no Git repository';
+    note(`All of them work in the same directory as the original: ${workspace}${why}`);
+  }
+  if (heldBy !== undefined) note(`${original} is held still (${heldBy}): its copies are stopped`);
+  if (isWhole) note(`The storage pool's driver "${driver}" copies every file: that takes time and space for each copy`);
+  if (pauses) note(`${original} stands still while its files are copied`);
+}
+
+/** Show what was made; what was not, on stderr. @returns the exit code */
+export function showCopies(
+  { io, options }: Call,
+  report: ForkReport,
+  trees: Pick<PlannedWorktrees, 'places'> | undefined,
+): number {
+  const copies = report.copies.map((copy, at) => ({ ...copy, ...branchOf(trees, at) }));
+  if (options['format'] === 'json') io.stdout.write(jsonText({ ...report, copies }));
+  else {
+    const made = copies.filter(({ failure }) => failure === undefined);
+    if (made.length > 0) io.stdout.write(renderTable({ head, rows: made.map(rowOf) }));
+  }
+  const failed = copies.filter(({ failure }) => failure !== undefined);
+  for (const each of failed) io.stderr.write(failureText(each));
+  return failed.length === 0 ? exitCodes.done : exitCodes.failed;
+}
+
+const head = ['CONTAINER', 'STATE', 'IPV4', 'BRANCH', 'WORKSPACE'];
+
+type Shown = CopyReport & { readonly branch?: string };
+
+function branchOf(trees: Pick<PlannedWorktrees, 'places'> | undefined, at: number): Pick<Shown, 'branch'> {
+  const branch = trees?.places[at]?.branch;
+  return branch === undefined ? {} : { branch };
+}
+
+function rowOf({ instance, state, ipv4, branch, workspace }: Shown): string[] {
+  return [instance, state, ipv4 ?? '-', branch ?? '-', workspace ?? '-'].map(printable);
+}
+
+function failureText({ instance, failure = '', branch, workspace }: Shown): string {
+  const lines = [`coi: ${instance} could not be made: ${failure}`];
+  if (branch !== undefined) lines.push(`  Its worktree stays: ${workspace} on branch ${branch}`);
+  return lines.map((line) => `${printable(line)}\n`).join('');
+}
