@@ -184,7 +184,7 @@ describe('coi snapshot restore', () => {
     ];
     expect(began).toBeGreaterThan(-1);
     expect(kinds.slice(began + 1, ended)).toEqual([]);
-    expect(kinds.slice(ended)).toContain('power succeeded');
+    expect(kinds.slice(ended)).toContain('start succeeded');
   });
 });
 
