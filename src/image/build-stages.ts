@@ -8,6 +8,7 @@ import type { Guest } from './guest.ts';
 import { fixNames, type NameFix } from './name-servers.ts';
 import { runStep } from './run-step.ts';
 import { keepStage } from './stages.ts';
+import { untilReady } from './until-ready.ts';
 
 /** A build from some stage on. */
 export interface StagesInit {
@@ -25,11 +26,12 @@ export interface StagesInit {
 export async function buildStages(tools: BuildTools, instance: string, init: StagesInit): Promise<StageReport[]> {
   const { definition, kept, log } = init;
   const { steps, expectations } = definition;
-  const guest = { incus: tools.incus, instance, signal: tools.signal };
+  const guest = { incus: tools.incus, instance, clock: tools.clock, signal: tools.signal };
   const cached = steps.slice(0, kept).map(({ name }) => ({ name, cached: true, seconds: 0 }));
   for (const [at, { name }] of cached.entries())
     tools.say(`[${at + 1}/${steps.length}] ${name}: kept from an earlier build`);
   const built: StageReport[] = [];
+  await tools.during('Waiting until the container has come up', () => untilReady(guest, tools.clock));
   let names: NameFix | undefined;
   if (kept < steps.length) {
     const prepared = await prepare(tools, guest);

@@ -1,12 +1,15 @@
+import { pause, type Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
-import type { ExecResult } from '../host/incus/exec.ts';
+import { IncusError } from '../host/incus/errors.ts';
 import type { Sink } from '../host/incus/exec-streams.ts';
+import type { ExecResult } from '../host/incus/exec.ts';
 
 /** A build container that runs. */
 export interface Guest {
   readonly incus: Pick<Incus, 'exec'>;
   /** Name of the instance. */
   readonly instance: string;
+  readonly clock: Clock;
   /** Ends what runs inside. */
   readonly signal: AbortSignal;
 }
@@ -20,38 +23,63 @@ export interface LongRun {
   readonly output: Sink;
 }
 
-/** Run a script of ours as root. @param timeoutMs longest run in milliseconds @throws {IncusError} */
-export function runScript(
-  { incus, instance, signal }: Guest,
-  script: string,
-  {
-    args = [],
-    stdin = '',
-    timeoutMs = 60_000,
-  }: { args?: readonly string[]; stdin?: string | Uint8Array; timeoutMs?: number } = {},
-): Promise<ExecResult> {
-  return incus.exec.run(instance, ['sh', '-c', script, 'coi', ...args], { cwd: '/', signal, stdin, timeoutMs });
+/** What a script of ours is given. */
+export interface ScriptInit {
+  readonly args?: readonly string[];
+  readonly stdin?: string | Uint8Array;
+  /** Longest run in milliseconds; 60,000 unless given. */
+  readonly timeoutMs?: number;
+}
+
+/** Run a script of ours as root. @throws {IncusError} */
+export function runScript(guest: Guest, script: string, init: ScriptInit = {}): Promise<ExecResult> {
+  const { incus, instance, signal } = guest;
+  const { args = [], stdin = '', timeoutMs = 60_000 } = init;
+  const argv = ['sh', '-c', script, 'coi', ...args];
+  return untilBegun(guest, () => incus.exec.run(instance, argv, { cwd: '/', signal, stdin, timeoutMs }));
 }
 
 /** Run a program with nothing to read, for as long as it takes. @returns its exit code @throws {IncusError} */
-export async function runLong(
-  { incus, instance, signal }: Guest,
-  { argv, env, uid = 0, output }: LongRun,
-): Promise<number> {
-  const attached = await incus.exec.attach({
-    name: instance,
-    // One stream: two would come out of order.
-    argv: ['sh', '-c', 'exec "$@" 2>&1', 'coi', ...argv],
-    cwd: '/',
-    uid,
-    gid: uid,
-    env,
-    stdin: nothing(),
-    stdout: output,
-    stderr: output,
-    signal,
-  });
-  return await attached.exitCode;
+export function runLong(guest: Guest, { argv, env, uid = 0, output }: LongRun): Promise<number> {
+  const { incus, instance, signal } = guest;
+  const run = async () => {
+    const attached = await incus.exec.attach({
+      name: instance,
+      // One stream: two would come out of order.
+      argv: ['sh', '-c', 'exec "$@" 2>&1', 'coi', ...argv],
+      cwd: '/',
+      uid,
+      gid: uid,
+      env,
+      stdin: nothing(),
+      stdout: output,
+      stderr: output,
+      signal,
+    });
+    return await attached.exitCode;
+  };
+  return untilBegun(guest, run);
+}
+
+/** How often, and how long after another, it is tried to begin a program, in milliseconds. */
+const tries = 5;
+const betweenMs = 500;
+
+/**
+ * On a busy host, while a container comes up, Incus may lose its helper before that has begun the program: seen on 6.0.4.
+ * Then nothing ran, and it is tried again.
+ */
+async function untilBegun<T>({ clock, signal }: Guest, run: () => Promise<T>): Promise<T> {
+  for (let left = tries; ; left -= 1) {
+    try {
+      return await run();
+    } catch (error) {
+      const neverBegan = error instanceof IncusError && /Failed to retrieve PID of executing/.test(error.text);
+      if (!neverBegan || left <= 1) throw error;
+      await pause(clock, betweenMs, signal);
+      signal.throwIfAborted();
+    }
+  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

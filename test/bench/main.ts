@@ -1,4 +1,5 @@
 import { parallel10, shellReady } from './agents.ts';
+import { buildNoop, buildTail } from './build.ts';
 import { cli, list50 } from './cli.ts';
 import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
@@ -39,6 +40,8 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   snapshot,
   'push-1g': push1g,
   fork,
+  'build-noop': buildNoop,
+  'build-tail': buildTail,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

@@ -2,6 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readRegistries } from '../../src/host/registries/read-registries.ts';
+import type { ImageName } from '../lab/image-cache.ts';
 import type { RunResult } from '../lab/inside.ts';
 import { openDesk, type Desk } from '../session/desk.ts';
 
@@ -35,8 +36,8 @@ export class Workshop implements AsyncDisposable {
     this.desk = desk;
   }
 
-  static async open(name: string): Promise<Workshop> {
-    const desk = await openDesk(name);
+  static async open(name: string, images?: readonly ImageName[]): Promise<Workshop> {
+    const desk = await openDesk(name, images);
     try {
       await servePublicly(desk);
       return new Workshop(desk);

@@ -2,7 +2,6 @@ import type { Answer, Api } from './api.ts';
 import { parseInstance, parseInstances, type Config, type Devices, type Instance } from './instance.ts';
 import { parseInstanceState, type RuntimeState } from './instance-state.ts';
 import type { StartedOperation } from './operation.ts';
-import { pathsSchema } from './schemas.ts';
 import { parseWholeInstances, type WholeInstance } from './whole-instance.ts';
 
 /** Where a new instance's files come from. `none` makes an empty one, which cannot start. */
