@@ -116,6 +116,11 @@ describe.each(whole)('the image %s', (image) => {
     expect(await printed('whole', `mkdir built; cd built; ${build}`)).toBe('built');
   });
 
+  it('has docker wait for a system that has yet to start', async () => {
+    await sandbox('early', image);
+    expect(await printed('early', 'docker version --format "{{.Server.Os}}"')).toBe('linux');
+  });
+
   it('composes containers, and lets a user with another number do so', async () => {
     const compose = `mkdir -p /tmp/$(id -u)/all; cd /tmp/$(id -u)/all; echo '${composeFile}' >docker-compose.yml; docker compose up 2>&1; docker compose down 2>&1`;
     expect(await printed('whole', compose)).toMatch(/\| +composed/);
