@@ -10,6 +10,8 @@ import { uninstall } from './controller/uninstall.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { groupId } from './host/process/group-id.ts';
 import { openNotify, watchdogMs } from './host/process/systemd-notify.ts';
+import { usedImages } from './image/build-tools.ts';
+import { keepImages } from './image/keep-images.ts';
 import { logLevelFrom, openLog, type Log, type LogLevel } from './log/open-log.ts';
 import { serveAdmin } from './server/admin.ts';
 import { serveTelemetry, type Verdict } from './server/telemetry.ts';
@@ -72,13 +74,28 @@ export async function runDaemon({ settings, io, logLevel }: DaemonInit): Promise
   const running = engine.run();
   const watching = keepNotifying(engine, { notify, env: io.env, signal });
   const guarding = guardLock(lock, ousted, signal);
+  const keeping = keepVersions(engine, settings, { log, signal });
   log.info({ sources: settings.controller.sources, runDir }, 'Controller runs');
   await running;
   await watching;
   await guarding;
+  await keeping;
   if (ousted.signal.aborted) throw ousted.signal.reason;
   log.info('Controller ends; sandboxes and rules stay as they are');
   return 0;
+}
+
+/** Old versions of images go by themselves, but none that a sandbox is declared with. */
+function keepVersions(
+  { incus, controller }: Engine,
+  { images: { keep } }: Settings,
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+): Promise<void> {
+  const used = () =>
+    usedImages([...controller.desired.manifests().values()].map(({ name, sandbox: { image } }) => ({ name, image })));
+  const tell = (text: string, isFailure: boolean) =>
+    isFailure ? log.warn(`Old versions of images stay: ${text}`) : log.info(`An old version of an image went: ${text}`);
+  return keepImages({ incus, clock, keep, used, tell, signal });
 }
 
 /** End when the lock's file was taken away or replaced: another controller may run by now, and two would fight. */

@@ -61,3 +61,11 @@ export function parseSize(text: string): number | undefined {
   const unit = match ? sizeUnitBytes.get(match[2]!) : undefined;
   return unit === undefined ? undefined : Number(match![1]) * unit;
 }
+
+/** Bytes for people: `812.3 MiB`, `12 B`. */
+export function renderBytes(bytes: number): string {
+  if (bytes < 1_024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB'];
+  const step = Math.min(Math.floor(Math.log2(bytes) / 10), units.length);
+  return `${(bytes / 2 ** (10 * step)).toFixed(1)} ${units[step - 1]}`;
+}

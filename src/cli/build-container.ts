@@ -5,7 +5,7 @@ import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
 import type { SandboxReport } from '../controller/report.ts';
 import type { Incus } from '../host/incus/client.ts';
-import type { BuildContainer, KeptContainer } from '../image/build-tools.ts';
+import { buildPrefix, type BuildContainer, type KeptContainer } from '../image/build-tools.ts';
 import { sessionSourceId } from '../source/session-source.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
 import { parseSessionInstance, workspaceHash } from '../spec/session-names.ts';
@@ -14,9 +14,6 @@ import { forThisProcess, inSession } from './in-session.ts';
 import type { Io } from './io.ts';
 import { askForSession, type AskedSession } from './session-request.ts';
 import { whoCalls } from './who.ts';
-
-/** What its name begins with: one of nobody, so that commands on all sessions do not mean it. */
-export const buildPrefix = 'coi-build-';
 
 /** Longest wait for a container to stand still or to be gone, in milliseconds. */
 const longestMs = 120_000;
@@ -79,7 +76,9 @@ async function ownSandbox(init: BuildContainerInit): Promise<SandboxReport | und
 }
 
 async function settled({ api, io }: BuildContainerInit, name: string, goal: 'stopped' | 'gone'): Promise<void> {
-  const { outcome } = await api.awaitSandbox({ name, goal, timeoutMs: longestMs, signal: io.signal });
+  // A build that is called off waits for the end of its own container, too.
+  const signal = goal === 'gone' ? new AbortController().signal : io.signal;
+  const { outcome } = await api.awaitSandbox({ name, goal, timeoutMs: longestMs, signal });
   if (outcome === 'reached') return;
   throw new Problem({
     code: 'image.container',

@@ -8,11 +8,11 @@ export const buildVerbs: readonly VerbSpec[] = [
   {
     name: 'build',
     args: '[name...]',
-    about: 'Build images from their definitions; without names "coi"',
+    about: 'Build images from their definitions',
     detail:
-      'NAME is a folder with an image.toml: one of those that came with coi, one in /etc/coi/images, or any by\n' +
-      'its path with a slash. What failed goes on at its stage when it is built again. Prints the alias,\n' +
-      'the alias of this version, and the fingerprint.',
+      'Without names: "coi". NAME is a folder with an image.toml: one that came with coi, one in\n' +
+      '/etc/coi/images, or any by its path with a slash. What failed goes on at its stage when it is\n' +
+      'built again. Prints the alias, the alias of this version, and the fingerprint.',
     example: 'coi build coi',
     flags: [force, formatFlag('text', 'json')],
     load: async () => (await import('./build.ts')).build,
@@ -20,7 +20,7 @@ export const buildVerbs: readonly VerbSpec[] = [
   {
     name: 'build custom',
     args: '<name>',
-    about: 'Build an image with a script that runs as root on top of another one',
+    about: 'Build an image with a script on top of another',
     example: 'coi build custom my-image --script ./set-up.sh',
     flags: [
       { flags: '--script <path>', about: 'The script' },

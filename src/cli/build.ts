@@ -1,12 +1,12 @@
 import { systemClock as clock } from '../base/clock.ts';
+import type { ControlApi } from '../controller/control-api.ts';
 import { openIncus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
 import { buildImage, type BuildRequest } from '../image/build-image.ts';
-import type { BuildTools, Built } from '../image/build-tools.ts';
+import { usedImages, type BuildTools, type Built } from '../image/build-tools.ts';
 import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
 import { homeOf } from '../source/homes.ts';
-import type { BuildContainerInit } from './build-container.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -41,6 +41,7 @@ export async function buildHere(io: Io, request: BuildRequest): Promise<Built> {
   const { project } = settings.incus;
   await using incus = openIncus({ socketPath, project, clock });
   await using connected = new AsyncDisposableStack();
+  const api = once(async () => connected.use(await connectLater(io)));
   const places = { etc: etcDirectory(io.env), cwd: io.cwd };
   const tools: BuildTools = {
     incus,
@@ -50,31 +51,26 @@ export async function buildHere(io: Io, request: BuildRequest): Promise<Built> {
     say: (line) => io.stderr.write(`${printable(line)}\n`),
     during: (what, work) => withProgress(io, printable(what), work),
     place: `${socketPath}\n${project}`,
-    container: connector(io, { incus, settings, connected }),
+    container: async (subject) => {
+      const { openBuildContainer } = await import('./build-container.ts');
+      return openBuildContainer({ io, api: await api(), incus, settings, subject });
+    },
+    used: async () => usedImages((await (await api()).status()).sandboxes),
     find: (name) => findDefinition(name, places),
     keep: settings.images.keep,
   };
   return await buildImage(tools, request);
 }
 
-interface Connecting extends Pick<BuildContainerInit, 'incus' | 'settings'> {
-  readonly connected: AsyncDisposableStack;
+/** A signal ends what runs inside; what is asked of the controller afterwards must still get through. */
+async function connectLater(io: Io): Promise<ControlApi & AsyncDisposable> {
+  const { connect } = await import('./connect.ts');
+  return await connect({ ...io, signal: new AbortController().signal }, 'write');
 }
 
-/** Connects when the first container is asked for, and once. */
-function connector(io: Io, { incus, settings, connected }: Connecting): BuildTools['container'] {
-  const open = async () => {
-    const [{ connect }, { openBuildContainer }] = await Promise.all([
-      import('./connect.ts'),
-      import('./build-container.ts'),
-    ]);
-    // A signal ends what runs inside; what is asked of the controller afterwards must still get through.
-    const requests = new AbortController();
-    const api = connected.use(await connect({ ...io, signal: requests.signal }, 'write'));
-    return (subject: string) => openBuildContainer({ io, api, incus, settings, subject });
-  };
-  let opening: ReturnType<typeof open> | undefined;
-  return async (subject) => (await (opening ??= open()))(subject);
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
 }
 
 function reportOf({ alias, versionAlias, fingerprint, skipped, stages }: Built) {

@@ -32,7 +32,8 @@ export function renderHelp(all: readonly VerbSpec[], program: string, below?: st
 
 const aboutGlobals =
   'They stand before the command or behind it, with shell, run, attach, list, info, kill, shutdown,\n' +
-  'clean, persist, resume and health. One that means nothing to a command changes nothing.';
+  'clean, persist, resume, images, image and health. One that means nothing to a command changes\n' +
+  'nothing.';
 
 /** Help on one command. @param program its name in the usage */
 export function renderVerbHelp({ name, args, about, detail, flags, example }: VerbSpec, program: string): string {

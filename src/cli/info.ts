@@ -1,4 +1,5 @@
 import { Problem } from '../base/problem.ts';
+import { renderBytes } from '../base/units.ts';
 import type { SavedSession } from '../session/save/store.ts';
 import type { SavedSessions } from '../session/save/saved-sessions.ts';
 import { exitCodes } from './failure.ts';
@@ -39,7 +40,7 @@ export const info: Verb = async ({ io, args, options }) => {
       `Container name: ${container}${persistent ? ' (persistent)' : ''}`,
       `Workspace: ${workspace}`,
       `Saved: ${savedAt}`,
-      `Data: ${hasData ? `present, ${sizeText(bytes)} in ${files} files` : 'missing'}`,
+      `Data: ${hasData ? `present, ${renderBytes(bytes)} in ${files} files` : 'missing'}`,
       ...(leftOut > 0 ? [`Left out: ${leftOut}`] : []),
       `Path: ${path}`,
       `Resume: ${resume}`,
@@ -55,11 +56,4 @@ async function sessionMeant(saved: SavedSessions, tool: string, id: string | und
   const which =
     id === undefined ? `No session of ${tool} is saved` : `There is no saved session "${id.slice(0, 80)}" of ${tool}`;
   throw new Problem({ code: 'session.unknown', message: which, hint: 'See them with: coi list --all' });
-}
-
-function sizeText(bytes: number): string {
-  if (bytes < 1_024) return `${bytes} B`;
-  const units = ['KiB', 'MiB', 'GiB'];
-  const step = Math.min(Math.floor(Math.log2(bytes) / 10), units.length);
-  return `${(bytes / 2 ** (10 * step)).toFixed(1)} ${units[step - 1]}`;
 }

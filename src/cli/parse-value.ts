@@ -19,6 +19,12 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** A whole number of either sign, for whoever has more to say about its size. */
+export function wholeNumber(text: string): number {
+  if (!/^-?\d{1,9}$/.test(text)) throw new UsageProblem(`"${text}" is no number`, 'Write a whole number');
+  return Number(text);
+}
+
 /** A whole number, 1 or more. */
 export function positiveCount(text: string): number {
   if (count(text) === 0) throw new UsageProblem(`"${text}" is too small`, 'Write a whole number, 1 or more');

@@ -8,20 +8,27 @@ const quietMs = 2_000;
 /**
  * Do something, and say on stderr when it takes long: on a terminal one line that counts and is gone at the end, elsewhere
  * a line every 10 s.
+ *
+ * @param what is done; a function says it anew each time, with how far it is
  */
-export async function withProgress<Result>(io: Io, what: string, work: () => Promise<Result>): Promise<Result> {
+export async function withProgress<Result>(
+  io: Io,
+  what: string | (() => string),
+  work: () => Promise<Result>,
+): Promise<Result> {
   using _ = showProgress(io, what);
   return await work();
 }
 
-function showProgress(io: Io, what: string): Disposable {
+function showProgress(io: Io, what: string | (() => string)): Disposable {
   const animated = isAnimated(io.stderr, io);
   const everyMs = animated ? 500 : 10_000;
   const startedAt = io.clock.monotonic();
   let shown = false;
   let timer = io.clock.after(animated ? quietMs : everyMs, tick);
   function tick(): void {
-    const text = `${what} … ${renderDuration(io.clock.monotonic() - startedAt)}`;
+    const doing = typeof what === 'string' ? what : what();
+    const text = `${doing} … ${renderDuration(io.clock.monotonic() - startedAt)}`;
     io.stderr.write(animated ? `\r${text}\u001B[K` : `${text}\n`);
     shown = true;
     timer = io.clock.after(everyMs, tick);

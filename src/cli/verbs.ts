@@ -4,6 +4,7 @@ import { resumeFlags, sessionFlags, toolFlags } from './session-flags.ts';
 import { buildVerbs } from './build-verbs.ts';
 import { cleanVerb } from './clean-verb.ts';
 import { healthVerb } from './health-verb.ts';
+import { imageVerbs } from './image-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
@@ -326,6 +327,7 @@ export const verbs: readonly VerbSpec[] = [
     load: async () => (await import('./uninstall.ts')).uninstall,
   },
   ...buildVerbs,
+  ...imageVerbs,
   healthVerb,
   trustVerb,
   {

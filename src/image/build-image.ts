@@ -74,32 +74,40 @@ async function build(tools: BuildTools, { definition, force }: BuildRequest, log
   const { alias, steps, expectations } = definition;
   const bases = baseTools(tools, definition, log.take);
   const needsContainer = steps.length + expectations.length > 0;
-  const container = needsContainer ? await tools.container(definition.name) : undefined;
+  await using container = needsContainer ? await openContainer(tools, definition) : undefined;
   const start = container && !force ? await keptStart(tools, { definition, container, bases }) : undefined;
   if (!start) await container?.drop();
   const { image, identity, kept, base } = start ?? (await freshStart(bases, definition));
-  const hashes = stageHashes(identity, steps);
-  const isKeeping = steps.length > 1;
-  const result = { definition, recipe: recipeOf(definition, identity) };
   const stages: StageReport[] = [];
   let instance: string | undefined;
-  if (container) {
-    await container.run(image, async (name) => {
-      instance = name;
-      stages.push(...(await buildStages(tools, name, { definition, hashes, kept, isKeeping, log })));
-    });
-  }
-  let finished = { versionAlias: '', fingerprint: '' };
-  stages.push(
-    await timed(tools, { name: 'publish', title: 'publish' }, async () => {
-      const isBase = steps.length === 0 || instance === undefined;
-      finished = isBase ? await publishBase(tools, image, result) : await publishContainer(tools, instance!, result);
-    }),
-  );
-  if (container && !isKeeping) await container.drop();
+  await container?.run(image, async (name) => {
+    instance = name;
+    const hashes = stageHashes(identity, steps);
+    stages.push(...(await buildStages(tools, name, { definition, hashes, kept, isKeeping: isKept(definition), log })));
+  });
+  const result = { definition, recipe: recipeOf(definition, identity) };
+  const origin = steps.length === 0 ? undefined : instance;
+  const finish = () =>
+    origin === undefined ? publishBase(tools, image, result) : publishContainer(tools, origin, result);
+  const { value: finished, report } = await timed(tools, { name: 'publish', title: 'publish' }, finish);
   if (base?.isFresh && steps.length > 0) await dropFresh(tools, base);
   await retain(tools, alias);
-  return { alias, ...finished, skipped: false, stages };
+  return { alias, ...finished, skipped: false, stages: [...stages, report] };
+}
+
+/** The only stage there is would never be gone on from: then its container goes, however the build ends. */
+function isKept({ steps }: Definition): boolean {
+  return steps.length > 1;
+}
+
+async function openContainer(tools: BuildTools, definition: Definition): Promise<BuildContainer & AsyncDisposable> {
+  const container = await tools.container(definition.name);
+  return {
+    ...container,
+    [Symbol.asyncDispose]: async () => {
+      if (!isKept(definition)) await container.drop();
+    },
+  };
 }
 
 interface Start {
@@ -146,7 +154,8 @@ async function dropFresh({ incus }: BuildTools, { fingerprint }: Base): Promise<
 
 async function retain(tools: BuildTools, alias: string): Promise<void> {
   const { keep, say } = tools;
-  const gone = await retainVersions(tools, { keep, isMeant: (name) => name === alias });
+  const used = await tools.used();
+  const gone = await retainVersions(tools, { keep, used, isMeant: (name) => name === alias });
   if (gone.length > 0) say(`Old versions that are gone: ${gone.join(', ')}`);
 }
 

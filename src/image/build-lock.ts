@@ -66,6 +66,7 @@ async function isListening(server: Server, path: string): Promise<boolean> {
 
 /** The connection ends with whoever has the lock. */
 async function untilFree(path: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   const socket = connect(path);
   const stop = () => void socket.destroy();
   signal.addEventListener('abort', stop, { once: true });

@@ -39,7 +39,7 @@ export async function buildStages(tools: BuildTools, instance: string, init: Sta
   }
   if (expectations.length > 0) {
     const checking = () => checkExpectations(guest, expectations, log);
-    built.push(await timed(tools, { name: 'check', title: 'check' }, checking));
+    built.push((await timed(tools, { name: 'check', title: 'check' }, checking)).report);
   }
   await names?.end();
   await generalise(guest);
@@ -70,21 +70,23 @@ async function buildStage(
   const { definition, hashes, isKeeping, log } = init;
   const step: BuildStep = definition.steps[at]!;
   const { name } = step;
-  return await timed(tools, { name, title: `[${at + 1}/${definition.steps.length}] ${name}` }, async () => {
+  const title = `[${at + 1}/${definition.steps.length}] ${name}`;
+  const { report } = await timed(tools, { name, title }, async () => {
     await runStep(guest, { step, environment, log });
     if (isKeeping) await keepStage({ incus: tools.incus, instance: guest.instance }, hashes[at]!, tools.signal);
   });
+  return report;
 }
 
 /** Do something, and say how long it took. */
-export async function timed(
+export async function timed<T>(
   { clock, during, say }: BuildTools,
   { name, title }: { readonly name: string; readonly title: string },
-  work: () => Promise<unknown>,
-): Promise<StageReport> {
+  work: () => Promise<T>,
+): Promise<{ readonly value: T; readonly report: StageReport }> {
   const began = clock.monotonic();
-  await during(title, work);
+  const value = await during(title, work);
   const seconds = Math.round((clock.monotonic() - began) / 100) / 10;
   say(`${title}: ${seconds} s`);
-  return { name, cached: false, seconds };
+  return { value, report: { name, cached: false, seconds } };
 }

@@ -2,7 +2,7 @@ import { Problem } from '../base/problem.ts';
 import type { Image } from '../host/incus/images.ts';
 import type { BuildTools } from './build-tools.ts';
 import type { Definition } from './definition.ts';
-import { freeVersion, nameFormer } from './publish-as.ts';
+import { freeVersion, nameFormer } from './replace-alias.ts';
 import { publishImage } from './publish.ts';
 import { imageProperties } from './up-to-date.ts';
 
@@ -37,7 +37,8 @@ export async function publishContainer(tools: FinishTools, instance: string, res
 /** Let the alias stand for a base as it is: there was nothing to be done to it. @throws {Problem} `image.too-large` */
 export async function publishBase(tools: FinishTools, fingerprint: string, result: Result): Promise<Finished> {
   const { incus, clock, signal } = tools;
-  await incus.images.setProperties(fingerprint, propertiesOf(result), { signal });
+  const { properties } = await incus.images.get(fingerprint, { signal });
+  await incus.images.setProperties(fingerprint, { ...properties, ...propertiesOf(result) }, { signal });
   const versionAlias = await freeVersion(tools, result.definition.alias, clock.now());
   await incus.images.setAlias(versionAlias, fingerprint, { signal });
   await moveAlias(tools, result, await incus.images.get(fingerprint, { signal }));
@@ -51,7 +52,7 @@ async function moveAlias(tools: FinishTools, { definition }: Result, image: Imag
     await operations.finish(await images.delete(image.fingerprint));
     throw tooLarge(definition, image.sizeBytes, maxBytes);
   }
-  if ((await images.resolve(alias, tools)) !== undefined) await nameFormer(tools, alias);
+  await nameFormer(tools, alias);
   await images.setAlias(alias, image.fingerprint, { signal: tools.signal });
 }
 

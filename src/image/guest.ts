@@ -40,7 +40,8 @@ export async function runLong(
 ): Promise<number> {
   const attached = await incus.exec.attach({
     name: instance,
-    argv,
+    // One stream: two would come out of order.
+    argv: ['sh', '-c', 'exec "$@" 2>&1', 'coi', ...argv],
     cwd: '/',
     uid,
     gid: uid,

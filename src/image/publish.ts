@@ -1,8 +1,9 @@
-import { pause, type Clock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import type { Image, ImageOrigin, NewImage } from '../host/incus/images.ts';
 import type { StartedOperation } from '../host/incus/operation.ts';
+import { followProgress } from './follow-progress.ts';
 
 /** What making an image needs. */
 export interface PublishTools {
@@ -23,11 +24,11 @@ export interface Publishing extends Omit<NewImage, 'compression'> {
 /** Packs four times as fast as gzip, and smaller. */
 export const usualCompression: readonly string[] = ['zstd -T0'];
 
+/** What begins so says how an image was made: what is made of it was not made so. */
+const ownProperties = 'coi.';
+
 /** Longest time until an image is made, in milliseconds. */
 const longestMs = 4 * 3_600_000;
-
-/** How often it is asked how far it is, in milliseconds. */
-const everyMs = 500;
 
 /**
  * Makes an image. It comes into being as a whole, with its aliases: whatever ends this, nothing half-made is left. When the
@@ -36,68 +37,54 @@ const everyMs = 500;
  * @throws {IncusError} `conflict` where an alias is there already
  */
 export async function publishImage(tools: PublishTools, publishing: Publishing): Promise<Image> {
-  const { images, operations } = tools.incus;
-  const started = await begin(tools, publishing);
-  using _ = followProgress(tools, started, publishing.onProgress);
-  try {
-    const { fingerprint } = await operations.finish(started, { timeoutMs: longestMs, signal: tools.signal });
-    return await images.get(String(fingerprint));
-  } catch (error) {
-    if (tools.signal.aborted) await takeBack(tools, started);
-    throw error;
-  }
+  const { images } = tools.incus;
+  const fingerprint = await packed(tools, publishing);
+  const image = await images.get(fingerprint);
+  const properties = { ...withoutOwn(image.properties), ...publishing.properties };
+  if (Object.keys(properties).length < Object.keys(image.properties).length)
+    await images.setProperties(fingerprint, properties);
+  return { ...image, properties };
 }
 
-async function begin({ incus: { images }, signal }: PublishTools, publishing: Publishing): Promise<StartedOperation> {
-  const { origin, compression = usualCompression, onProgress: _, ...image } = publishing;
-  for (const program of compression) {
+function withoutOwn(properties: Image['properties']): Image['properties'] {
+  return Object.fromEntries(Object.entries(properties).filter(([key]) => !key.startsWith(ownProperties)));
+}
+
+/** @returns its fingerprint */
+async function packed(tools: PublishTools, publishing: Publishing): Promise<string> {
+  for (const program of publishing.compression ?? usualCompression) {
     try {
-      return await images.publish(origin, { ...image, compression: program }, { signal });
+      return await packWith(tools, publishing, program);
     } catch (error) {
       // The next one will do.
       if (!(isIncusError(error) && error.code === 'incus.no-compressor')) throw error;
     }
   }
-  return await images.publish(origin, image, { signal });
+  return packWith(tools, publishing);
 }
 
-async function takeBack({ incus: { images, operations } }: PublishTools, started: StartedOperation): Promise<void> {
-  const outcome = await operations.wait(started, { timeoutMs: longestMs });
-  if (outcome.kind === 'success') await operations.finish(await images.delete(String(outcome.metadata['fingerprint'])));
-}
-
-/** Tells how far an operation is until disposed of. */
-function followProgress(
-  tools: PublishTools,
-  { operation }: StartedOperation,
-  tell?: (text: string) => void,
-): Disposable {
-  const ended = new AbortController();
-  if (tell) void follow(tools, operation.id, { tell, signal: AbortSignal.any([ended.signal, tools.signal]) });
-  return { [Symbol.dispose]: () => ended.abort() };
-}
-
-interface Following {
-  readonly tell: (text: string) => void;
-  readonly signal: AbortSignal;
-}
-
-async function follow({ incus, clock }: PublishTools, id: string, { tell, signal }: Following): Promise<void> {
-  for (;;) {
-    await pause(clock, everyMs, signal);
-    if (signal.aborted) return;
-    try {
-      const { metadata } = await incus.operations.get(id, { signal });
-      const text = progressIn(metadata);
-      if (text !== undefined) tell(text);
-    } catch {
-      // Whoever waits for its end learns what became of it: this only tells how far it is.
-      return;
-    }
+async function packWith(tools: PublishTools, publishing: Publishing, program?: string): Promise<string> {
+  const { images, operations } = tools.incus;
+  const { origin, aliases, properties } = publishing;
+  const image = { ...(aliases && { aliases }), ...(properties && { properties }), compression: program };
+  const started = await images.publish(origin, image, { signal: tools.signal });
+  using _ = followProgress(tools, started, publishing.onProgress);
+  try {
+    const { fingerprint } = await operations.finish(started, { timeoutMs: longestMs, signal: tools.signal });
+    return String(fingerprint);
+  } catch (error) {
+    await takeBack(tools, started);
+    throw error;
   }
 }
 
-function progressIn(metadata: Readonly<Record<string, unknown>>): string | undefined {
-  const text = Object.entries(metadata).find(([key]) => key.endsWith('_progress'))?.[1];
-  return typeof text === 'string' ? text : undefined;
+/** Waits for its end, and removes what there is then. */
+async function takeBack({ incus: { images, operations } }: PublishTools, started: StartedOperation): Promise<void> {
+  const outcome = await operations.wait(started, { timeoutMs: longestMs });
+  const made = outcome.kind === 'unknown' ? undefined : outcome.metadata['fingerprint'];
+  if (typeof made !== 'string') return;
+  const image = (await images.list()).find(({ fingerprint }) => fingerprint === made);
+  // One that failed has no alias; if it has, it is the same image made by somebody else before.
+  if (!image || (outcome.kind === 'failure' && image.aliases.length > 0)) return;
+  await operations.finish(await images.delete(made));
 }

@@ -37,7 +37,7 @@ export async function runStep(guest: Guest, { step, environment, log }: StepInit
   if (exitCode !== 0) throw failed(step, exitCode, log);
 }
 
-const putScript = 'umask 077; mkdir -p "$1" && cat >"$2" && chmod 700 "$2"';
+const putScript = 'umask 022; mkdir -p "$1" && cat >"$2" && chmod 700 "$2"';
 
 function isProgram(script: Uint8Array): boolean {
   return Buffer.from(script.subarray(0, 2)).toString('latin1') === '#!';

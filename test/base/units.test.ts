@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseDuration, parseSize, renderDuration } from '../../src/base/units.ts';
+import { parseDuration, parseSize, renderBytes, renderDuration } from '../../src/base/units.ts';
 
 describe('durations', () => {
   it.each([
@@ -80,4 +80,14 @@ describe('sizes', () => {
       }),
     );
   });
+});
+
+it.each([
+  [0, '0 B'],
+  [1_023, '1023 B'],
+  [1_024, '1.0 KiB'],
+  [812.34 * 2 ** 20, '812.3 MiB'],
+  [5.5 * 2 ** 40, '5632.0 GiB'],
+])('%d bytes are %s', (bytes, text) => {
+  expect(renderBytes(bytes)).toBe(text);
 });

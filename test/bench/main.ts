@@ -1,4 +1,5 @@
 import { parallel10, shellReady } from './agents.ts';
+import { buildNoop, buildTail } from './build.ts';
 import { cli, list50 } from './cli.ts';
 import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
@@ -33,6 +34,8 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'ruleset-1000': ruleset1000,
   dns,
   save,
+  'build-noop': buildNoop,
+  'build-tail': buildTail,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

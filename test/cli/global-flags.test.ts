@@ -11,15 +11,23 @@ const given = globalFlags.map(({ flags }) => {
   const values: Readonly<Record<string, string>> = { 'key=value': 'A=b', pair: '/a:/b', n: '1' };
   return value === undefined ? `--${long}` : `--${long}=${values[value] ?? value}`;
 });
-const words: Readonly<Record<string, readonly string[]>> = { run: ['--', 'true'], completion: ['bash'] };
+const words: Readonly<Record<string, readonly string[]>> = {
+  run: ['--', 'true'],
+  completion: ['bash'],
+  'build custom': ['an-image'],
+  'image publish': ['web', 'tools'],
+  'image exists': ['coi'],
+  'image delete': ['coi'],
+  'image cleanup': ['coi-'],
+};
 const original = verbs.filter((verb) => isOfOriginal(verb) && verb.name !== 'help');
 
 describe('flags for all commands', () => {
   it.each(original)('may stand before $name and behind it', async ({ name }) => {
     const own = words[name] ?? [];
-    const before = await parseArgv(readArgv([...given, name, ...own], verbs), verbs);
+    const before = await parseArgv(readArgv([...given, ...name.split(' '), ...own], verbs), verbs);
     expect(before).toMatchObject({ kind: 'call', options: { slot: 1, persistent: true, profile: 'name' } });
-    expect(await parseArgv(readArgv([name, ...given, ...own], verbs), verbs)).toEqual(before);
+    expect(await parseArgv(readArgv([...name.split(' '), ...given, ...own], verbs), verbs)).toEqual(before);
   });
 
   it.each([

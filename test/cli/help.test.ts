@@ -19,39 +19,47 @@ describe('coi --help', () => {
         coi COMMAND [FLAGS]
 
       Available Commands:
-        apply         Make what runs be as declared
-        diff          Show what would be done, and why
-        plan          Save what would be done, to be carried out later exactly so
-        list          List the containers
-        shell         Start an agent in a container of its own, in this terminal; also plain "coi"
-        attach        Show the agent of a container in this terminal
-        info          Say what is known of a saved session; of the last one without an id
-        run           Run a command in a container of its own that goes when it ends
-        status        Show sandboxes, sources and host, or everything about one sandbox
-        why           Say what holds a sandbox, since when, and what to do about it
-        why-denied    Say what a sandbox could not reach, why, and which line would allow it
-        policy        Show what a sandbox may reach by what the kernel holds, and who says so
-        policy test   Say whether a sandbox may reach HOST:PORT, without sending anything
-        events        Show what was done, oldest first
-        delete        Delete sandboxes that "coi apply -f" or a session made
-        kill          Delete containers of sessions at once, with everything inside
-        shutdown      Let what runs in containers of sessions end, then delete them
-        persist       Keep containers of sessions when they stop; without names those of the workspace
-        freeze        Hold sandboxes still until "coi resume"
-        resume        Let frozen and quarantined sandboxes run again; without names all of them
-        suspend       Leave sandboxes as they are: nothing but security steps until "--off"
-        adopt         Take over a stopped container that coi did not make
-        controller    Be the controller: keep everything as declared, until interrupted
-        clean         Delete stopped containers of sessions, or what was left over and belongs to nobody
-        uninstall     Remove every sandbox of this host, the network rules and the block policies
-        health        Check this host, and say what puts each problem right
-        trust         Let a project's .coi.toml say what it says now, for you
-        validate      Check manifest files and show everything that is wrong with them
-        schema        Print the JSON Schema of manifest files, for editors
-        audit verify  Check that nobody changed the audit log
-        completion    Print what completes command lines: for bash, zsh, fish or powershell
-        version       Show the version
-        help          Show help on coi or on one of its commands
+        apply          Make what runs be as declared
+        diff           Show what would be done, and why
+        plan           Save what would be done, to be carried out later exactly so
+        list           List the containers
+        shell          Start an agent in a container of its own, in this terminal; also plain "coi"
+        attach         Show the agent of a container in this terminal
+        info           Say what is known of a saved session; of the last one without an id
+        run            Run a command in a container of its own that goes when it ends
+        status         Show sandboxes, sources and host, or everything about one sandbox
+        why            Say what holds a sandbox, since when, and what to do about it
+        why-denied     Say what a sandbox could not reach, why, and which line would allow it
+        policy         Show what a sandbox may reach by what the kernel holds, and who says so
+        policy test    Say whether a sandbox may reach HOST:PORT, without sending anything
+        events         Show what was done, oldest first
+        delete         Delete sandboxes that "coi apply -f" or a session made
+        kill           Delete containers of sessions at once, with everything inside
+        shutdown       Let what runs in containers of sessions end, then delete them
+        persist        Keep containers of sessions when they stop; without names those of the workspace
+        freeze         Hold sandboxes still until "coi resume"
+        resume         Let frozen and quarantined sandboxes run again; without names all of them
+        suspend        Leave sandboxes as they are: nothing but security steps until "--off"
+        adopt          Take over a stopped container that coi did not make
+        controller     Be the controller: keep everything as declared, until interrupted
+        clean          Delete stopped containers of sessions, or what was left over and belongs to nobody
+        uninstall      Remove every sandbox of this host, the network rules and the block policies
+        build          Build images from their definitions
+        build custom   Build an image with a script on top of another
+        images         Say which images of coi there are
+        image list     The same; with --prefix or as JSON, a list of images
+        image publish  Make an image of a container as it is now
+        image exists   Say by the exit code whether there is an image: 0 or 1
+        image delete   Delete an image with all its aliases; containers made from it go on
+        image cleanup  Delete old versions of images: aliases that end in -YYYYMMDD-HHMMSS
+        health         Check this host, and say what puts each problem right
+        trust          Let a project's .coi.toml say what it says now, for you
+        validate       Check manifest files and show everything that is wrong with them
+        schema         Print the JSON Schema of manifest files, for editors
+        audit verify   Check that nobody changed the audit log
+        completion     Print what completes command lines: for bash, zsh, fish or powershell
+        version        Show the version
+        help           Show help on coi or on one of its commands
 
       Flags:
         -h, --help     Show help
@@ -84,7 +92,8 @@ describe('coi --help', () => {
             --continue=ID                The same
 
       They stand before the command or behind it, with shell, run, attach, list, info, kill, shutdown,
-      clean, persist, resume and health. One that means nothing to a command changes nothing.
+      clean, persist, resume, images, image and health. One that means nothing to a command changes
+      nothing.
 
       Example:
         coi

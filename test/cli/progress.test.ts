@@ -4,7 +4,7 @@ import type { Io } from '../../src/cli/io.ts';
 import { withProgress } from '../../src/cli/progress.ts';
 import { FakeClock, settled } from '../helpers/fake-clock.ts';
 
-function setUp(isTTY: boolean, env: NodeJS.ProcessEnv = {}) {
+function setUp(isTTY: boolean, env: NodeJS.ProcessEnv = {}, what: string | (() => string) = 'Waiting') {
   const clock = new FakeClock();
   const written: string[] = [];
   const output = { write: (text: string) => written.push(text), isTTY, columns: 80, pass: async () => undefined };
@@ -20,7 +20,7 @@ function setUp(isTTY: boolean, env: NodeJS.ProcessEnv = {}) {
     clock,
   };
   const work = Promise.withResolvers<string>();
-  const result = withProgress(io, 'Waiting', () => work.promise);
+  const result = withProgress(io, what, () => work.promise);
   return { clock, written, work, result };
 }
 
@@ -57,6 +57,15 @@ describe('withProgress()', () => {
       expect(written).toHaveLength(2);
     },
   );
+
+  it('says anew how far it is', async () => {
+    let percent = 0;
+    const { clock, written, work, result } = setUp(false, {}, () => `Packing ${(percent += 30)} %`);
+    await clock.advance(20_000);
+    work.resolve('done');
+    await result;
+    expect(written).toEqual(['Packing 30 % … 10s\n', 'Packing 60 % … 20s\n']);
+  });
 
   it('ends with what failed', async () => {
     const { clock, work, result } = setUp(false);

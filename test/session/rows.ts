@@ -1,4 +1,6 @@
+import { buildRows } from './rows-build.ts';
 import { definitionRows } from './rows-definitions.ts';
+import { imageRows } from './rows-images.ts';
 
 /** Tests that prove one promise. */
 export interface Proof {
@@ -101,6 +103,8 @@ export const counts = {
 /** Promises of a session, by their numbers in the list of what the original does, and what proves each of them here. */
 export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
   ...definitionRows,
+  ...imageRows,
+  ...buildRows,
   'G-01': proven(shell, backAndForth),
   'G-06': proven(script, 'works in bash: commands, what is below them, and flags, also behind other flags'),
   'G-07': [proven(run, around), proven('cli/global-flags.test.ts', 'may stand before $name and behind it')],
@@ -352,17 +356,5 @@ export const rows: Readonly<Record<string, Proof | readonly Proof[]>> = {
 /** Promises that no test proves yet, and what is missing. */
 export const later: Readonly<Record<string, string>> = {
   'G-17': 'the monitor',
-  'I-01': 'coi build, which is being built',
-  'I-02': 'coi build, which is being built',
-  'I-03': 'coi build, which is being built',
-  'I-04': 'coi build, which is being built',
-  'I-05': 'coi build, which is being built',
-  'I-06': 'coi build, which is being built',
-  'I-08': 'coi build, which is being built',
-  'I-10': 'coi build, which is being built',
-  'I-11': 'coi image, which is being built',
-  'I-12': 'coi image, which is being built',
-  'I-13': 'coi image, which is being built',
-  'I-14': 'coi image, which is being built',
   'O-02': 'replaced: only the controller, which is root, touches nft',
 };

@@ -99,7 +99,12 @@ const rules: readonly Rule[] = [
     code: 'incus.start-failed',
     hint: 'What the container said as it started: incus info INSTANCE --show-log',
   },
-  { pattern: /executable file not found/, class: 'invalid', code: 'incus.no-compressor', unless: '/1.0/instances' },
+  {
+    pattern: /Compression algorithm .* isn't currently supported/,
+    class: 'invalid',
+    code: 'incus.no-compressor',
+    hint: 'Install the program on this host, or choose another way to pack: --compression gzip.',
+  },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

@@ -19,6 +19,14 @@ const schema = z.looseObject({
 });
 const aliasSchema = z.looseObject({ name: z.string(), target: z.string().min(1) });
 
+/** What an image is replaced with, but for its properties. */
+const kept = z.object({
+  auto_update: z.boolean(),
+  public: z.boolean(),
+  expires_at: z.string(),
+  profiles: z.array(z.string()).nullish(),
+});
+
 /** An image of this host. */
 export interface Image {
   readonly fingerprint: string;
@@ -43,7 +51,7 @@ export interface ImageOrigin {
 export interface NewImage {
   /** Aliases that come into being together with it; none of them may be there. */
   readonly aliases?: readonly string[];
-  /** In place of the origin's own, unless there are none. */
+  /** Beside those of the image that the origin was made from, or in their place. */
   readonly properties?: Readonly<Record<string, string>>;
   /** `none`, or a program of the host with its arguments, as in `zstd -T0`; what Incus is set to unless given. */
   readonly compression?: string | undefined;
@@ -114,9 +122,9 @@ export class Images {
   }
 
   /**
-   * Begins to make an image; the operation's metadata holds its `fingerprint`. Nothing is there before it is whole.
-   *
-   * @throws {IncusError} `incus.no-compressor` where incusd does not find the program
+   * Begins to make an image; the operation's metadata holds its `fingerprint`. Nothing is there before it is whole. It ends as
+   * `incus.no-compressor` where incusd does not find the program, and as `incus.taken` where an alias is there already: then
+   * there is the image, without any alias.
    */
   publish(
     { instance, snapshot }: ImageOrigin,
@@ -144,15 +152,15 @@ export class Images {
     return this.#api.begin({ method: 'POST', route: '/1.0/images', what, json, ...options });
   }
 
-  /** Sets properties of an image; the others stay. */
-  setProperties(
+  /** Replaces all properties of an image. @throws {IncusError} `conflict` when somebody else changed it meanwhile */
+  async setProperties(
     fingerprint: string,
     properties: Readonly<Record<string, string>>,
     options: CallOptions = {},
   ): Promise<void> {
-    const what = `set properties of image ${fingerprint}`;
-    const call = { method: 'PATCH', route: member, what, params: { fingerprint } } as const;
-    return this.#api.done({ ...call, json: { properties }, ...options });
+    const call = { route: member, what: `change image ${fingerprint}`, params: { fingerprint } } as const;
+    const { value, etag } = await this.#api.sync({ method: 'GET', ...call, ...options }, (image) => kept.parse(image));
+    await this.#api.done({ method: 'PUT', ...call, json: { ...value, properties }, etag, ...options });
   }
 
   /** Makes an alias stand for an image, whatever it stood for before. */

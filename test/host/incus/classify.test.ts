@@ -18,6 +18,8 @@ const seen = [
   [409, 'The storage pool already exists: The record already exists', 'conflict', 'incus.taken'],
   [500, 'Error inserting "default" into database: The profile already exists', 'conflict', 'incus.taken'],
   [undefined, 'Image with same fingerprint already exists', 'conflict', 'incus.taken'],
+  [undefined, 'Alias already exists: img-none', 'conflict', 'incus.taken'],
+  [undefined, 'Compression algorithm "nonsense" isn\'t currently supported', 'invalid', 'incus.no-compressor'],
   [
     undefined,
     'Failed creating instance record: Add instance info to the database: Failed to create "instances" entry: UNIQUE constraint failed: instances.project_id, instances.name',

@@ -1,0 +1,37 @@
+import { pause, type Clock } from '../base/clock.ts';
+import { messageOf } from '../base/problem.ts';
+import type { RemoveTools } from './remove-versions.ts';
+import { retainVersions } from './retain.ts';
+import { imageProperties } from './up-to-date.ts';
+
+/** What a controller keeps images with. */
+export interface KeepImagesInit extends RemoveTools {
+  readonly clock: Clock;
+  /** How many versions of each image stay. */
+  readonly keep: number;
+  /** Aliases and fingerprints that sandboxes are declared with, as of now. */
+  readonly used: () => ReadonlySet<string>;
+  /** Is told what went, and why nothing could. */
+  readonly tell: (text: string, isFailure: boolean) => void;
+}
+
+/** Not at once: a host that starts has other things to do. */
+const firstMs = 600_000;
+const everyMs = 86_400_000;
+
+/** Once a day, have old versions of images go that definitions made; until the signal aborts. */
+export async function keepImages({ clock, keep, used, tell, ...tools }: KeepImagesInit): Promise<void> {
+  const { signal } = tools;
+  for (let ms = firstMs; ; ms = everyMs) {
+    await pause(clock, ms, signal);
+    if (signal.aborted) return;
+    try {
+      const isMeant = (_: string, image?: { readonly properties: Readonly<Record<string, string>> }) =>
+        image?.properties[imageProperties.definition] !== undefined;
+      for (const alias of await retainVersions(tools, { keep, used: used(), isMeant })) tell(`Removed ${alias}`, false);
+    } catch (error) {
+      // Incus may be away: tomorrow is soon enough.
+      if (!signal.aborted) tell(messageOf(error), true);
+    }
+  }
+}
