@@ -21,6 +21,7 @@ export const definitionRows: Readonly<Record<string, Proof | readonly Proof[]>> 
     file,
     tests: [
       'runs containers without sudo, from an image that was made inside',
+      'has docker wait for a system that has yet to start',
       'composes containers, and lets a user with another number do so',
     ],
   },
