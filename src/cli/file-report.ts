@@ -43,15 +43,15 @@ export function reportCopy({ io, options }: Call, report: CopyReport): number {
 function notAll({ done, copied, leftOut }: CopyReport): Problem {
   const { count, examples } = leftOut;
   const lines = examples.map(({ path, reason }) => `/${path}: ${reasons[reason](done)}`);
-  const first = count === 1 && copied.files + copied.links === 0;
+  const isOne = count === 1 && copied.files + copied.links === 0;
   const more = count > examples.length ? [`… and ${count - examples.length} more`] : [];
   const all = [...lines, ...more].map((line) => `\n  ${line}`).join('');
   return new Problem({
     code: 'file.left-out',
-    message: first
+    message: isOne
       ? `Cannot copy ${lines[0]}`
       : `${done} ${plural(copied.files, 'file')}, but not ${plural(count, 'thing')}:${all}`,
-    hint: 'What is there is as it was; all else was copied.',
+    hint: isOne ? 'What is in its place is as it was.' : 'What is in their place is as it was; all else was copied.',
   });
 }
 
