@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { chown, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workspaceHash } from '../../src/spec/session-names.ts';
 import { until } from '../lab/until.ts';
@@ -70,7 +70,10 @@ class Desk implements AsyncDisposable {
     for (let index = 0; index < atOnce; index += 1) {
       const place = await desk.#place(index);
       await desk.#shell(place);
-      like.push(await stage.raw.bodyLike(`coi-${workspaceHash(place)}-1`, 40_000 + index, image));
+      const body = await stage.raw.bodyLike(`coi-${workspaceHash(place)}-1`, 40_000 + index, image);
+      // What a session sees of the host goes with it: bare ones get the directory itself.
+      const workspace = { type: 'disk', source: place, path: '/workspace', shift: 'true' };
+      like.push({ ...body, devices: { ...(body['devices'] as object), workspace } });
     }
     await desk.#end();
     return new Desk(stage, desk.#coi, like);
@@ -115,6 +118,8 @@ class Desk implements AsyncDisposable {
   async #place(index: number): Promise<string> {
     const path = join(this.#stage.lab.dir, `workspace-${index}`);
     await mkdir(path, { recursive: true });
+    // The agent writes there as the user 1000.
+    await chown(path, 1000, 1000);
     await rm(join(path, 'began'), { force: true });
     return path;
   }
