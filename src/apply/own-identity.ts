@@ -1,5 +1,5 @@
 import { isIncusError } from '../host/incus/errors.ts';
-import type { GuestFile } from '../host/incus/files.ts';
+import { openCopyFiles } from './copy-files.ts';
 import type { Task } from './hands.ts';
 
 /** A copy, and what it was copied from. */
@@ -8,9 +8,6 @@ export interface Copy {
   readonly instance: string;
   readonly original: string;
 }
-
-/** Largest file that is looked into, in bytes: names of hosts and ids are shorter. */
-const maxBytes = 65_536;
 
 /** See sshd_config(5), HostKey: names that ssh-keygen(1) gives with -A. */
 const hostKey = /^ssh_host_[a-z0-9]{1,32}_key(?:\.pub)?$/;
@@ -26,49 +23,25 @@ const hostKey = /^ssh_host_[a-z0-9]{1,32}_key(?:\.pub)?$/;
  * @returns whether it lacks host keys now
  */
 export async function ownIdentity(task: Task, { instance, original }: Copy): Promise<boolean> {
-  const { hands, signal } = task;
-  const { files } = hands.incus;
-  const look = (path: string) => lookAt(task, instance, path);
+  const files = await openCopyFiles(task, instance);
   const machineId = '/etc/machine-id';
-  const id = await look(machineId);
-  if (id?.kind === 'file') await files.put(instance, machineId, { ...id, content: '' }, { signal });
+  if ((await files.read(machineId)) !== undefined) await files.write(machineId, '');
   const busId = '/var/lib/dbus/machine-id';
-  if ((await look(busId))?.kind === 'file') await files.delete(instance, busId, { signal });
+  if ((await files.read(busId)) !== undefined) await files.remove(busId);
   for (const path of ['/etc/hostname', '/etc/hosts']) {
-    const file = await look(path);
-    if (file?.kind !== 'file') continue;
-    const [text, own] = [file.content.toString('latin1'), renamed(file.content, { instance, original })];
-    if (own !== text) await files.put(instance, path, { ...file, content: Buffer.from(own, 'latin1') }, { signal });
+    const text = await files.read(path);
+    const own = text === undefined ? undefined : renamed(text, { instance, original });
+    if (own !== undefined && own !== text) await files.write(path, own);
   }
-  const ssh = await look('/etc/ssh');
-  const keys = ssh?.kind === 'directory' ? ssh.names.filter((each) => hostKey.test(each)) : [];
-  for (const key of keys) await removeFile(task, instance, `/etc/ssh/${key}`);
+  const keys = (await files.names('/etc/ssh')).filter((name) => hostKey.test(name));
+  for (const key of keys) await files.remove(`/etc/ssh/${key}`);
   return keys.length > 0;
 }
 
 /** A text with the name of the copy wherever the whole name of the original was. */
-function renamed(content: Buffer, { instance, original }: Copy): string {
-  const parts = content.toString('latin1').split(/([A-Za-z0-9-]+)/);
+function renamed(text: string, { instance, original }: Copy): string {
+  const parts = text.split(/([A-Za-z0-9-]+)/);
   return parts.map((part) => (part === original ? instance : part)).join('');
-}
-
-async function lookAt({ hands, signal }: Task, instance: string, path: string): Promise<GuestFile | undefined> {
-  try {
-    return await hands.incus.files.get(instance, path, { maxBytes, signal });
-  } catch (error) {
-    // Not there, or nothing that has such an id in it: there is none to take away.
-    if (isIncusError(error, 'gone', 'invalid')) return undefined;
-    throw error;
-  }
-}
-
-async function removeFile({ hands, signal }: Task, instance: string, path: string): Promise<void> {
-  try {
-    await hands.incus.files.delete(instance, path, { signal });
-  } catch (error) {
-    // A directory of that name is no key.
-    if (!isIncusError(error, 'gone', 'invalid', 'conflict')) throw error;
-  }
 }
 
 /** Makes what is missing of them, and lets a server that needed them start. Who has no such program needs none. */

@@ -17,14 +17,14 @@ interface Places {
 
 /** Say what somebody may not expect of the copies. */
 export function noteBefore(io: Io, report: ForkReport, { workspace, trees, shared }: Places): void {
-  const { original, heldBy, driver, pauses, isWhole } = report;
+  const { original, held_by: heldBy, driver, pauses, whole } = report;
   const note = (text: string) => io.stderr.write(`${printable(text)}\n`);
   if (workspace !== undefined && !trees) {
     const why = shared ? '' : ', which is no Git repository';
     note(`All of them work in the same directory as the original: ${workspace}${why}`);
   }
   if (heldBy !== undefined) note(`${original} is held still (${heldBy}): its copies are stopped`);
-  if (isWhole) note(`The storage pool's driver "${driver}" copies every file: that takes time and space for each copy`);
+  if (whole) note(`The storage pool's driver "${driver}" copies every file: that takes time and space for each copy`);
   if (pauses) note(`${original} stands still while its files are copied`);
 }
 

@@ -35,19 +35,19 @@ export interface CopyReport {
   readonly failure?: string;
 }
 
-/** What was made, or would be made. */
+/** What was made, or would be made, as JSON output has it. */
 export interface ForkReport {
   /** Container of the original, and its sandbox. */
   readonly original: string;
   readonly sandbox: string;
   /** Why the copies do not run: somebody holds the original still. */
-  readonly heldBy?: string;
+  readonly held_by?: string;
   /** Driver of the storage pool that it is in. */
   readonly driver: string;
   /** Whether the original stands still while its files are copied, since its storage driver cannot do that at one moment. */
   readonly pauses: boolean;
   /** Whether a copy takes the space, and the time, of all files of the original. */
-  readonly isWhole: boolean;
+  readonly whole: boolean;
   /** In the order of the request. */
   readonly copies: readonly CopyReport[];
 }

@@ -34,6 +34,9 @@ const snapshotMs = 3_600_000;
 /** Where a storage driver copies every file, all of them have to be copied: milliseconds. */
 const longestMs = 900_000;
 
+/** Longest wait for a copy elsewhere, which shares the files of the original: milliseconds. */
+const usualMs = 180_000;
+
 /** Storage drivers that make a snapshot of files in use at one moment; for others Incus holds still who uses them. */
 const atOnce = new Set(['btrfs', 'zfs']);
 
@@ -70,7 +73,8 @@ export class ForkControl implements ForkApi {
     try {
       await this.#snapshot(origin);
       const copies = await inTurn(() => this.#declare(request, original.manifest, asked));
-      return { ...about, copies: await Promise.all(copies.map((copy) => this.#stood(request.uid, copy))) };
+      const timeoutMs = about.whole ? longestMs : usualMs;
+      return { ...about, copies: await Promise.all(copies.map((copy) => this.#stood(copy, request.uid, timeoutMs))) };
     } finally {
       await this.#dropSnapshot(origin);
       this.#inUse.delete(origin.snapshot);
@@ -97,10 +101,10 @@ export class ForkControl implements ForkApi {
     return {
       original: manifest.instance,
       sandbox: manifest.name,
-      ...(heldBy !== undefined && { heldBy }),
+      ...(heldBy !== undefined && { held_by: heldBy }),
       driver,
       pauses: isRunning && !atOnce.has(driver),
-      isWhole: whole.has(driver),
+      whole: whole.has(driver),
     };
   }
 
@@ -139,10 +143,10 @@ export class ForkControl implements ForkApi {
   }
 
   /** Waits until a copy is as declared; what never will be is undeclared again. */
-  async #stood(uid: number, { names, sandbox }: Copy): Promise<CopyReport> {
+  async #stood({ names, sandbox }: Copy, uid: number, timeoutMs: number): Promise<CopyReport> {
     const { awaitSandbox, bury, manifests, lifetime } = this.#init;
     const goal = sandbox.state === 'running' ? 'running' : 'stopped';
-    const wait = { name: names.name, goal, timeoutMs: longestMs, signal: lifetime } as const;
+    const wait = { name: names.name, goal, timeoutMs, signal: lifetime } as const;
     const { outcome, sandbox: seen } = await awaitSandbox(wait);
     const copy = described(names, sandbox);
     if (outcome === 'reached') return { ...copy, ...(seen?.ipv4 !== undefined && { ipv4: seen.ipv4 }) };

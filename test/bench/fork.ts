@@ -60,7 +60,8 @@ async function ownFork({ api, raw }: Stage, name: string): Promise<number> {
 /** Running → independent running copy, beside bare calls in turn, and how long the original's programs stood still. */
 export async function fork(): Promise<void> {
   await using stage = await Stage.open({ images: ['busybox', 'system'] });
-  await stage.drop('original', 'image = "system"');
+  const text = 'apiVersion = "coi/v1"\n[sandbox.original]\nimage = "system"\n';
+  await stage.api.store({ uid: 0, files: [{ file: 'original.toml', text }] });
   await stage.settled(['original']);
   const body = await stage.raw.bodyLike('coi-original', 40_000);
   const heart = await openHeart(stage, 'coi-original');

@@ -54,7 +54,7 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
       sandbox: name,
       driver: 'btrfs',
       pauses: false,
-      isWhole: false,
+      whole: false,
       copies: copies.map((copy) => ({ name: copy.name, instance: `coi-${copy.name}`, state: 'running' })),
     }),
     awaitSandbox: async () => ({ outcome: 'reached' }),
