@@ -37,10 +37,18 @@ describe('coi --help', () => {
         kill               Delete containers of sessions at once, with everything inside
         shutdown           Let what runs in containers of sessions end, then delete them
         persist            Keep containers of sessions when they stop; without names the workspace's
+        file push          Copy a file or a directory into a container, running or not
+        file pull          Copy a file or a directory out of a container, running or not
         freeze             Hold sandboxes still until "coi resume"
         resume             Let frozen and quarantined sandboxes run again; without names all of them
         suspend            Leave sandboxes as they are: nothing but security steps until "--off"
+        fork               Make independent copies of a sandbox as it is now
         adopt              Take over a stopped container that coi did not make
+        snapshot create    Keep what is on a container's disk now, to go back to it later
+        snapshot list      List the snapshots of a container
+        snapshot restore   Put the disk of a stopped container back to a snapshot; asks first
+        snapshot delete    Delete a snapshot of a container, or all of them
+        snapshot info      Say what is known of a snapshot
         controller         Be the controller: keep everything as declared, until interrupted
         clean              Delete stopped containers of sessions, or leftovers that belong to nobody
         container launch   Start a container of this very name, with nothing in it but its image
@@ -56,6 +64,14 @@ describe('coi --help', () => {
         tmux capture       Print what the session of an agent shows
         tmux list          List the running containers that have such a session
         uninstall          Remove every sandbox of this host, the network rules and the block policies
+        build              Build images from their definitions
+        build custom       Build an image with a script on top of another
+        images             Say which images of coi there are
+        image list         The same; with --prefix or as JSON, a list of images
+        image publish      Make an image of a container as it is now
+        image exists       Say by the exit code whether there is an image: 0 or 1
+        image delete       Delete an image with all its aliases; containers made from it go on
+        image cleanup      Delete old versions of images: aliases that end in -YYYYMMDD-HHMMSS
         health             Check this host, and say what puts each problem right
         trust              Let a project's .coi.toml say what it says now, for you
         validate           Check manifest files and show everything that is wrong with them
@@ -96,7 +112,8 @@ describe('coi --help', () => {
             --continue=ID                The same
 
       They stand before the command or behind it, with shell, run, attach, list, info, kill, shutdown,
-      clean, persist, resume and health. One that means nothing to a command changes nothing.
+      clean, persist, resume, health, build, images, and those of image, container, file, snapshot and
+      tmux. One that means nothing to a command changes nothing.
 
       Example:
         coi

@@ -188,7 +188,7 @@ describe('coi build', () => {
     expect(all[0].stdout).toBe(all[1].stdout);
     expect(await shop.images('shared-')).toHaveLength(1);
     const waited = all.slice(0, 2).map(({ stderr }) => stderr.includes('Another process builds "shared" already'));
-    expect(waited.toSorted()).toEqual([false, true]);
+    expect(waited.filter(Boolean)).toHaveLength(1);
     expect(all[2].stdout).toMatch(/^beside\nbeside-/);
   });
 });
@@ -246,9 +246,9 @@ describe('an image that is built', () => {
       'image.toml': imageToml('"named"', ['one']),
       'steps/one': script('echo own >/own'),
     });
-    const [{ fingerprint: busybox = '' } = {}] = await shop.images('busybox');
+    const [busybox] = await shop.images('busybox');
     const copy = await shop.images('near-');
-    await shop.desk.lab.incus('image', 'alias', 'create', 'foreign', busybox);
+    await shop.desk.lab.incus('image', 'alias', 'create', 'foreign', busybox!.fingerprint);
     const kept = await shop.built('foreign');
     expect(kept).toEqual({ alias: 'foreign', fingerprint: busybox, skipped: true, stages: [] });
     expect((await shop.build('foreign')).stderr).toContain('was not made from a definition and stays');

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Problem, ProblemList, renderProblem } from '../../src/base/problem.ts';
+import { Problem, renderProblem, type ProblemList } from '../../src/base/problem.ts';
 import { readDefinition } from '../../src/image/read-definition.ts';
 
 let dir: string;

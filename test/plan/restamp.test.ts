@@ -68,9 +68,9 @@ describe('an instance that was put back to a snapshot', () => {
 
   it('is not saved over what is newer before anything ran in it', () => {
     const startedAt = now - 5_000;
-    const still = restamped({ power: 'stopped', startedAt, stamped: { session, saved: 1 } });
+    const still = restamped({ power: 'stopped', startedAt, stamped: { session, restored: session.id, saved: 1 } });
     expect(still).toMatchObject({ isStopped: true, stamp: { saved: now } });
-    const running = restamped({ startedAt, stamped: { session, saved: 1, started: 2 } });
+    const running = restamped({ startedAt, stamped: { session, restored: session.id, saved: 1, started: 2 } });
     expect(running).toMatchObject({ isStopped: false, stamp: { started: startedAt } });
     expect(running.stamp).not.toHaveProperty('saved');
     expect(restamped({ power: 'stopped', startedAt }).stamp).not.toHaveProperty('saved');
