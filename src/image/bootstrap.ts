@@ -52,7 +52,7 @@ async function make(dir: string, { signal, output }: Pick<BootstrapTools, 'signa
   });
   let printed = '';
   for await (const line of running.iterable({ from: 'all' })) {
-    printed = String(line);
+    printed = line;
     await output(Buffer.from(`${printed}\n`));
   }
   const { exitCode, stderr } = await running;

@@ -51,7 +51,7 @@ export async function fixNames(check: NameCheck): Promise<NameFix | undefined> {
 export function faultOf(resolvConf: string): string | undefined {
   const servers = [...resolvConf.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].map(([, server]) => server!);
   if (servers.length === 0) return 'its resolv.conf names no server';
-  const isItself = (server: string) => /^127\./.test(server) || server === '::1';
+  const isItself = (server: string) => server.startsWith('127.') || server === '::1';
   return servers.every(isItself) ? `its resolv.conf names only itself (${servers.join(', ')})` : undefined;
 }
 
