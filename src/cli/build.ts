@@ -2,10 +2,12 @@ import { systemClock as clock } from '../base/clock.ts';
 import type { ControlApi } from '../controller/control-api.ts';
 import { openIncus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
-import { buildImage, type BuildRequest } from '../image/build-image.ts';
+import { baseTools } from '../image/base-tools.ts';
+import type { BuildRequest } from '../image/build-image.ts';
 import { usedImages, type BuildTools, type Built } from '../image/build-tools.ts';
 import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
+import { upToDate } from '../image/up-to-date.ts';
 import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
@@ -59,7 +61,11 @@ export async function buildHere(io: Io, request: BuildRequest): Promise<Built> {
     find: (name) => findDefinition(name, places),
     keep: settings.images.keep,
   };
-  return await buildImage(tools, request);
+  const { definition, force } = request;
+  // Building takes a large part of this program: it is loaded where there is something to build.
+  const bases = baseTools(tools, definition, async () => undefined);
+  const before = force ? undefined : await upToDate(bases, definition);
+  return before ?? (await (await import('../image/build-image.ts')).buildImage(tools, request));
 }
 
 /** A signal ends what runs inside; what is asked of the controller afterwards must still get through. */

@@ -11,7 +11,7 @@ const program = fileURLToPath(new URL('../../images/build-rootfs', import.meta.u
 const scratchDir = '/var/tmp';
 
 /** What making a root file system needs. */
-export interface BootstrapTools {
+interface BootstrapTools {
   readonly incus: Pick<Incus, 'images' | 'operations'>;
   readonly signal: AbortSignal;
   /** Is told what is printed. */

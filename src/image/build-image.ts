@@ -1,14 +1,12 @@
 import { Problem } from '../base/problem.ts';
-import { bootstrap, bootstrapRecipe, type BootstrapTools } from './bootstrap.ts';
+import { baseTools } from './base-tools.ts';
 import { findBase, identitiesOf, type Base, type BaseTools } from './bases.ts';
 import { BuildLog } from './build-log.ts';
 import { lockBuild } from './build-lock.ts';
 import { buildStages, timed } from './build-stages.ts';
 import type { BuildContainer, BuildTools, Built, StageReport } from './build-tools.ts';
 import type { Definition } from './definition.ts';
-import { fetchRemote } from './fetch-remote.ts';
 import { publishBase, publishContainer } from './finish-image.ts';
-import { readDefinition } from './read-definition.ts';
 import { recipeOf, stageHashes } from './recipe.ts';
 import { retainVersions } from './retain.ts';
 import { countKept, returnToStage } from './stages.ts';
@@ -32,16 +30,14 @@ export interface BuildRequest {
 export async function buildImage(tools: BuildTools, request: BuildRequest): Promise<Built> {
   const { definition, force } = request;
   const { alias } = definition;
-  const bases = baseTools(tools, definition, async () => undefined);
-  const before = force ? undefined : await upToDate(bases, definition);
-  if (before) return before;
   const { signal, say } = tools;
   const onWait = () => say(`Another process builds "${alias}" already; waiting for it`);
-  await using lock = await lockBuild({ subject: `${tools.place}\n${alias}`, signal, onWait });
+  await using _ = await lockBuild({ subject: `${tools.place}\n${alias}`, signal, onWait });
   if (force) return await withLog(tools, request);
+  const bases = baseTools(tools, definition, async () => undefined);
   // Whoever had it may have built just this.
-  const meanwhile = lock.hasWaited ? await upToDate(bases, definition) : undefined;
-  return meanwhile ?? (await regain(bases, definition)) ?? (await withLog(tools, request));
+  const before = (await upToDate(bases, definition)) ?? (await regain(bases, definition));
+  return before ?? (await withLog(tools, request));
 }
 
 async function withLog(tools: BuildTools, request: BuildRequest): Promise<Built> {
@@ -157,33 +153,4 @@ async function retain(tools: BuildTools, alias: string): Promise<void> {
   const used = await tools.used();
   const gone = await retainVersions(tools, { keep, used, isMeant: (name) => name === alias });
   if (gone.length > 0) say(`Old versions that are gone: ${gone.join(', ')}`);
-}
-
-function baseTools(tools: BuildTools, { alias }: Definition, output: BootstrapTools['output']): BaseTools {
-  const { incus, signal, say, registries, during } = tools;
-  const definitionOf = async (name: string) => readDefinition(await tools.find(name));
-  return {
-    incus,
-    signal,
-    say,
-    aliasOf: async (name) => (await definitionOf(name)).alias,
-    build: async (name) => {
-      const definition = await definitionOf(name);
-      const above = [...(tools.above ?? [alias]), definition.alias];
-      if (new Set(above).size < above.length) throw circle(above);
-      return (await buildImage({ ...tools, above }, { definition, force: false, retry: `coi build ${name}` }))
-        .fingerprint;
-    },
-    fetch: (name) => during(`Fetching ${name}`, () => fetchRemote({ incus, env: registries.env, signal }, name)),
-    bootstrap: () => during('Making a root file system', () => bootstrap({ incus, signal, output })),
-    bootstrapRecipe: () => bootstrapRecipe(signal),
-  };
-}
-
-function circle(names: readonly string[]): Problem {
-  return new Problem({
-    code: 'image.circle',
-    message: `The image "${names.at(-1)}" would be built from itself: ${names.join(', ')}`,
-    hint: 'Give one of them another base.',
-  });
 }

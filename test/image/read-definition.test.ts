@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Problem, renderProblem, type ProblemList } from '../../src/base/problem.ts';
+import { Problem, renderProblem } from '../../src/base/problem.ts';
 import { readDefinition } from '../../src/image/read-definition.ts';
 
 let dir: string;
@@ -29,7 +29,7 @@ async function faultsOf(text: string, files: Readonly<Record<string, string>> = 
     (error: unknown) => error,
   );
   expect(problem).toBeInstanceOf(Problem);
-  return renderProblem(problem as ProblemList).replaceAll(`${folder}/`, '');
+  return renderProblem(problem as Problem).replaceAll(`${folder}/`, '');
 }
 
 const step = (more: string) => `description = "x"\nbase = "b"\n[[step]]\nname = "one"\n${more}\n`;
