@@ -26,7 +26,8 @@ export default defineConfig({
         test: {
           name: 'chaos',
           include: ['test/**/*.chaos.test.ts'],
-          fileParallelism: false,
+          // Each is a host of its own, too, whose faults take most of the time in waiting.
+          maxWorkers: 2,
           ...timeouts,
           testTimeout: 3_600_000,
         },

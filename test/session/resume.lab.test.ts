@@ -238,8 +238,11 @@ describe('a session', () => {
     await until('it to be saved', async () => (await readFile(talk, 'utf8').catch(() => '')) !== '', {
       timeoutMs: 60_000,
     });
-    await desk.lab.incus('config', 'set', name, 'security.protection.delete=false');
+    // Protection is back before anybody could delete: hold the controller still.
+    process.kill(desk.controller.pid, 'SIGSTOP');
+    await desk.lab.incus('config', 'unset', name, 'security.protection.delete');
     await desk.lab.incus('delete', name);
+    process.kill(desk.controller.pid, 'SIGCONT');
     await desk.controller.when(name.slice('coi-'.length), ({ agent }) => agent.state === 'running', {
       timeoutMs: 60_000,
     });

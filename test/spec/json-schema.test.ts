@@ -138,7 +138,7 @@ describe('manifestJsonSchema() and our own check', () => {
         fc.constantFrom<unknown>('coi/v1', 'coi/v1', 'coi/v1', 'coi/v2', 1),
         (all, apiVersion) => {
           const data: Record<string, unknown> = { apiVersion };
-          for (const { name, path, value } of all) assign(data, ['sandbox', name, ...path], value);
+          for (const { name, path, value } of all) assign(data, ['sandbox', name, ...path], structuredClone(value));
           const found = checkData({ schema: manifestFileSchema, data, file: 'f', locator: locateToml('') });
           // What a time zone is, JSON Schema cannot say.
           const visible = found.filter(({ path }) => path.at(-1) !== 'timezone');

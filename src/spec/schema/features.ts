@@ -64,10 +64,13 @@ export const gitSection = z.strictObject({
   }),
 });
 
-const protectedPath = z.string().superRefine((text, context) => {
-  const fault = protectedPathFault(text);
-  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-});
+const protectedPath = z
+  .string()
+  .superRefine((text, context) => {
+    const fault = protectedPathFault(text);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  })
+  .meta({ minLength: 1 });
 /** Each of them is a mount of its own, which takes a start its time. */
 const protectedPaths = z.array(protectedPath).max(mostProtectedPaths);
 const protectedAllowed = `a list of at most ${mostProtectedPaths} paths in the workspace such as ".git/hooks" or ".envrc"`;

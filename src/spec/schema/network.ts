@@ -11,7 +11,11 @@ const allowEntry = z
     const entry = parseAllowEntry(text);
     if (typeof entry === 'string') context.addIssue({ code: 'custom', message: entry });
   })
-  .meta({ allowed: 'a name, an address or a prefix such as "example.com", "*.example.com:22" or "203.0.113.0/24"' });
+  // Editors are told what no check of ours has to say again.
+  .meta({
+    minLength: 1,
+    allowed: 'a name, an address or a prefix such as "example.com", "*.example.com:22" or "203.0.113.0/24"',
+  });
 
 /** What a sandbox may reach. */
 export const networkSection = z.strictObject({

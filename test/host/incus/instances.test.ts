@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { openIncus, type Incus } from '../../../src/host/incus/client.ts';
 import { parseInstances } from '../../../src/host/incus/instance.ts';
@@ -56,9 +56,16 @@ describe('Instances', () => {
   });
 
   test('state() tells addresses and process of one that runs', async () => {
-    const state = await incus.instances.state('box');
-    expect(state.pid).toBeGreaterThan(1);
-    expect(state.network['lo']?.addresses).toContainEqual(expect.objectContaining({ address: '127.0.0.1' }));
+    const local = expect.objectContaining({ address: '127.0.0.1' }) as unknown;
+    // What runs inside gives itself that address, a moment after its start.
+    await vi.waitFor(
+      async () => {
+        const state = await incus.instances.state('box');
+        expect(state.pid).toBeGreaterThan(1);
+        expect(state.network['lo']?.addresses).toContainEqual(local);
+      },
+      { timeout: 30_000 },
+    );
   });
 
   test('patch() merges, and an empty text removes', async () => {
