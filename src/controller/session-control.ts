@@ -1,6 +1,7 @@
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem } from '../base/problem.ts';
+import { Turns } from '../base/turns.ts';
 import type { Environment } from '../source/session-environment.ts';
 import type { Manifest, Sandbox } from '../spec/sandbox.ts';
 import { slotCount } from '../spec/names.ts';
@@ -64,7 +65,7 @@ const remainsMs = 5_000;
 export class SessionControl implements SessionApi {
   readonly #init: SessionControlInit;
   readonly #forks: ForkControl;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(init: SessionControlInit) {
     this.#init = init;
@@ -90,7 +91,7 @@ export class SessionControl implements SessionApi {
     const resumed = this.#resumedIn(sandbox, request.uid);
     await this.#awaitLeftover(request);
     if (resumed) await this.#awaitSaved(resumed);
-    const opened = await this.inTurn(async () => {
+    const opened = await this.#turns.take(async () => {
       const held = resumed && (await this.#goBack(request, resumed, sandbox));
       const taken = held ?? (await this.#take(request, sandbox));
       // Before the next one looks: O_EXCL alone does not keep two users apart.
@@ -325,10 +326,7 @@ export class SessionControl implements SessionApi {
 
   /** Run after all others that take names, so that each sees what the one before took. */
   inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(run);
-    // The next one waits for this one and does not care how it ends.
-    this.#last = turn.catch(() => undefined);
-    return turn;
+    return this.#turns.take(run);
   }
 
   /** Write down what a command did. */

@@ -66,7 +66,7 @@ async function namesIn(directory: string): Promise<string[]> {
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => undefined);
   // Not there, or nothing that this user could use.
+  const stats = await stat(path).catch(() => undefined);
   return stats?.isDirectory() ?? false;
 }

@@ -70,7 +70,8 @@ const protectedPath = z
     const fault = protectedPathFault(text);
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
   })
-  .meta({ minLength: 1 });
+  // Of what is checked above JSON Schema sees nothing: this much it can say itself.
+  .meta({ minLength: 1, allowed: 'a path in the workspace such as ".git/hooks"' });
 /** Each of them is a mount of its own, which takes a start its time. */
 const protectedPaths = z.array(protectedPath).max(mostProtectedPaths);
 const protectedAllowed = `a list of at most ${mostProtectedPaths} paths in the workspace such as ".git/hooks" or ".envrc"`;

@@ -11,7 +11,7 @@ const allowEntry = z
     const entry = parseAllowEntry(text);
     if (typeof entry === 'string') context.addIssue({ code: 'custom', message: entry });
   })
-  // Editors are told what no check of ours has to say again.
+  // Of what is checked above JSON Schema sees nothing: this much it can say itself.
   .meta({
     minLength: 1,
     allowed: 'a name, an address or a prefix such as "example.com", "*.example.com:22" or "203.0.113.0/24"',
