@@ -61,7 +61,6 @@ describe('the end of a lab', () => {
     await owner.stop('SIGKILL');
     expect(await tracesOf(mark)).not.toEqual([]);
     const next = await openLab({ name: 'next', images: [] });
-    // First, because namespaces that are gone give their numbers to new ones.
     await next[Symbol.asyncDispose]();
     expect(await tracesOf(mark)).toEqual([]);
   });

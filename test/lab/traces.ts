@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, uptime } from 'node:os';
 import { execa } from 'execa';
 import type { Lab } from './lab.ts';
 
@@ -10,6 +10,8 @@ export interface LabMark {
   readonly namespaces: readonly string[];
   /** Control groups of its containers. */
   readonly cgroups: readonly string[];
+  /** When it was taken, in seconds since the machine started. */
+  readonly taken: number;
 }
 
 /** Takes the mark of a lab. */
@@ -22,14 +24,18 @@ export async function markOf(lab: Lab): Promise<LabMark> {
     `lxc.monitor.${name}`,
     `lxc.payload.${name}`,
   ]);
-  return { dir: lab.dir, namespaces, cgroups };
+  return { dir: lab.dir, namespaces, cgroups, taken: uptime() };
 }
 
 /** Everything on the machine that belongs to the lab of this mark, one line each; empty once it is gone. */
-export async function tracesOf({ dir, namespaces, cgroups }: LabMark): Promise<string[]> {
+export async function tracesOf({ dir, namespaces, cgroups, taken }: LabMark): Promise<string[]> {
   const inodes = namespaces.map((name) => name.replaceAll(/\D/g, ''));
+  // Namespaces that are gone give their numbers to new ones, those of labs beside this one: what
+  // began after the mark was taken (ps counts whole seconds) is not this lab's.
+  const since = uptime() - taken;
   const running = (await processes()).filter(
-    ({ args, mount, net }) => args.includes(dir) || inodes.includes(mount) || inodes.includes(net),
+    ({ args, age, mount, net }) =>
+      args.includes(dir) || (age >= since - 1 && (inodes.includes(mount) || inodes.includes(net))),
   );
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes(dir));
   const { stdout: loops } = await execa('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE']);
@@ -62,17 +68,19 @@ export async function tracesOf({ dir, namespaces, cgroups }: LabMark): Promise<s
 
 interface ProcessLine {
   readonly pid: string;
+  /** How long it has been running, in whole seconds. */
+  readonly age: number;
   readonly mount: string;
   readonly net: string;
   readonly args: string;
 }
 
 async function processes(): Promise<ProcessLine[]> {
-  const { stdout } = await execa('ps', ['-e', '-w', '-w', '-o', 'pid=,mntns=,netns=,stat=,args=']);
+  const { stdout } = await execa('ps', ['-e', '-w', '-w', '-o', 'pid=,etimes=,mntns=,netns=,stat=,args=']);
   return stdout.split('\n').flatMap((line) => {
-    const [, pid = '', mount = '', net = '', stat = '', args = ''] =
-      /^\s*(\d+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    const [, pid = '', age = '', mount = '', net = '', stat = '', args = ''] =
+      /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
     // A zombie holds nothing and waits only for its parent to look.
-    return stat.startsWith('Z') ? [] : [{ pid, mount, net, args }];
+    return stat.startsWith('Z') ? [] : [{ pid, age: Number(age), mount, net, args }];
   });
 }
