@@ -1,7 +1,7 @@
 import { hostDirectories } from '../plan/host-directories.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
-import { fitUser } from './fit-user.ts';
+import { fitNewUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
 import { loadPolicy } from './rules.ts';
 import { finish } from './target.ts';
@@ -35,8 +35,9 @@ export async function reserve(
 }
 
 /**
- * Create an instance, and start it in the same request where it is to run. The body carries stamp and intent, so whatever
- * a crash leaves behind can be recognised.
+ * Create an instance, and start it where it is to run: in the same request, unless it sees directories of the host, which are
+ * mounted while its files are unpacked. The body carries stamp and intent, so whatever a crash leaves behind can be
+ * recognised: what was created and not started is a wreck.
  */
 export async function create(
   task: Task,
@@ -58,11 +59,23 @@ export async function create(
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.beginCreation(reservation.uid, manifest.instance);
   const directories = { uid: reservation.uid, ...hostDirectories(manifest.sandbox) };
-  // It starts on what is mounted now: later would be too late.
-  if (start) await hands.trees.prepare(directories, signal);
-  else await hands.trees.makeEmpty(directories);
-  const body = createBody(manifest, view, { stamp, start });
-  await finish(task, () => hands.incus.instances.create(body, { signal }));
+  await hands.trees.makeEmpty(directories);
+  const isMounted = directories.covered !== undefined || directories.shown.length > 0;
+  const make = (alsoStart: boolean) => {
+    const body = createBody(manifest, view, { stamp, start: alsoStart });
+    return finish(task, () => hands.incus.instances.create(body, { signal }));
+  };
+  if (start && isMounted) {
+    await bothOf(make(false), hands.trees.prepare(directories, signal));
+    // It starts on what is mounted now: later would be too late.
+    await finish(task, () => hands.incus.instances.setState(manifest.instance, 'start', { signal }));
+  } else await make(start);
   hands.reservations.markCreated(reservation.uid);
-  if (start) await fitUser(task, manifest.sandbox.codeUser);
+  if (start) await fitNewUser(task, manifest.sandbox.codeUser);
+}
+
+/** Ends when both have, also where one of them fails: nothing goes on behind the back of the next step. */
+async function bothOf(...works: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }

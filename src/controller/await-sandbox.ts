@@ -72,7 +72,7 @@ const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
   agent: (seen) => isUp(seen) && hasBegun(seen.record?.world.agent) && hasBegun(stateNow(seen)),
   halted: ({ record }) => (record?.world.instance?.power ?? 'stopped') === 'stopped',
   stopped: ({ record }) => record?.world.instance?.power === 'stopped',
-  away: ({ record, isDeclared }) => !isDeclared && !record?.world.instance,
+  away: ({ record, isDeclared }) => !isDeclared && (record?.world.instance?.power ?? 'stopped') === 'stopped',
   gone: ({ record, isKnown }) => !record && !isKnown,
 };
 
