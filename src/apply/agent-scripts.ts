@@ -52,12 +52,14 @@ session=$1 HOME=$2 dir=$3 mode=$4; shift 4
 export HOME LANG="\${LANG:-C.UTF-8}"
 [ -d "$dir" ] || dir=$HOME
 cd /
-# Until a booting system has set up /tmp and its users, what is put there is swept away again.
-tries=300
+# Until a booting system has set up /tmp and its users, what is put there is swept away again. The bus has its socket after
+# that, see bootup(7), and looking for it costs nothing; where it has none, the whole of it is waited for.
+tries=1200
 case $(readlink -f /sbin/init) in
   */systemd)
-    until systemctl is-system-running 2>/dev/null | grep -Eqx 'running|degraded' || [ $((tries -= 1)) -le 0 ]; do
-      sleep 0.2
+    until [ -S /run/dbus/system_bus_socket ] || [ $((tries -= 1)) -le 0 ]; do
+      if [ $((tries % 8)) = 0 ] && systemctl is-system-running 2>/dev/null | grep -Eqx 'running|degraded'; then break; fi
+      sleep 0.05
     done ;;
 esac
 ${statusPath}

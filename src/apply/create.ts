@@ -2,7 +2,7 @@ import { hostDirectories } from '../plan/host-directories.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
 import { createCopy } from './create-copy.ts';
-import { fitUser } from './fit-user.ts';
+import { fitNewUser, fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
 import { loadPolicy } from './rules.ts';
 import { finish } from './target.ts';
@@ -36,8 +36,9 @@ export async function reserve(
 }
 
 /**
- * Create an instance, and start it in the same request where it is to run, unless it is a copy. The body carries stamp and intent, so whatever
- * a crash leaves behind can be recognised.
+ * Create an instance, and start it where it is to run: in the same request, unless it is a copy or sees directories of the
+ * host, which are mounted while its files are unpacked. The body carries stamp and intent, so whatever a crash leaves behind
+ * can be recognised: what was created and not started is a wreck.
  */
 export async function create(
   task: Task,
@@ -59,13 +60,29 @@ export async function create(
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.beginCreation(reservation.uid, manifest.instance);
   const directories = { uid: reservation.uid, ...hostDirectories(manifest.sandbox) };
-  // It starts on what is mounted now: later would be too late.
-  if (start) await hands.trees.prepare(directories, signal);
-  else await hands.trees.makeEmpty(directories);
-  const body = createBody(manifest, view, { stamp, start });
-  const { origin } = manifest.sandbox;
-  if (origin) await createCopy(task, body, origin);
-  else await finish(task, () => hands.incus.instances.create(body, { signal }));
+  await hands.trees.makeEmpty(directories);
+  const isMounted = directories.covered !== undefined || directories.shown.length > 0;
+  const { origin, codeUser } = manifest.sandbox;
+  const make = (alsoStart: boolean) => {
+    const body = createBody(manifest, view, { stamp, start: alsoStart });
+    if (origin) return createCopy(task, body, origin);
+    return finish(task, () => hands.incus.instances.create(body, { signal }));
+  };
+  // It starts on what is mounted by then: later would be too late.
+  if (start && isMounted && !origin) {
+    await bothOf(make(false), hands.trees.prepare(directories, signal));
+    await finish(task, () => hands.incus.instances.setState(manifest.instance, 'start', { signal }));
+  } else {
+    if (start && isMounted) await hands.trees.prepare(directories, signal);
+    await make(start);
+  }
   hands.reservations.markCreated(reservation.uid);
-  if (start) await fitUser(task, manifest.sandbox.codeUser);
+  // The files of a copy are not those of its image any more.
+  if (start) await (origin ? fitUser : fitNewUser)(task, codeUser);
+}
+
+/** Ends when both have, also where one of them fails: nothing goes on behind the back of the next step. */
+async function bothOf(...works: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }

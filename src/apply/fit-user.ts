@@ -14,7 +14,7 @@ import type { Task } from './hands.ts';
 const script = String.raw`
 set -eu
 name=$1 uid=$2
-[ "$(id -u "$name" 2>/dev/null || :)" = "$uid" ] && exit 0
+[ "$(id -u "$name" 2>/dev/null || :)" = "$uid" ] && echo fits && exit 0
 home=/home/$name
 if grep -q "^$name:" /etc/passwd; then
   sed -i "s/^\($name:[^:]*\):[0-9]*:[0-9]*:/\1:$uid:$uid:/" /etc/passwd
@@ -41,27 +41,63 @@ done
 find "$@" -exec chown -h "$uid:$uid" '{}' +
 `;
 
+/** What the script says where it found nothing to do. */
+const wasSo = 'fits';
+
 /** Homes of images are small; one that grew for months may be not. */
 const timeoutMs = 60_000;
+
+/** Images in which users were found to have their numbers, so that nobody asks again in each new instance of them. */
+export class FittingImages {
+  readonly #known = new Set<string>();
+
+  has(image: string, user: Sandbox['codeUser']): boolean {
+    return this.#known.has(keyOf(image, user));
+  }
+
+  add(image: string, user: Sandbox['codeUser']): void {
+    this.#known.add(keyOf(image, user));
+  }
+}
+
+function keyOf(image: string, { uid, name }: Sandbox['codeUser']): string {
+  return `${image} ${uid} ${name}`;
+}
+
+/**
+ * As {@link fitUser}, in an instance that was just made of an image: where another one of that image was so by itself, this
+ * one is, too.
+ */
+export async function fitNewUser(task: Task, user: Sandbox['codeUser']): Promise<void> {
+  const { hands, step, signal } = task;
+  const { imageFingerprint } = (await hands.incus.instances.get(step.instance, { signal })).value;
+  if (imageFingerprint !== undefined && hands.fittingImages.has(imageFingerprint, user)) return;
+  const wasFit = await fitUser(task, user);
+  if (wasFit && imageFingerprint !== undefined) hands.fittingImages.add(imageFingerprint, user);
+}
 
 /**
  * Let the user inside have the number that owns the workspace, and make it where the image has none. Its name is one that
  * useradd(8) takes, so it means nothing to sed and the shell.
  *
+ * @returns whether it is known to have had it before
  * @throws {Problem} `user.unfit` with what was said inside
  */
-export async function fitUser({ hands, step, signal }: Task, { uid, name }: Sandbox['codeUser']): Promise<void> {
-  if (uid === 0) return;
+export async function fitUser({ hands, step, signal }: Task, { uid, name }: Sandbox['codeUser']): Promise<boolean> {
+  if (uid === 0) return true;
   const argv = ['sh', '-c', script, 'coi', name, String(uid)];
   const options = { cwd: '/', signal, timeoutMs };
-  const { exitCode, stderr } = await hands.incus.exec.run(step.instance, argv, options).catch((error: unknown) => {
-    signal.throwIfAborted();
-    // The usual number needs no work in most images, and what runs for a moment only may be over.
-    if (uid === builtIn.incus.codeUid && error instanceof IncusError) return { exitCode: 0, stderr: '' };
-    throw error;
-  });
+  const { exitCode, stdout, stderr } = await hands.incus.exec
+    .run(step.instance, argv, options)
+    .catch((error: unknown) => {
+      signal.throwIfAborted();
+      // The usual number needs no work in most images, and what runs for a moment only may be over.
+      if (uid === builtIn.incus.codeUid && error instanceof IncusError) return { exitCode: 0, stdout: '', stderr: '' };
+      throw error;
+    });
   // An image without a shell has no use for its user, unless it is asked for.
-  if (exitCode === 0 || (exitCode > 125 && uid === builtIn.incus.codeUid)) return;
+  if (exitCode === 0) return stdout.toString().trim() === wasSo;
+  if (exitCode > 125 && uid === builtIn.incus.codeUid) return false;
   throw new Problem({
     code: 'user.unfit',
     message: `The user "${name}" inside could not be given the number ${uid}: ${stderr.toString().trim().split('\n').at(-1)}`,

@@ -10,6 +10,7 @@ import type { Override } from '../plan/override.ts';
 import type { Step } from '../plan/step.ts';
 import type { AgentRecipes } from './agent-recipe.ts';
 import type { Agents } from './agents.ts';
+import type { FittingImages } from './fit-user.ts';
 import type { Reservations } from './reservations.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 
@@ -26,6 +27,7 @@ export interface Hands {
   /** Those that wait inside for agents, by the uid of their instance. */
   readonly processes: ProcessWatch;
   readonly trees: WorkspaceTrees;
+  readonly fittingImages: FittingImages;
   readonly bridge: Bridge;
   readonly clock: Clock;
   /** Remember something that outranks a manifest. */

@@ -29,7 +29,7 @@ export interface SessionAround {
   readonly asked: AskedSession;
   /** Whether what is started and cleaned up is shown; yes unless said otherwise. */
   readonly isShown?: boolean;
-  /** Whether to wait until nothing at all is left; else until nothing of it runs or has its name. */
+  /** Whether to wait until nothing at all is left; else until nothing of it runs and it is on its way out. */
   readonly untilGone?: boolean;
 }
 
@@ -58,7 +58,7 @@ interface Ending {
   readonly untilGone: boolean;
 }
 
-/** Ephemeral: until nothing of it runs or has its name; its files go behind our back. Persistent: until it is stopped. */
+/** Ephemeral: until nothing of it runs; its files go behind our back. Persistent: until it is stopped. */
 async function end(api: ControlApi, { asked, opened, hasStarted, untilGone }: Ending): Promise<void> {
   const { name } = opened;
   const { by } = asked.request;

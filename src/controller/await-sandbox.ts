@@ -76,7 +76,7 @@ const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
   halted: ({ record }) => (record?.world.instance?.power ?? 'stopped') === 'stopped',
   current: ({ record, hash }) => record?.world.instance?.stamp.hash === hash && isReady(record),
   stopped: ({ record }) => record?.world.instance?.power === 'stopped',
-  away: ({ record, isDeclared }) => !isDeclared && !record?.world.instance,
+  away: ({ record, isDeclared }) => !isDeclared && (record?.world.instance?.power ?? 'stopped') === 'stopped',
   gone: ({ record, isKnown }) => !record && !isKnown,
 };
 

@@ -1,5 +1,6 @@
 import type { AgentRecipes } from '../apply/agent-recipe.ts';
 import type { Agents } from '../apply/agents.ts';
+import { FittingImages } from '../apply/fit-user.ts';
 import type { Hands } from '../apply/hands.ts';
 import type { Reservations } from '../apply/reservations.ts';
 import type { SessionKeeper } from '../apply/session-keeper.ts';
@@ -186,6 +187,7 @@ export class Controller {
       agents,
       recipes,
       sessions,
+      fittingImages: new FittingImages(),
       bridge,
       clock,
       lifetime,

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { packageFolder } from '../base/own-files.ts';
 import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 
-const program = fileURLToPath(new URL('../../images/build-rootfs', import.meta.url));
+const program = join(packageFolder, 'images/build-rootfs');
 
 /** Large, and on a disk, where /tmp may be neither. */
 const scratchDir = '/var/tmp';

@@ -1,12 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { execa } from 'execa';
+import { packageFolder } from '../base/own-files.ts';
 import { Problem } from '../base/problem.ts';
 import { askProgram, type RegistryCall } from '../host/registries/ask-program.ts';
 import { readRegistries } from '../host/registries/read-registries.ts';
 import { runScript, type Guest } from './guest.ts';
 
-const aptLibrary = fileURLToPath(new URL('../../deploy/lib/apt-sources', import.meta.url));
+const aptLibrary = join(packageFolder, 'deploy/lib/apt-sources');
 
 /** Where a host keeps authorities of its own, and all that it trusts. See update-ca-certificates(8). */
 const ownAuthorities = '/usr/local/share/ca-certificates';

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageFolder } from '../base/own-files.ts';
 import { Problem } from '../base/problem.ts';
 import { definitionName } from './definition-schema.ts';
 
 /** Definitions that came with this program. */
-const ownFolder = fileURLToPath(new URL('../../images', import.meta.url));
+const ownFolder = join(packageFolder, 'images');
 
 /** Where definitions are looked for. */
 export interface DefinitionPlaces {

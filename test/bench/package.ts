@@ -18,7 +18,7 @@ async function make(): Promise<string> {
   const home = join(modules, '.cache/coi-bench');
   await rm(home, { recursive: true, force: true });
   await mkdir(home, { recursive: true });
-  await execa('tsc', ['-p', 'tsconfig.build.json', '--outDir', join(home, 'dist')], { preferLocal: true });
+  await execa('npm', ['run', 'build', '--', '--dir', join(home, 'dist')]);
   await cp('deploy', join(home, 'deploy'), { recursive: true });
   await cp('package.json', join(home, 'package.json'));
   await symlink(modules, join(home, 'node_modules'));

@@ -1,11 +1,12 @@
-import { dirname } from 'node:path';
+import { join } from 'node:path';
+import { packageFolder } from '../../base/own-files.ts';
 import { builtIn } from '../../spec/defaults.ts';
 import { failed, ok, type HealthCheck } from '../check.ts';
 import { findImage, imageName } from '../find-image.ts';
 import { orWarning } from '../unseen.ts';
 
 /** Where coi's own recipes of images are. */
-const recipes = `${dirname(dirname(dirname(import.meta.dirname)))}/images`;
+const recipes = join(packageFolder, 'images');
 const built = '/tmp/coi-image';
 
 /** Whether there is an image to make sandboxes from. */

@@ -1,12 +1,10 @@
-import { dirname, normalize } from 'node:path';
+import { normalize } from 'node:path';
+import { runningFolder } from '../../base/own-files.ts';
 import { readListeners, type Listener } from '../../host/neighbours/listeners.ts';
 import { parseInterfaceAddress, renderAddress } from '../../network/address.ts';
 import type { Bridge } from '../../network/policy.ts';
 import { resolverPort } from '../../network/resolvers.ts';
 import { failed, ok, type HealthCheck } from '../check.ts';
-
-/** Where this program's own files are: whoever runs them is of coi. */
-const program = dirname(dirname(import.meta.dirname));
 
 /** The resolver of allowlist sandboxes needs its port on the bridge. */
 export const resolverPortCheck: HealthCheck = {
@@ -33,6 +31,6 @@ function isInTheWay({ address }: Listener, { ipv4, ipv6 }: Bridge): boolean {
 }
 
 function isOurs({ argv }: Listener): boolean {
-  // Started by deploy/coi, it is called by a path with ".." in it.
-  return argv?.some((word) => normalize(word).startsWith(`${program}/`)) ?? false;
+  // Whoever runs our files is of coi. Started by deploy/coi, it is called by a path with ".." in it.
+  return argv?.some((word) => normalize(word).startsWith(`${runningFolder}/`)) ?? false;
 }

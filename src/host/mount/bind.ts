@@ -1,5 +1,6 @@
+import { rm, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
-import { Problem } from '../../base/problem.ts';
+import { messageOf, Problem } from '../../base/problem.ts';
 import type { Handle } from './handle.ts';
 
 /** Longest time one call of mount(8) may take. */
@@ -32,6 +33,53 @@ export async function bind({ source, target, readonly, isWhole, isPrivate, signa
   const word = (each: Handle | string) => (typeof each === 'string' ? each : `/proc/self/fd/${3 + held.indexOf(each)}`);
   const words = [...options, ...(readonly ? ['-o', 'ro'] : []), '--', word(source), word(target)];
   await run('mount', words, { fds: held.map(({ fd }) => fd), signal });
+}
+
+/** What is shown at another place; both are held. */
+export interface Cover {
+  readonly source: Handle;
+  readonly target: Handle;
+}
+
+/** How to show many at once. */
+export interface CoversInit {
+  /** Path of a file that only root can write; it is gone afterwards. */
+  readonly table: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * As {@link bind}, for many by one process: each costs as much as all of its mounts. Where some fail the others are mounted.
+ * See mount(8), `--all`: it leaves out what it finds mounted already, which it never finds of descriptors.
+ *
+ * @throws {CoverFailure} for the first that failed
+ */
+export async function coverAll(covers: readonly Cover[], { table, signal }: CoversInit): Promise<void> {
+  if (covers.length === 0) return;
+  const held = [...new Set(covers.flatMap(({ source, target }) => [source, target]))];
+  const word = (each: Handle) => `/proc/self/fd/${3 + held.indexOf(each)}`;
+  const lines = covers.map(({ source, target }) => `${word(source)} ${word(target)} none bind 0 0\n`);
+  await writeFile(table, lines.join(''), { mode: 0o600 });
+  try {
+    const words = ['--no-canonicalize', '--all', '--fstab', table];
+    await run('mount', words, { fds: held.map(({ fd }) => fd), signal });
+  } catch (error) {
+    const at = /\/proc\/self\/fd\/(\d+)/.exec(messageOf(error))?.[1];
+    const failed = covers.find(({ target }) => word(target) === `/proc/self/fd/${at}`);
+    throw failed ? new CoverFailure(failed, error) : error;
+  } finally {
+    await rm(table, { force: true });
+  }
+}
+
+/** Why a place could not be covered. */
+export class CoverFailure extends Error {
+  readonly cover: Cover;
+
+  constructor(cover: Cover, cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.cover = cover;
+  }
 }
 
 /** Take trees of mounts away for this host; whoever has a copy of them keeps that. Absence is success. */

@@ -1,8 +1,7 @@
 import { constants } from 'node:fs';
 import { chown, mkdir, open } from 'node:fs/promises';
 import { messageOf, Problem } from '../../base/problem.ts';
-import { Turns } from '../../base/turns.ts';
-import { bind } from './bind.ts';
+import { coverAll, CoverFailure, type Cover, type CoversInit } from './bind.ts';
 import { entriesOf, openBelow, pathOf, type Handle } from './handle.ts';
 import type { Missing, WishTree } from './wishes.ts';
 
@@ -39,8 +38,8 @@ interface Level {
   readonly path: string;
 }
 
-/** Paths that are covered at a time: each takes a process, and a service may have but few. */
-const atOnce = 4;
+/** Paths that are covered at once: each is held by two descriptors meanwhile, and so is each on the way to it. */
+const atOnce = 32;
 
 /** Most entries that are looked at for further names: of one protected directory, and of all together. */
 const mostEntries = { each: 2_000, all: 20_000 };
@@ -52,54 +51,71 @@ const mostEntries = { each: 2_000, all: 20_000 };
  *
  * @throws {Problem} `workspace.unprotected` when a path cannot be covered for any other reason: nothing may start on that
  */
-export async function seal(wishes: WishTree, level: Level, { sealed, signal }: SealInit): Promise<void> {
-  const turns = Array.from({ length: atOnce }, () => new Turns());
-  let count = 0;
-  const cover = (init: Cover) => turns[count++ % atOnce]!.take(() => bind({ ...init, signal }));
-  const context: Context = { sealed, signal, cover, failures: [], entriesLeft: mostEntries.all };
-  await sealLevel(wishes, level, context);
-  signal.throwIfAborted();
-  const [failure] = context.failures;
-  if (failure) throw failure;
-  sealed.layers.sort((a, b) => (a.path < b.path ? -1 : 1));
+export async function seal(wishes: WishTree, level: Level, init: SealInit): Promise<void> {
+  await sealLevel(wishes, level, { ...init, entriesLeft: mostEntries.all });
+  init.sealed.layers.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-interface SealInit {
+interface SealInit extends CoversInit {
   /** Gets all that is covered and made, so that it is known also after a failure. */
   readonly sealed: Sealed;
-  readonly signal: AbortSignal;
 }
 
-type Cover = Record<'source' | 'target', Handle>;
-
-interface Context {
-  readonly sealed: Sealed;
-  readonly signal: AbortSignal;
-  readonly cover: (init: Cover) => Promise<void>;
+interface Context extends SealInit {
   /** Entries that may still be looked at. */
   entriesLeft: number;
-  /** Why it cannot be sealed: the first ends it. */
-  readonly failures: Problem[];
 }
 
-/** Ends when nothing is under way any more, also after a failure. */
 async function sealLevel(wishes: WishTree, level: Level, context: Context): Promise<void> {
-  const branches = [...wishes.below].values();
-  const lane = async () => {
-    for (const branch of branches) await sealBranch(branch, level, context);
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  const branches = [...wishes.below];
+  for (let from = 0; from < branches.length; from += atOnce) {
+    await sealSome(branches.slice(from, from + atOnce), level, context);
+  }
 }
 
-async function sealBranch([name, wish]: readonly [string, WishTree], level: Level, context: Context): Promise<void> {
-  const { sealed, signal, failures } = context;
-  if (signal.aborted || failures.length > 0) return;
-  const path = level.path === '' ? name : `${level.path}/${name}`;
+/** What is to be covered, at its place in a level. */
+interface Place extends Cover {
+  readonly name: string;
+  /** From the workspace. */
+  readonly path: string;
+  readonly wish: WishTree;
+  /** Whether it is only on the way: it stays writable, and cannot be renamed while something is mounted on it. */
+  readonly isPassed: boolean;
+  /** The same in the view that is read-only. */
+  readonly plain: Handle;
+}
+
+async function sealSome(
+  branches: readonly (readonly [string, WishTree])[],
+  level: Level,
+  context: Context,
+): Promise<void> {
+  await using held = new AsyncDisposableStack();
+  const places: Place[] = [];
+  for (const [name, wish] of branches) {
+    context.signal.throwIfAborted();
+    const path = level.path === '' ? name : `${level.path}/${name}`;
+    await attempt(path, context, async () => {
+      places.push(await find(wish, { ...level, name, path }, { context, held }));
+    });
+  }
+  await coverAll(places, context).catch((error: unknown) => {
+    context.signal.throwIfAborted();
+    const failed = places.find((place) => error instanceof CoverFailure && error.cover === place);
+    throw unprotected((failed ?? places[0])?.path ?? '', error);
+  });
+  for (const { path, isPassed } of places) context.sealed.layers.push({ path, readonly: !isPassed });
+  for (const place of places) await attempt(place.path, context, () => followUp(place, level, context));
+}
+
+/** What cannot be covered is a fault, and anything else that fails ends it all. */
+async function attempt(path: string, { sealed }: Context, work: () => Promise<void>): Promise<void> {
   try {
-    await sealOne(wish, { ...level, name, path }, context);
+    await work();
   } catch (error) {
-    if (error instanceof Unusable) sealed.faults.push({ path, why: error.message });
-    else failures.push(unprotected(path, error));
+    if (error instanceof Problem) throw error;
+    if (!(error instanceof Unusable)) throw unprotected(path, error);
+    sealed.faults.push({ path, why: error.message });
   }
 }
 
@@ -118,32 +134,37 @@ function unprotected(path: string, cause: unknown): Problem {
 
 type At = Level & { readonly name: string };
 
-async function sealOne(wish: WishTree, at: At, context: Context): Promise<void> {
-  await using target = (await openBelow(at.tree, at.name)) ?? (await make(wish, at, context));
-  await using source = await openBelow(at.source, at.name);
-  if (target?.identity !== source?.identity || !target || !source) throw new Error('it changes while it is looked at');
-  if (target.kind === 'link') throw new Unusable('it is a symbolic link');
-  // Awaited here: what is held is let go when this function is left.
-  if (wish.seal === undefined && target.kind === 'directory') return await enter(wish, at, { target, source }, context);
-  await context.cover({ source, target });
-  context.sealed.layers.push({ path: at.path, readonly: true });
-  if (await hasOtherNames(source, context)) {
-    context.sealed.faults.push({ path: at.path, why: 'a file in it has another name, by which it can be written' });
-  }
+interface Holding {
+  readonly context: Context;
+  /** Keeps what was found. */
+  readonly held: AsyncDisposableStack;
 }
 
-/** A directory that is only on the way: it stays writable, and cannot be renamed while something is mounted on it. */
-async function enter(
-  wish: WishTree,
-  { tree, name, path }: At,
-  { target, source }: { target: Handle; source: Handle },
-  context: Context,
-): Promise<void> {
-  await context.cover({ source: target, target });
-  context.sealed.layers.push({ path, readonly: false });
+async function find(wish: WishTree, at: At, { context, held }: Holding): Promise<Place> {
+  const target = (await openBelow(at.tree, at.name)) ?? (await make(wish, at, context));
+  if (target) held.use(target);
+  const plain = await openBelow(at.source, at.name);
+  if (plain) held.use(plain);
+  if (target?.identity !== plain?.identity || !target || !plain) throw new Error('it changes while it is looked at');
+  if (target.kind === 'link') throw new Unusable('it is a symbolic link');
+  const isPassed = wish.seal === undefined && target.kind === 'directory';
+  const { name, path } = at;
+  return { name, path, wish, isPassed, target, source: isPassed ? target : plain, plain };
+}
+
+/** What is left to do once a place is covered: what is below one that is only passed, or a look for other ways to it. */
+async function followUp(place: Place, { tree }: Level, context: Context): Promise<void> {
+  const { name, path, wish, isPassed, target, plain } = place;
+  if (!isPassed) {
+    if (await hasOtherNames(plain, context)) {
+      context.sealed.faults.push({ path, why: 'a file in it has another name, by which it can be written' });
+    }
+    return;
+  }
   await using covered = await openBelow(tree, name);
   if (covered?.identity !== target.identity) throw new Error('it was replaced while it was covered');
-  await sealLevel(wish, { tree: covered, source, path }, context);
+  // Awaited here: what is held is let go when this function is left.
+  await sealLevel(wish, { tree: covered, source: plain, path }, context);
 }
 
 /** Make what is missing, as its directory's owner. A directory stands for all that is wished for below it. */

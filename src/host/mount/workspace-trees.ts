@@ -1,5 +1,5 @@
 import { chmod, chown, mkdir, readdir, readFile, realpath, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -227,7 +227,8 @@ export class WorkspaceTrees {
       const named = protectedPaths.map((path) => ({ path, missing: missingOf(path) }));
       sealed.faults.push(...git.faults);
       const level = { tree: top, source: plain, path: '' };
-      await seal(treeOf([...git.wishes, ...named]), level, { sealed, signal });
+      const table = tablePath(this.#init.dir, uid);
+      await seal(treeOf([...git.wishes, ...named]), level, { sealed, table, signal });
       await bind({ source: aside, target: treePath(this.#init.dir, uid), isWhole: true, isPrivate: true, signal });
     } finally {
       await detach([source, aside], signal);
@@ -250,14 +251,24 @@ export class WorkspaceTrees {
     return (await readdir(own).catch(noneIfAbsent)).map((name) => join(own, name));
   }
 
+  async #detachPlaces(uid: string, signal: AbortSignal | undefined): Promise<void> {
+    const places = await this.#places(uid);
+    if (places.length === 0) return;
+    const own = join(await realpath(this.#init.dir), uid);
+    const mounted = await mountTable();
+    const isMounted = (path: string) => mounted.has(join(own, basename(path)));
+    await detach(places.filter(isMounted), signal);
+  }
+
   /** Take the mounts of an instance away, and what was made for it where nobody made use of it. Absence is success. */
   async remove(uid: string, signal?: AbortSignal): Promise<void> {
     // What a crash left has mounts and nothing that tells of them.
     if (!this.#known.has(uid)) return;
-    await detach(await this.#places(uid), signal);
+    await this.#detachPlaces(uid, signal);
     const tree = this.#trees.get(uid);
     if (tree?.workspace !== undefined) await unmake(tree.workspace, tree.made);
     await rm(join(this.#init.dir, `${uid}.json`), { force: true });
+    await rm(tablePath(this.#init.dir, uid), { force: true });
     this.#trees.delete(uid);
   }
 
@@ -265,7 +276,7 @@ export class WorkspaceTrees {
   async look(): Promise<string[]> {
     if (this.#trees.size === 0) return [];
     const dir = await realpath(this.#init.dir);
-    const table = parseMountTable(await readFile('/proc/self/mountinfo', 'utf8'));
+    const table = await mountTable();
     const before = this.#seen;
     const now = new Map([...this.#trees].map(([uid, tree]) => [uid, see(tree, { dir, uid, table })]));
     this.#seen = now;
@@ -281,6 +292,15 @@ export class WorkspaceTrees {
       for (const uid of await this.look()) onChange(uid);
     }
   }
+}
+
+async function mountTable(): Promise<ReadonlyMap<string, Mounted>> {
+  return parseMountTable(await readFile('/proc/self/mountinfo', 'utf8'));
+}
+
+/** Where the mounts of a tree are listed while they are made. */
+function tablePath(dir: string, uid: string): string {
+  return join(dir, `${uid}.mounts`);
 }
 
 interface Sight {

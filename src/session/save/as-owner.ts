@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { extname, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
+import { ownProgram } from '../../base/own-files.ts';
 import { messageOf, Problem, type Retry } from '../../base/problem.ts';
 import type { Job, JobResults, StoreJob } from './job.ts';
 import type { Owner } from './owner.ts';
 import { runStoreJob } from './run-job.ts';
 
-const program = join(import.meta.dirname, `owner-process${extname(import.meta.filename)}`);
+const program = ownProgram('session/save/owner-process');
 
 /** Memory for what is short-lived, in MiB: much passes, and little stays. */
 const flags = ['--max-semi-space-size=2'];
