@@ -1,6 +1,6 @@
 import { pause, type Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
-import { IncusError } from '../host/incus/errors.ts';
+import { isIncusError } from '../host/incus/errors.ts';
 import type { Sink } from '../host/incus/exec-streams.ts';
 import type { ExecResult } from '../host/incus/exec.ts';
 
@@ -74,7 +74,7 @@ async function untilBegun<T>({ clock, signal }: Guest, run: () => Promise<T>): P
     try {
       return await run();
     } catch (error) {
-      const neverBegan = error instanceof IncusError && /Failed to retrieve PID of executing/.test(error.text);
+      const neverBegan = isIncusError(error) && error.code === 'incus.exec-not-begun';
       if (!neverBegan || left <= 1) throw error;
       await pause(clock, betweenMs, signal);
       signal.throwIfAborted();
