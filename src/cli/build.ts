@@ -8,7 +8,6 @@ import { usedImages, type BuildTools, type Built } from '../image/build-tools.ts
 import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
 import { upToDate } from '../image/up-to-date.ts';
-import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -54,7 +53,10 @@ export async function buildHere(io: Io, request: BuildRequest, keep?: number): P
     incus,
     clock,
     signal: io.signal,
-    registries: { env: io.env, home: await homeOf(0), signal: io.signal },
+    registries: async () => {
+      const { homeOf } = await import('../source/homes.ts');
+      return { env: io.env, home: await homeOf(0), signal: io.signal };
+    },
     say: (line) => io.stderr.write(`${printable(line)}\n`),
     during: (what, work) => withProgress(io, printable(what), work),
     place: `${socketPath}\n${project}`,

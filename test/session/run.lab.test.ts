@@ -381,7 +381,10 @@ describe('coi run', () => {
     const { stdout } = await desk.run(here, ['--', 'sh', '-c', 'mount | grep " /tmp "; touch /tmp/x']);
     expect(stdout).toMatch(/^tmpfs on \/tmp type tmpfs .*size=16384k/);
     await desk.settings('');
-    expect((await desk.run(here, ['--', 'sh', '-c', 'mount | grep -c " /tmp "'])).stdout).toBe('0');
+    expect(await desk.run(here, ['--', 'sh', '-c', 'mount | grep -c " /tmp "'])).toMatchObject({
+      stdout: '0',
+      stderr: '',
+    });
   });
 
   it('may run no longer than its limit, whoever looks', async () => {

@@ -37,7 +37,7 @@ test('an image is found, moved between aliases, deleted and imported again from 
 
   const { meta, rootfs } = await cachedImage('busybox');
   const twice = await incus.images.import({ metadata: meta, rootfs });
-  await expect(incus.operations.finish(twice)).rejects.toMatchObject({ class: 'conflict', code: 'incus.taken' });
+  await expect(incus.operations.finish(twice)).rejects.toMatchObject({ class: 'conflict', code: 'incus.image-made' });
   await incus.operations.finish(await incus.images.delete(fingerprint));
   const metadata = await incus.operations.finish(await incus.images.import({ metadata: meta, rootfs }));
   expect(metadata['fingerprint']).toBe(fingerprint);
@@ -62,7 +62,7 @@ test('networks are made, changed by compare-and-swap, and deleted', async () => 
   const config = { 'ipv4.address': '10.91.0.1/24', 'ipv6.address': 'none', 'ipv4.nat': 'false' };
   await incus.networks.create({ name: 'testbr9', type: 'bridge', config });
   await expect(incus.networks.create({ name: 'testbr9', type: 'bridge', config })).rejects.toMatchObject({
-    code: 'incus.taken',
+    code: 'incus.image-made',
   });
   const { value, etag } = await incus.networks.get('testbr9');
   expect(value).toMatchObject({ status: 'Created', config, usedBy: [] });
