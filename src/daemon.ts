@@ -4,7 +4,7 @@ import { pause, systemClock as clock } from './base/clock.ts';
 import { Problem } from './base/problem.ts';
 import type { Io } from './cli/io.ts';
 import type { ControlApi } from './controller/control-api.ts';
-import { isReady } from './controller/image-record.ts';
+import { isAsDeclared } from './controller/image-record.ts';
 import { lookOnce } from './controller/look-once.ts';
 import { phaseOf } from './controller/report.ts';
 import { uninstall } from './controller/uninstall.ts';
@@ -166,7 +166,7 @@ function followAll(engine: Engine, { lock, settings }: { lock: ControllerLock; s
   metrics.images.follow(() =>
     [...controller.images.all()].map((record) => ({
       image: record.manifest.name,
-      ready: isReady(record),
+      ready: isAsDeclared(record),
       builtAt: record.builtAt,
     })),
   );

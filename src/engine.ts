@@ -242,14 +242,18 @@ async function openController(
       overrides: overrides.of,
       setOverride: (name, override) => holdOverride(init, overrides, { name, override }),
       listeners: recorder,
-      images: openDeclaredImages({ incus, clock, env: init.env, etc: etcDirectory(init.env), program: thisProgram() }),
-      buildsImages: init.mode === 'running',
+      ...imageParts(init, incus),
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
     },
     { firewall, names, trees },
   );
   return { controller: later.controller, names };
+}
+
+function imageParts({ env, mode }: EngineInit, incus: Incus) {
+  const images = openDeclaredImages({ incus, clock, env, etc: etcDirectory(env), program: thisProgram() });
+  return { images, buildsImages: mode === 'running' };
 }
 
 /** As it was started: what stands before its arguments. */

@@ -42,7 +42,7 @@ export function reportImage(record: ImageRecord): ImageReport {
   const { manifest, reason, message, since, fingerprint, builtAt, nextLookAt, problem } = record;
   return {
     name: manifest.name,
-    ready: isReady(record),
+    ready: isAsDeclared(record),
     reason,
     message,
     since: timeText(since),
@@ -57,7 +57,7 @@ export function reportImage(record: ImageRecord): ImageReport {
 }
 
 /** Whether it is as declared. */
-export function isReady({ reason }: Pick<ImageRecord, 'reason'>): boolean {
+export function isAsDeclared({ reason }: Pick<ImageRecord, 'reason'>): boolean {
   return reason === 'InSync';
 }
 

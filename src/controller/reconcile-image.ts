@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { backoffMs, type Backoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf, Problem } from '../base/problem.ts';
-import { planImage, type FailedBuild, type ImagePlan } from '../plan/plan-image.ts';
+import { planImage, type FailedBuild, type ImagePlan, type ImageReason } from '../plan/plan-image.ts';
 import type { ScheduleCache } from '../plan/schedule.ts';
 import type { ImageManifest } from '../spec/declared-image.ts';
 import type { DesiredState } from './desired.ts';
@@ -121,25 +121,25 @@ export class ImageReconciler {
   }
 
   #act(manifest: ImageManifest, { look, wanted }: ImageSeen): QueueResult {
-    const { clock, looksOnly } = this.#init;
     const { name, image } = manifest;
-    const now = clock.now();
+    const now = this.#init.clock.now();
     const failed = this.#failureOf(name, wanted);
     const built = this.#built.get(name);
     const before = built && { lastBuiltAt: built.at, wasBuiltSo: built.wanted === wanted };
     const plan = planImage({ image, look, failed, now, ...before }, this.#schedules);
-    const { reason, message, nextLookAt } = plan;
-    const seen = {
-      manifest,
-      nextLookAt,
-      ...(look.kind !== 'missing' && { fingerprint: look.fingerprint }),
-      ...(look.kind === 'built' && { builtAt: look.builtAt }),
-    };
-    if (plan.build && !looksOnly && !this.#running) this.#start({ manifest, plan, wanted });
-    if (this.#running?.manifest.name === name) this.#record({ ...seen, reason: 'Building', message });
-    else if (plan.build && !looksOnly) this.#record({ ...seen, reason: 'Queued', message });
-    else this.#record({ ...seen, reason, message, problem: failed?.problem });
+    const { nextLookAt } = plan;
+    const reason = this.#carryOut({ manifest, plan, wanted });
+    const { message } = plan;
+    this.#record({ manifest, reason, message, nextLookAt, ...seenPart(look), problem: failed?.problem });
     return nextLookAt === undefined ? { kind: 'settled' } : { kind: 'settled', afterMs: Math.max(0, nextLookAt - now) };
+  }
+
+  /** @returns how it is after that */
+  #carryOut(asked: Asked): ImageReason {
+    const { plan, manifest } = asked;
+    if (!plan.build || this.#init.looksOnly) return plan.reason;
+    if (!this.#running) this.#start(asked);
+    return this.#running?.manifest === manifest ? 'Building' : 'Queued';
   }
 
   /** What it is built from is other than it was then: that says nothing any more. */
@@ -228,6 +228,11 @@ export class ImageReconciler {
     const names = new Set([...this.#init.desired.images().keys(), ...this.#records.keys()]);
     for (const name of names) this.#init.queue.add(imageKey(name), { priority: 'spec' });
   }
+}
+
+function seenPart(look: ImageSeen['look']): Pick<ImageRecord, 'fingerprint' | 'builtAt'> {
+  if (look.kind === 'missing') return {};
+  return { fingerprint: look.fingerprint, ...(look.kind === 'built' && { builtAt: look.builtAt }) };
 }
 
 interface Asked {

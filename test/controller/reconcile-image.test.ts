@@ -61,7 +61,7 @@ class World {
     stopped.addEventListener('abort', () => reject(stopped.reason as Error), { once: true });
     const end = async (error?: unknown) => {
       if (error === undefined) resolve();
-      else reject(error as Error);
+      else reject(error);
       await setImmediate();
     };
     this.builds.push({ name, signal: stopped, end });

@@ -72,7 +72,7 @@ describe('a declared image', () => {
 
     expect((await controller.coi('status')).stdout).toMatch(/\nIMAGE +STATE +BUILT +MESSAGE\ntool +InSync +\d+s ago +/);
     const { stdout } = await controller.coi('events', '--format', 'json');
-    const records = stdout.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    const records = stdout.split('\n').map((line) => JSON.parse(line) as Record<string, string>);
     const own = records
       .filter(({ key }) => key === 'image/tool')
       .map(({ kind, phase, why }) => `${kind} ${phase}: ${why}`);

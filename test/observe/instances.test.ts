@@ -77,16 +77,18 @@ async function overtakeList(name: string, happened: readonly Instance[]): Promis
   return list;
 }
 
+async function seenAs(now: Instance): Promise<Instance['state'] | undefined> {
+  incus.now = [now];
+  const looked = cache.refresh('coi-a');
+  incus.answer();
+  await looked;
+  return cache.get('coi-a')?.instance.state;
+}
+
 /** How an instance of which Incus said that it is stopped is seen when Incus says then that it runs. */
 async function seenAfterStop(running: Instance): Promise<Instance['state'] | undefined> {
-  for (const [index, now] of [[instance('coi-a', 'stopped')], [running]].entries()) {
-    incus.now = now;
-    const look = cache.refresh('coi-a');
-    incus.answer();
-    await look;
-    if (index === 0) expect(cache.get('coi-a')?.instance.state).toBe('stopped');
-  }
-  return cache.get('coi-a')?.instance.state;
+  expect(await seenAs(instance('coi-a', 'stopped'))).toBe('stopped');
+  return await seenAs(running);
 }
 
 describe('what has ended by itself, and runs again by what Incus says while it clears up', () => {

@@ -75,10 +75,10 @@ describe('coi snapshot create', () => {
   });
 
   it('is written down', async () => {
-    await snapshot('create', 'noted');
+    expect(await snapshot('create', 'noted')).toMatchObject({ exitCode: 0 });
     const isNoted = async () => {
       const { stdout } = await desk.coi(here, ['events', container.slice(4), '--format', 'json']);
-      const records = stdout.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+      const records = stdout.split('\n').map((line) => JSON.parse(line) as Record<string, string>);
       return records.some(({ kind, phase, why }) => `${kind} ${phase}: ${why}` === noted);
     };
     // Records of what went well are written a few at a time.

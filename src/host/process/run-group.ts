@@ -33,7 +33,8 @@ const mostOutput = 2 ** 20;
  */
 export async function runGroup({ argv, env, clock, signal, graceMs, onLine }: GroupRun): Promise<GroupEnd> {
   signal.throwIfAborted();
-  const child = execa('setpriv', ['--pdeathsig', 'TERM', '--', ...argv], {
+  const [file, ...args] = withParent(argv);
+  const child = execa(file, args, {
     cwd: '/',
     env,
     extendEnv: false,
@@ -62,6 +63,10 @@ export async function runGroup({ argv, env, clock, signal, graceMs, onLine }: Gr
     lines.close();
     signal.throwIfAborted();
   }
+}
+
+function withParent(argv: GroupRun['argv']): [string, ...string[]] {
+  return ['setpriv', '--pdeathsig', 'TERM', '--', ...argv];
 }
 
 /** @param leader number of the first process of the group; undefined where it could not be started */

@@ -51,7 +51,7 @@ test('is killed with all that it started where it does not end by itself', async
 
 test('leaves nothing behind when it ends', async () => {
   const { said, ended } = run('sleep 600 >/dev/null 2>&1 & echo $! >&2');
-  await ended;
+  expect(await ended).toMatchObject({ exitCode: 0 });
   await until('all to end', () => !alive(said[0]));
 });
 
@@ -74,7 +74,7 @@ test('ends when who runs it is killed', async () => {
   parent.stdout.on('data', (chunk: Buffer) => (pid ??= String(chunk).trim()));
   await until('it to run', () => pid !== undefined && alive(pid));
   parent.kill('SIGKILL');
-  await parent;
+  expect(await parent).toMatchObject({ signal: 'SIGKILL' });
   await until('it to end', () => !alive(pid));
 });
 
