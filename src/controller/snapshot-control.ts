@@ -22,6 +22,9 @@ export interface SnapshotControlInit {
 /** Copying a large disk where the storage pool cannot make a snapshot by itself takes minutes. */
 const longestMs = 900_000;
 
+/** How long the others of a sandbox wait for a snapshot of it, in milliseconds. */
+const momentMs = 250;
+
 /** Makes, restores and deletes snapshots. While it does, nobody works on their sandbox. */
 export class SnapshotControl implements SnapshotApi {
   readonly #init: SnapshotControlInit;
@@ -73,8 +76,8 @@ export class SnapshotControl implements SnapshotApi {
   }
 
   /**
-   * Begin it while nobody works on the sandbox, and wait for its end while others may: on a slow disk that
-   * takes minutes, in which the sandbox may have to be halted.
+   * Begin it while nobody works on the sandbox. What takes longer than a moment goes on while others may: on a slow disk that is
+   * minutes, in which the sandbox may have to be halted.
    */
   async #begun(
     { name }: SnapshotRequest,
@@ -82,14 +85,20 @@ export class SnapshotControl implements SnapshotApi {
     begin: (owned: Owned, signal: AbortSignal) => Promise<StartedOperation>,
   ): Promise<void> {
     const { controller, lifetime: signal } = this.#init;
+    const { incus, clock } = controller.hands;
     const claim = await controller.queue.claim(sandboxKey(name), signal);
-    let started: StartedOperation;
+    let isHeld = true;
+    const release = () => {
+      if (isHeld) claim[Symbol.dispose]();
+      isHeld = false;
+    };
     try {
-      started = await begin(await find(signal), signal);
+      const started = await begin(await find(signal), signal);
+      using _ = clock.after(momentMs, release);
+      await incus.operations.finish(started, { signal, timeoutMs: longestMs });
     } finally {
-      claim[Symbol.dispose]();
+      release();
     }
-    await controller.hands.incus.operations.finish(started, { signal, timeoutMs: longestMs });
   }
 
   /** @param work is handed when it is on the disk that it begins: what takes something away waits for that, and looks meanwhile */
