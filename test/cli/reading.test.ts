@@ -387,8 +387,27 @@ describe('coi diff', () => {
         - /config/limits.cpu: "2"
 
       1 of 2 sandboxes would change
+      Image tools (Building): Its schedule says so
       "
     `);
+  });
+
+  it('exits with 1 for an image alone, but not where sandboxes are named', async () => {
+    await using calm = await openPeer({ plan: async () => [plans[1]!] });
+    const { code, stdout } = await coi(['diff'], { env: calm.env });
+    expect([code, stdout]).toEqual([
+      1,
+      'Nothing to do: 1 sandbox as declared\nImage tools (Building): Its schedule says so\n',
+    ]);
+    expect(await coi(['diff', 'api'], { env: calm.env })).toMatchObject({ code: 0 });
+    await using built = await openPeer({
+      plan: async () => [plans[1]!],
+      status: async () => ({ ...status, images: [{ ...image, ready: true, reason: 'InSync' }] }),
+    });
+    expect(await coi(['diff'], { env: built.env })).toMatchObject({
+      code: 0,
+      stdout: 'Nothing to do: 1 sandbox as declared\n',
+    });
   });
 
   it('colours on a terminal', async () => {
