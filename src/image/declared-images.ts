@@ -38,7 +38,7 @@ export function openDeclaredImages(init: DeclaredImagesInit): ImageBuilder {
       const said: string[] = [];
       const { exitCode } = await runGroup({
         argv: [...init.program, ...commandFor(manifest, anew)],
-        env: init.env,
+        env: withoutService(init.env),
         clock: init.clock,
         signal,
         graceMs,
@@ -51,6 +51,12 @@ export function openDeclaredImages(init: DeclaredImagesInit): ImageBuilder {
       if (exitCode !== 0) throw failure(manifest, said);
     },
   };
+}
+
+/** What a service manager told the controller, and nobody else. See sd_notify(3). */
+function withoutService(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NOTIFY_SOCKET: _socket, WATCHDOG_USEC: _usec, WATCHDOG_PID: _pid, ...rest } = env;
+  return rest;
 }
 
 function commandFor({ name, image: { recipe, keep } }: ImageManifest, anew: boolean): string[] {
