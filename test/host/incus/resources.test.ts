@@ -62,7 +62,7 @@ test('networks are made, changed by compare-and-swap, and deleted', async () => 
   const config = { 'ipv4.address': '10.91.0.1/24', 'ipv6.address': 'none', 'ipv4.nat': 'false' };
   await incus.networks.create({ name: 'testbr9', type: 'bridge', config });
   await expect(incus.networks.create({ name: 'testbr9', type: 'bridge', config })).rejects.toMatchObject({
-    code: 'incus.image-made',
+    code: 'incus.taken',
   });
   const { value, etag } = await incus.networks.get('testbr9');
   expect(value).toMatchObject({ status: 'Created', config, usedBy: [] });
