@@ -4,6 +4,7 @@ import { pause, systemClock as clock } from './base/clock.ts';
 import { Problem } from './base/problem.ts';
 import type { Io } from './cli/io.ts';
 import type { ControlApi } from './controller/control-api.ts';
+import { isAsDeclared } from './controller/image-record.ts';
 import { lookOnce } from './controller/look-once.ts';
 import { phaseOf } from './controller/report.ts';
 import { uninstall } from './controller/uninstall.ts';
@@ -95,7 +96,8 @@ function keepVersions(
     usedImages([...controller.desired.manifests().values()].map(({ name, sandbox: { image } }) => ({ name, image })));
   const tell = (text: string, isFailure: boolean) =>
     isFailure ? log.warn(`Old versions of images stay: ${text}`) : log.info(`An old version of an image went: ${text}`);
-  return keepImages({ incus, clock, keep, used, tell, signal });
+  const keepOf = (name: string) => controller.desired.images().get(name)?.image.keep ?? keep;
+  return keepImages({ incus, clock, keep: keepOf, used, tell, signal });
 }
 
 /** End when the lock's file was taken away or replaced: another controller may run by now, and two would fight. */
@@ -159,6 +161,13 @@ function followAll(engine: Engine, { lock, settings }: { lock: ControllerLock; s
       complete: read.kind === 'complete',
       lastSuccessMs: completeAt,
       manifests: read.kind === 'failed' ? 0 : read.manifests.size,
+    })),
+  );
+  metrics.images.follow(() =>
+    [...controller.images.all()].map((record) => ({
+      image: record.manifest.name,
+      ready: isAsDeclared(record),
+      builtAt: record.builtAt,
     })),
   );
   metrics.drift.followHeat(() => controller.fights.max(clock.monotonic()));

@@ -4,6 +4,7 @@ import { Reservations } from './apply/reservations.ts';
 import { openAudit, type Audit } from './audit/open-audit.ts';
 import type { AuditEntry } from './audit/record.ts';
 import { systemClock as clock } from './base/clock.ts';
+import { etcDirectory } from './cli/settings-files.ts';
 import { version } from './cli/version.ts';
 import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
@@ -26,6 +27,7 @@ import { watchedSandboxes } from './controller/watched-sandboxes.ts';
 import { openIncus, type Incus } from './host/incus/client.ts';
 import { NameService } from './host/dns/name-service.ts';
 import { incusHome, incusSocket } from './host/incus/socket.ts';
+import { openDeclaredImages } from './image/declared-images.ts';
 import { watchAddresses, watchLinks } from './host/link/watch.ts';
 import { cannotShiftBecause } from './host/mount/lima.ts';
 import { WorkspaceTrees } from './host/mount/workspace-trees.ts';
@@ -240,12 +242,23 @@ async function openController(
       overrides: overrides.of,
       setOverride: (name, override) => holdOverride(init, overrides, { name, override }),
       listeners: recorder,
+      ...imageParts(init, incus),
       removeOtherFirewalls: () => removeOtherFirewalls(kind, firewallInit),
       lifetime: signal,
     },
     { firewall, names, trees },
   );
   return { controller: later.controller, names };
+}
+
+function imageParts({ env, mode }: EngineInit, incus: Incus) {
+  const images = openDeclaredImages({ incus, clock, env, etc: etcDirectory(env), program: thisProgram() });
+  return { images, buildsImages: mode === 'running' };
+}
+
+/** As it was started: what stands before its arguments. */
+function thisProgram(): readonly [string, ...string[]] {
+  return [process.execPath, ...process.execArgv, process.argv[1]!];
 }
 
 async function holdOverride(

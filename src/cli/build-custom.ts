@@ -15,11 +15,12 @@ export const buildCustom: Verb = async ({ io, args, options }) => {
   const base = (options['base'] as string | undefined) ?? builtIn.image;
   const definition = await customDefinition({ name, script, base, cwd: io.cwd });
   const retry = `coi build custom ${name} --script ${script} --base ${base}`;
-  const { alias, skipped, fingerprint, versionAlias } = await buildHere(io, {
-    definition,
-    force: options['force'] === true,
-    retry,
-  });
+  const request = { definition, force: options['force'] === true, retry };
+  const { alias, skipped, fingerprint, versionAlias } = await buildHere(
+    io,
+    request,
+    options['keep'] as number | undefined,
+  );
   io.stdout.write(jsonText({ alias, skipped, fingerprint, ...(versionAlias && { version_alias: versionAlias }) }));
   return 0;
 };

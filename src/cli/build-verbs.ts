@@ -1,7 +1,14 @@
 import { formatFlag } from './parse-argv.ts';
+import { positiveCount } from './parse-value.ts';
 import type { FlagSpec, VerbSpec } from './verb.ts';
 
 const force: FlagSpec = { flags: '--force', about: 'Although there is one, and without what earlier builds left' };
+
+const keep: FlagSpec = {
+  flags: '--keep <n>',
+  about: 'How many versions stay (settings: images.keep)',
+  parse: positiveCount,
+};
 
 /** Commands that make images. */
 export const buildVerbs: readonly VerbSpec[] = [
@@ -14,7 +21,7 @@ export const buildVerbs: readonly VerbSpec[] = [
       '/etc/coi/images, or any by its path with a slash. What failed goes on at its stage when it is\n' +
       'built again. Prints the alias, the alias of this version, and the fingerprint.',
     example: 'coi build coi',
-    flags: [force, formatFlag('text', 'json')],
+    flags: [force, keep, formatFlag('text', 'json')],
     load: async () => (await import('./build.ts')).build,
   },
   {
@@ -26,6 +33,7 @@ export const buildVerbs: readonly VerbSpec[] = [
       { flags: '--script <path>', about: 'The script' },
       { flags: '--base <image>', about: 'Image to start from (default coi)' },
       force,
+      keep,
     ],
     load: async () => (await import('./build-custom.ts')).buildCustom,
   },

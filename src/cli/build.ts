@@ -8,7 +8,6 @@ import { usedImages, type BuildTools, type Built } from '../image/build-tools.ts
 import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
 import { upToDate } from '../image/up-to-date.ts';
-import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -24,10 +23,11 @@ export const build: Verb = async ({ io, args, options }) => {
   const names = args.length === 0 ? [usual] : [...new Set(args)];
   const places = { etc: etcDirectory(io.env), cwd: io.cwd };
   const force = options['force'] === true;
+  const keep = options['keep'] as number | undefined;
   const built: Built[] = [];
   for (const name of names) {
     const definition = await readDefinition(await findDefinition(name, places));
-    built.push(await buildHere(io, { definition, force, retry: `coi build ${name}` }));
+    built.push(await buildHere(io, { definition, force, retry: `coi build ${name}` }, keep));
   }
   if (options['format'] === 'json') {
     const reports = built.map(reportOf);
@@ -36,8 +36,12 @@ export const build: Verb = async ({ io, args, options }) => {
   return 0;
 };
 
-/** Build an image as this user, by whoever reconciles. Nobody is asked where there is nothing to do. */
-export async function buildHere(io: Io, request: BuildRequest): Promise<Built> {
+/**
+ * Build an image as this user, by whoever reconciles. Nobody is asked where there is nothing to do.
+ *
+ * @param keep how many versions stay; what the settings say unless given
+ */
+export async function buildHere(io: Io, request: BuildRequest, keep?: number): Promise<Built> {
   const settings = await readSettings(io);
   const socketPath = incusSocket(io.env);
   const { project } = settings.incus;
@@ -49,7 +53,10 @@ export async function buildHere(io: Io, request: BuildRequest): Promise<Built> {
     incus,
     clock,
     signal: io.signal,
-    registries: { env: io.env, home: await homeOf(0), signal: io.signal },
+    registries: async () => {
+      const { homeOf } = await import('../source/homes.ts');
+      return { env: io.env, home: await homeOf(0), signal: io.signal };
+    },
     say: (line) => io.stderr.write(`${printable(line)}\n`),
     during: (what, work) => withProgress(io, printable(what), work),
     place: `${socketPath}\n${project}`,
@@ -59,7 +66,7 @@ export async function buildHere(io: Io, request: BuildRequest): Promise<Built> {
     },
     used: async () => usedImages((await (await api()).status()).sandboxes),
     find: (name) => findDefinition(name, places),
-    keep: settings.images.keep,
+    keep: keep ?? settings.images.keep,
   };
   const { definition, force } = request;
   // Building takes a large part of this program: it is loaded where there is something to build.

@@ -1,4 +1,5 @@
 import type { Incus } from '../host/incus/client.ts';
+import { isIncusError } from '../host/incus/errors.ts';
 import type { Instance } from '../host/incus/instance.ts';
 import { execInside, type InsideCommand } from './exec-inside.ts';
 import { exitCodes } from './failure.ts';
@@ -31,10 +32,27 @@ export const containerExec: Verb = async ({ io, args: [name = '', ...argv], opti
   const instance = await requireInstance(incus, name, io.signal);
   requireRunning(instance);
   const program = programFor(instance, argv, asked);
-  if (asked.tty) return await inTerminal(io, incus, program);
-  if (!asked.capture) return (await execInside(io, incus, { ...program, captures: 'nothing' })).exitCode;
-  return await captured(io, incus, { program, isRaw: asked.format === 'raw' });
+  try {
+    if (asked.tty) return await inTerminal(io, incus, program);
+    if (!asked.capture) return (await execInside(io, incus, { ...program, captures: 'nothing' })).exitCode;
+    return await captured(io, incus, { program, isRaw: asked.format === 'raw' });
+  } catch (error) {
+    if (isIncusError(error) && error.code === 'incus.exec-not-begun') await requireStillRunning(io, incus, name);
+    throw error;
+  }
 };
+
+/** In one that is about to stop, Incus cannot begin anything, and does not say why. */
+async function requireStillRunning({ clock, signal }: Io, incus: Incus, name: string): Promise<void> {
+  for (let left = looks; left > 0; left -= 1) {
+    requireRunning(await requireInstance(incus, name, signal));
+    await clock.sleep(betweenMs, signal);
+  }
+}
+
+/** How often, and how long after another, it is looked whether a container still runs, in milliseconds. */
+const looks = 5;
+const betweenMs = 200;
 
 /** As the original has it: these two are wrong uses with a code of their own. */
 function requireSense({ capture = false, format, tty = false, cwd = '/' }: ExecOptions): void {

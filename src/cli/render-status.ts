@@ -1,4 +1,5 @@
 import type { HostReport, SourceReport, StatusReport } from '../controller/control-api.ts';
+import type { ImageReport } from '../controller/image-record.ts';
 import type { Phase, SandboxReport } from '../controller/report.ts';
 import { ageOf } from './ages.ts';
 import { problemText } from './find-sandbox.ts';
@@ -24,8 +25,21 @@ const phaseStyles: Readonly<Record<Phase, Style>> = {
 };
 
 /** Everything at a glance. The report must be printable already. */
-export function renderStatus({ sandboxes, sources, host }: StatusReport, view: View): string {
-  return [renderSandboxes(sandboxes, view), renderSources(sources, view), renderHost(host, view)].join('\n');
+export function renderStatus({ sandboxes, sources, images, host }: StatusReport, view: View): string {
+  const parts = [renderSandboxes(sandboxes, view), renderSources(sources, view), renderHost(host, view)];
+  if (images.length > 0) parts.splice(1, 0, renderImages(images, view));
+  return parts.join('\n');
+}
+
+/** A line for each image that is declared. */
+function renderImages(images: readonly ImageReport[], { paint, now, width }: View): string {
+  const rows = images.map(({ name, ready, reason, built_at, message }) => [
+    name,
+    paint(ready ? 'green' : reason === 'Building' || reason === 'Queued' ? 'yellow' : 'red', reason),
+    built_at === undefined ? '-' : `${ageOf(built_at, now)} ago`,
+    message,
+  ]);
+  return renderTable({ head: ['IMAGE', 'STATE', 'BUILT', 'MESSAGE'], rows, width });
 }
 
 /** A line for each sandbox. */

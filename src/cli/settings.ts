@@ -3,7 +3,6 @@ import { Problem, ProblemList } from '../base/problem.ts';
 import { hostLayer, mergeSettings } from '../spec/layers.ts';
 import type { SettingsLayer } from '../spec/schema/files.ts';
 import { parseSettings, type ParsedSettings, type Settings, type UsableSettings } from '../spec/settings.ts';
-import { homeOf } from '../source/homes.ts';
 import type { Io } from './io.ts';
 import { readProjectFile, type ProjectFile } from './project-file.ts';
 import { readSettingsFiles, type FoundSettings, type SettingsFile } from './settings-files.ts';
@@ -93,6 +92,7 @@ export async function readSessionSettings(io: Io, workspace: string | undefined)
  */
 export async function withHostLayer(settings: Settings, io: Io): Promise<Settings> {
   const { env, signal } = io;
+  const { homeOf } = await import('../source/homes.ts');
   const { readRegistries } = await import('../host/registries/read-registries.ts');
   const { entries, warnings } = await readRegistries({ env, home: await homeOf(0), signal });
   warn(io, warnings);

@@ -45,8 +45,9 @@ async function watch(api: LookApi, io: Io, wanted: Wanted): Promise<number> {
 }
 
 /** What tells two pictures apart: not when somebody last looked. */
-function withoutTimes({ sandboxes, sources, host }: StatusReport): unknown {
+function withoutTimes({ sandboxes, sources, images, host }: StatusReport): unknown {
   return {
+    images: images.map(({ next_look_at: _next, ...rest }) => rest),
     sandboxes: sandboxes.map(({ looked_at: _looked, next_look_at: _next, ...rest }) => rest),
     sources: sources.map(({ read_at: _read, complete_at: _complete, ...rest }) => rest),
     host,

@@ -22,13 +22,18 @@ export const validate: Verb = async ({ io, args, options }) => {
   const lost = checkReferences(merged.manifests).map(({ problem }) => problem);
   const problems = [...unread, ...merged.problems, ...lost].toSorted(byPlace);
   const sandboxes = files.flatMap(({ names }) => names).toSorted(compare);
-  const counts = { files: texts.length, sandboxes };
+  const images = files.flatMap(({ imageNames }) => imageNames).toSorted(compare);
+  const counts = { files: texts.length, sandboxes, images };
   if (options['format'] === 'json') {
     io.stdout.write(jsonText({ valid: problems.length === 0, ...counts, problems: problems.map(reportProblem) }));
   } else {
     for (const problem of problems) io.stdout.write(`${printableLines(renderProblem(problem))}\n`);
     const found = problems.length === 0 ? 'no problems' : plural(problems.length, 'problem');
-    io.stdout.write(`${plural(texts.length, 'file')}, ${plural(sandboxes.length, 'sandbox', 'sandboxes')}: ${found}\n`);
+    const named = [
+      plural(sandboxes.length, 'sandbox', 'sandboxes'),
+      ...(images.length > 0 ? [plural(images.length, 'image')] : []),
+    ];
+    io.stdout.write(`${[plural(texts.length, 'file'), ...named].join(', ')}: ${found}\n`);
   }
   return problems.length === 0 ? exitCodes.done : exitCodes.failed;
 };

@@ -7,6 +7,7 @@ import type { World } from '../plan/world.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { HostReport, PlanReport, SourceReport, StatusReport } from './control-api.ts';
 import type { DesiredState } from './desired.ts';
+import { reportImage, type ImageRecord } from './image-record.ts';
 import { placeText, reportProblem, reportSandbox, reportStep, timeText } from './report.ts';
 import type { Sandboxes } from './sandboxes.ts';
 
@@ -15,14 +16,17 @@ export interface Seen {
   readonly sandboxes: Sandboxes;
   readonly instances: InstanceCache;
   readonly desired: DesiredState;
+  /** Absent for who looks at none. */
+  readonly images?: { all(): Iterable<ImageRecord> };
 }
 
 /** The answer to `coi status` and what is made of it. `host` is what only the one who looked can say. */
 export function reportStatus(seen: Seen, host: Omit<HostReport, 'unmanaged' | 'held'>): StatusReport {
-  const { sandboxes, instances, desired } = seen;
+  const { sandboxes, instances, desired, images } = seen;
   return {
     sandboxes: [...sandboxes.all()].map(reportSandbox).toSorted((a, b) => a.name.localeCompare(b.name)),
     sources: reportSources(desired),
+    images: [...(images?.all() ?? [])].map(reportImage).toSorted((a, b) => a.name.localeCompare(b.name)),
     host: {
       ...host,
       unmanaged: [...instances.all()].flatMap(({ instance, owner }) =>

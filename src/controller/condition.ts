@@ -115,7 +115,7 @@ function isRestarted({ desired }: World): boolean {
 
 function reconciling({ plan, failure }: Look): Draft[] {
   const type = 'Reconciling';
-  const isWaiting = plan.block !== undefined && !plan.block.stalled && plan.block.reason.startsWith('Waiting');
+  const isWaiting = plan.block && !plan.block.stalled && /^(Waiting|ImageBuilding$)/.test(plan.block.reason);
   if (isWaiting && plan.block)
     return [{ type, status: 'True', reason: plan.block.reason, message: plan.block.message }];
   if (plan.steps.length === 0) return [];

@@ -1,6 +1,7 @@
 import type { Operation } from 'fast-json-patch';
 import type { ContainerApi } from './container-api.ts';
 import type { DenialsReport, PolicyReport, PolicyTestReport } from './network-reports.ts';
+import type { ImageReport } from './image-record.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
 import type { SessionApi } from './session-api.ts';
 import type { SnapshotApi } from './snapshot-api.ts';
@@ -40,6 +41,8 @@ export interface HostReport {
 export interface StatusReport {
   readonly sandboxes: readonly SandboxReport[];
   readonly sources: readonly SourceReport[];
+  /** Those that are declared; none where only a user without root looks. */
+  readonly images: readonly ImageReport[];
   readonly host: HostReport;
 }
 

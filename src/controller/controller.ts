@@ -25,12 +25,14 @@ import { ExpiryLimit } from './expiry-limit.ts';
 import { Fights } from './fights.ts';
 import { HostKeys } from './host-keys.ts';
 import { hintFrom, instancesKey, networkKey, sandboxKey, sourceKey } from './hints.ts';
+import type { ImageBuilder } from './image-builder.ts';
 import type { Journal } from './journal.ts';
 import { KeyedSources } from './keyed-sources.ts';
 import { Leases } from './leases.ts';
 import { ManagedViews } from './managed-views.ts';
 import type { PolicyInputs } from './policies.ts';
 import { WorkQueue, type Priority, type QueueItem, type QueueResult } from './queue.ts';
+import { ImageReconciler, type ImageListeners } from './reconcile-image.ts';
 import { NetworkReconciler, type NetworkRepair } from './reconcile-network.ts';
 import { SandboxReconciler } from './reconcile-sandbox.ts';
 import { resyncForEver } from './resync.ts';
@@ -45,7 +47,7 @@ const lookPollMs = 20;
 const vanishedDelayMs = 1_000;
 
 /** What is told to whoever wants to know: metrics, log, notifications. */
-export interface Listeners {
+export interface Listeners extends ImageListeners {
   readonly onTransition: (transition: Transition) => void;
   readonly onDone: (item: QueueItem, result: QueueResult, workedMs: number) => void;
   readonly onNetwork: (repair: NetworkRepair) => void;
@@ -69,6 +71,9 @@ export interface ControllerInit {
   readonly overrides: (sandbox: string) => readonly Override[];
   readonly setOverride: (sandbox: string, override: Override) => Promise<void>;
   readonly listeners: Listeners;
+  readonly images: ImageBuilder;
+  /** Whether declared images are built, too, and not only looked at. */
+  readonly buildsImages: boolean;
   /** Takes away what another firewall backend has left; called once, after the first load. */
   readonly removeOtherFirewalls: () => Promise<void>;
   /** Ends everything when it aborts. */
@@ -94,6 +99,7 @@ export class Controller {
   readonly network: NetworkReconciler;
   readonly sources: KeyedSources;
   readonly host: HostKeys;
+  readonly images: ImageReconciler;
   readonly views: ManagedViews;
   readonly hands: Hands;
   readonly firewall: Firewall;
@@ -128,6 +134,7 @@ export class Controller {
       network: this.network,
       listeners: init.listeners,
     });
+    this.images = new ImageReconciler({ ...seen, ...init, builder: init.images, looksOnly: !init.buildsImages });
     this.views = new ManagedViews({ instances: this.instances, reservations, bridge, placement });
     const processes = new ProcessWatch(clock, init.lifetime);
     const lookAgain = (name: string) => this.queue.add(sandboxKey(name), { priority: 'event' });
@@ -135,6 +142,7 @@ export class Controller {
       ...this.policies,
       agents,
       images: this.#images,
+      imageComing: (alias) => this.images.coming(alias),
       originExists: (origin, signal) => incus.snapshots.exists(origin, { signal }),
       fights: this.fights,
       placement,
@@ -161,6 +169,7 @@ export class Controller {
       sandbox: (name, signal) => reconciler.reconcile(name, signal),
       source: (id, signal) => this.sources.read(id, signal),
       host: (name, signal) => this.host.look(name, signal),
+      image: (name, signal) => this.images.reconcile(name, signal),
     };
   }
 
@@ -224,7 +233,7 @@ export class Controller {
     const resync = resyncForEver(this, this.#init, lifetime);
     const onDone = listeners.onDone.bind(listeners);
     await runWorkers({ queue: this.queue, count, handle, journal, onDone, clock: this.#init.clock }, lifetime);
-    await resync;
+    await Promise.all([resync, this.images.ended()]);
   }
 
   /** What covers the workspace of an instance is not as it was. */

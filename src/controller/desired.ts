@@ -3,6 +3,7 @@ import type { InstanceCache } from '../observe/instances.ts';
 import { heldNames, pruneVerdicts, type Missing } from '../plan/guard.ts';
 import type { Desired, PruneVerdict } from '../plan/world.ts';
 import { checkReferences } from '../spec/check-references.ts';
+import type { ImageManifest } from '../spec/declared-image.ts';
 import type { Manifest, Policy } from '../spec/sandbox.ts';
 import { trackAbsence } from '../source/absence.ts';
 import { mergeReads } from '../source/merge.ts';
@@ -22,6 +23,7 @@ interface Kept extends SourceState {
   /** The newest manifests that are known, also while the source cannot be read. */
   readonly manifests: ReadonlyMap<string, Manifest>;
   readonly tombstones: ReadonlySet<string>;
+  readonly images?: ReadonlyMap<string, ImageManifest>;
   readonly missing: readonly Missing[];
 }
 
@@ -45,7 +47,8 @@ export class DesiredState {
   accept(source: Source, read: SourceRead): Set<string> {
     const before = this.#kept.get(source.id);
     const now = this.#now();
-    const known = read.kind === 'failed' ? (before ?? { manifests: new Map(), tombstones: new Set() }) : read;
+    const none = { manifests: new Map(), tombstones: new Set<string>() };
+    const known: Pick<Kept, 'manifests' | 'tombstones' | 'images'> = read.kind === 'failed' ? (before ?? none) : read;
     const kept: Kept = {
       source,
       read,
@@ -53,6 +56,7 @@ export class DesiredState {
       completeAt: read.kind === 'complete' ? now : before?.completeAt,
       manifests: known.manifests,
       tombstones: known.tombstones,
+      ...(known.images && { images: known.images }),
       missing: trackAbsence({ previous: before?.missing ?? [], read, owned: this.#owned(source.id), now }),
     };
     this.#kept.set(source.id, kept);
@@ -144,6 +148,11 @@ export class DesiredState {
 
   manifests(): ReadonlyMap<string, Manifest> {
     return this.#merged.manifests;
+  }
+
+  /** Images that are to be built, by their aliases. */
+  images(): ReadonlyMap<string, ImageManifest> {
+    return this.#merged.images;
   }
 
   /** Sandbox that a manifest gives this instance name. */

@@ -12,6 +12,19 @@ export interface Owned {
 }
 
 /**
+ * The instance of a sandbox as it was last seen, where nothing was heard of it since: enough for what takes nothing away.
+ *
+ * @throws {Problem} as {@link findOwned}
+ */
+export async function findKnown(instances: InstanceCache, sandbox: string, signal: AbortSignal): Promise<Owned> {
+  const known = instances.ofSandbox(sandbox).find(({ owner }) => owner.kind === 'owned' && !owner.isTombstone);
+  if (known?.owner.kind !== 'owned' || instances.isDoubted(known.instance.name) || known.owner.stamp.intent) {
+    return findOwned(instances, sandbox, signal);
+  }
+  return { instance: known.instance, stamp: known.owner.stamp, etag: known.etag ?? '' };
+}
+
+/**
  * A fresh look at the instance of a sandbox.
  *
  * @throws {Problem} `snapshot.no-container` when it has none, or only one that is being deleted

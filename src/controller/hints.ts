@@ -20,6 +20,10 @@ export function sourceKey(id: string): string {
   return `source/${id}`;
 }
 
+export function imageKey(name: string): string {
+  return `image/${name}`;
+}
+
 /** Wait before listing everything again after an event about something unknown, so that a burst costs one list. */
 const relistDelayMs = 500;
 
@@ -87,9 +91,15 @@ function isWaiting(record: SandboxRecord | undefined): boolean {
   return record?.plan.block?.reason === 'WaitingOperation';
 }
 
-function hintImages({ queue, images, sandboxes }: HintInit): void {
+function hintImages({ queue, images, sandboxes, desired }: HintInit): void {
   images.forget();
+  for (const name of desired.images().keys()) queue.add(imageKey(name), { priority: 'event', afterMs: relistDelayMs });
   for (const { name, plan } of sandboxes.all()) {
-    if (plan.block?.reason === 'ImageMissing') queue.add(sandboxKey(name), { priority: 'spec' });
+    if (lacksImage(plan)) queue.add(sandboxKey(name), { priority: 'spec' });
   }
+}
+
+/** Whether what is planned waits for an image. */
+export function lacksImage({ block }: SandboxRecord['plan']): boolean {
+  return block?.reason === 'ImageMissing' || block?.reason === 'ImageBuilding';
 }

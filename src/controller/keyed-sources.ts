@@ -1,7 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { Source } from '../source/source.ts';
 import type { Seen } from './answer-looks.ts';
-import { sandboxKey, sourceKey } from './hints.ts';
+import { imageKey, sandboxKey, sourceKey } from './hints.ts';
 import { knownNames } from './known-names.ts';
 import type { QueueResult, WorkQueue } from './queue.ts';
 
@@ -61,9 +61,20 @@ export class KeyedSources {
     // What a source no longer declares is only known once Incus has said what exists.
     if (!source || instances.listedAt === undefined) return { kind: 'settled' };
     const wasObserved = this.isObserved();
-    const changed = desired.accept(source, await source.read(signal));
+    const read = await source.read(signal);
+    const images = desired.images();
+    const changed = desired.accept(source, read);
+    this.#hintImages(images);
     const names = wasObserved ? changed : this.isObserved() ? knownNames(this.#init) : [];
     for (const name of names) queue.add(sandboxKey(name), { priority: 'spec' });
     return desired.wantsSecondRead(id) ? { kind: 'settled', afterMs: secondReadMs } : { kind: 'settled' };
+  }
+
+  /** Have a look at images of which something else is said than before. */
+  #hintImages(before: ReturnType<Seen['desired']['images']>): void {
+    const { desired, queue } = this.#init;
+    const now = desired.images();
+    for (const name of new Set([...before.keys(), ...now.keys()]))
+      if (before.get(name)?.hash !== now.get(name)?.hash) queue.add(imageKey(name), { priority: 'spec' });
   }
 }

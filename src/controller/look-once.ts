@@ -1,8 +1,10 @@
+import { Problem } from '../base/problem.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import type { Seen } from './answer-looks.ts';
 import type { KeyedSources } from './keyed-sources.ts';
 import { knownNames } from './known-names.ts';
 import type { NetworkReconciler } from './reconcile-network.ts';
+import type { ImageReconciler } from './reconcile-image.ts';
 import type { WorldBuilder } from './world-builder.ts';
 
 /** What looking at everything needs. */
@@ -10,6 +12,8 @@ export interface LookedAtOnce extends Seen {
   readonly network: NetworkReconciler;
   readonly sources: KeyedSources;
   readonly worlds: WorldBuilder;
+  /** Only looks. */
+  readonly images: ImageReconciler;
 }
 
 /**
@@ -18,7 +22,7 @@ export interface LookedAtOnce extends Seen {
  * @param now wall clock, milliseconds
  */
 export async function lookOnce(all: LookedAtOnce, now: number, signal: AbortSignal): Promise<void> {
-  const { instances, network, sources, desired, worlds, sandboxes } = all;
+  const { instances, network, sources, desired, worlds, sandboxes, images } = all;
   await instances.relist(now, signal);
   await network.inspect();
   for (const source of sources.all()) desired.accept(source, await source.read(signal));
@@ -26,4 +30,12 @@ export async function lookOnce(all: LookedAtOnce, now: number, signal: AbortSign
     const world = await worlds.fresh(name, signal);
     sandboxes.record({ world, plan: planSandbox(world) });
   }
+  for (const name of desired.images().keys()) {
+    // What is wrong with one is told with it.
+    await images.reconcile(name, signal).catch(unlessProblem);
+  }
+}
+
+function unlessProblem(error: unknown): void {
+  if (!(error instanceof Problem)) throw error;
 }

@@ -1,7 +1,8 @@
-import type { Problem } from '../base/problem.ts';
+import { Problem } from '../base/problem.ts';
 import type { ParsedManifests, SourceFile } from '../source/source.ts';
 import { mergeFiles } from '../spec/merge-files.ts';
 import { parseManifestFile } from '../spec/parse-manifests.ts';
+import type { ImageManifest } from '../spec/declared-image.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { Settings } from '../spec/settings.ts';
 import type { ManifestText } from './control-api.ts';
@@ -43,6 +44,16 @@ export class ManifestReader {
       parseManifestFile({ file, text, source, home, uid, settings: this.#settings, origins: this.#origins }),
     );
     const { manifests, problems } = mergeFiles(parsed);
-    return { manifests, problems };
+    return { manifests, problems: [...problems, ...parsed.flatMap(({ images }) => images.map(misplaced))] };
   }
+}
+
+/** What builds an image again and again is nobody's session. */
+function misplaced({ name, position }: ImageManifest): Problem {
+  return new Problem({
+    code: 'spec.image-place',
+    message: `image "${name}" can only be declared in a file of a directory that the controller reads`,
+    hint: `Put its table there, such as in /etc/coi/desired/images.toml, or build it once: coi build ${name}`,
+    position,
+  });
 }

@@ -121,7 +121,7 @@ export class SandboxReconciler {
       await journal.began(entry);
       const stepSignal = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
       await runStep({ sandbox: name, step, hands, signal: stepSignal });
-      for (const path of repairedPaths(step)) fights.record(name, path, hands.clock.monotonic());
+      for (const path of repairedPaths(step, world)) fights.record(name, path, hands.clock.monotonic());
     } catch (error) {
       problem = this.#asProblem(name, error);
     }
@@ -162,8 +162,13 @@ function waitBefore(block: Plan['block']): number | undefined {
   return block?.reason === 'InvalidWorkspace' ? workspaceLookMs : undefined;
 }
 
-/** Fields that a step puts right, for noticing that somebody else keeps changing them. */
-function repairedPaths({ action, patch }: Step): string[] {
+/**
+ * Fields that a step puts right, for noticing that somebody else keeps changing them. What a new manifest wants to run has
+ * been stopped by nobody: who comes back to a session again and again is in nobody's way.
+ */
+function repairedPaths({ action, patch }: Step, { desired, instance }: World): string[] {
   if (action.kind === 'update') return patch.map(({ path }) => path);
-  return action.kind === 'power' && (action.to === 'start' || action.to === 'unfreeze') ? [statePath] : [];
+  const isRise = action.kind === 'power' && (action.to === 'start' || action.to === 'unfreeze');
+  const isNew = desired.kind === 'declared' && desired.manifest.hash !== instance?.stamp.hash;
+  return isRise && !isNew ? [statePath] : [];
 }

@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics/open-metrics.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Journal, JournalEntry, StepOutcome } from './journal.ts';
 import type { Listeners } from './controller.ts';
+import type { ImageBuildEvent } from './reconcile-image.ts';
 import type { QueueItem, QueueResult } from './queue.ts';
 import type { SandboxRecord, Transition } from './sandboxes.ts';
 
@@ -103,6 +104,38 @@ export class Recorder implements Journal, Listeners {
       this.#init.metrics.prune.removed('link', 'succeeded');
       this.#init.log.info({ link }, 'Orphaned link removed');
     }
+  }
+
+  onImageBuild({ manifest, phase, why, tookMs, problem }: ImageBuildEvent): void {
+    const { audit, metrics, log } = this.#init;
+    const { name, source, position, hash } = manifest;
+    const isOver = phase !== 'started';
+    if (isOver) metrics.images.built({ outcome: phase, seconds: (tookMs ?? 0) / 1_000 });
+    if (problem) log.warn({ image: name, problem }, 'Image not built');
+    else
+      log.info(
+        { image: name, why, ...(isOver && { durationMs: tookMs }) },
+        isOver ? 'Image built' : 'Building an image',
+      );
+    audit.append({
+      key: `image/${name}`,
+      kind: 'build',
+      phase,
+      why,
+      actor: 'controller',
+      source: { id: source, file: position.file },
+      specHash: { after: hash },
+      ...(tookMs !== undefined && { durationMs: tookMs }),
+      ...(problem && { errorClass: problem.code }),
+    });
+  }
+
+  onImageLine(image: string, said: string): void {
+    this.#init.log.info({ image, said }, 'Image');
+  }
+
+  onImageBug(image: string, error: unknown): void {
+    this.bug(`image/${image}`, error);
   }
 
   onProblem(key: string, problem: Problem): void {

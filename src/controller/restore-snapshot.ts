@@ -14,6 +14,8 @@ export interface ToRestore extends Owned {
   readonly snapshot: string;
   /** What declares it. */
   readonly manifest: Manifest | undefined;
+  /** Settles when it may begin. */
+  readonly noted: Promise<void>;
 }
 
 const longestMs = 900_000;
@@ -28,9 +30,9 @@ const longestMs = 900_000;
  */
 export async function restore(hands: Hands, target: ToRestore, signal: AbortSignal): Promise<void> {
   const { incus, trees } = hands;
-  const { instance: before, snapshot, stamp } = target;
+  const { instance: before, snapshot, stamp, noted } = target;
   requireStopped(target);
-  const then = await devicesThen(hands, target, signal);
+  const [then] = await Promise.all([devicesThen(hands, target, signal), noted]);
   // Incus looks for the sources of disks, those of then as well.
   const sources = [before.devices, then].flatMap((devices) => Object.values(devices).map(({ source }) => source ?? ''));
   await trees.stand(stamp.uid, sources);

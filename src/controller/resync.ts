@@ -1,6 +1,6 @@
 import { pause, type Clock } from '../base/clock.ts';
 import type { Seen } from './answer-looks.ts';
-import { instancesKey, linksKey, networkKey, sandboxKey } from './hints.ts';
+import { imageKey, instancesKey, linksKey, networkKey, sandboxKey } from './hints.ts';
 import { knownNames } from './known-names.ts';
 import type { Priority, WorkQueue } from './queue.ts';
 
@@ -16,6 +16,7 @@ export interface Resynced extends Seen {
 /** Look at everything again; unless said otherwise when nothing more urgent is left. */
 export function resync(all: Resynced, priority: Priority = 'resync'): void {
   for (const key of [instancesKey, networkKey, linksKey]) all.queue.add(key, { priority });
+  for (const name of all.desired.images().keys()) all.queue.add(imageKey(name), { priority });
   for (const name of knownNames(all)) all.queue.add(sandboxKey(name), { priority });
 }
 

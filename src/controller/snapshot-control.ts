@@ -8,7 +8,7 @@ import { sandboxKey } from './hints.ts';
 import { restore } from './restore-snapshot.ts';
 import type { SnapshotApi, SnapshotRequest } from './snapshot-api.ts';
 import { isPossibleName, requireNewName, unknownSnapshot } from './snapshot-problems.ts';
-import { findOwned, type Owned } from './find-owned.ts';
+import { findKnown, findOwned, type Owned } from './find-owned.ts';
 
 export interface SnapshotControlInit {
   readonly controller: Controller;
@@ -21,6 +21,9 @@ export interface SnapshotControlInit {
 
 /** Copying a large disk where the storage pool cannot make a snapshot by itself takes minutes. */
 const longestMs = 900_000;
+
+/** How long the others of a sandbox wait for a snapshot of it, in milliseconds. */
+const momentMs = 250;
 
 /** Makes, restores and deletes snapshots. While it does, nobody works on their sandbox. */
 export class SnapshotControl implements SnapshotApi {
@@ -37,7 +40,8 @@ export class SnapshotControl implements SnapshotApi {
     let of = '';
     await this.#noted(request, 'snapshot', async () => {
       try {
-        await this.#begun(request, ({ instance: { name } }, signal) => {
+        const find = (signal: AbortSignal) => findKnown(this.#init.controller.instances, request.name, signal);
+        await this.#begun(request, find, ({ instance: { name } }, signal) => {
           of = name;
           return snapshots.create({ instance: name, snapshot }, { stateful, signal });
         });
@@ -49,53 +53,66 @@ export class SnapshotControl implements SnapshotApi {
 
   restoreSnapshot(request: SnapshotRequest): Promise<void> {
     const { controller, lifetime: signal } = this.#init;
-    return this.#noted(request, 'snapshot-restore', async () => {
+    return this.#noted(request, 'snapshot-restore', async (noted) => {
       using _ = await controller.queue.claim(sandboxKey(request.name), signal);
       const owned = await findOwned(controller.instances, request.name, signal);
       const manifest = controller.desired.manifests().get(request.name);
       // However it ends, the next look at it is a fresh one.
       controller.instances.doubt(owned.instance.name);
-      await restore(controller.hands, { ...owned, snapshot: request.snapshot, manifest }, signal);
+      await restore(controller.hands, { ...owned, snapshot: request.snapshot, manifest, noted }, signal);
     });
   }
 
   deleteSnapshot(request: SnapshotRequest): Promise<void> {
     const { snapshots } = this.#init.controller.hands.incus;
-    return this.#noted(request, 'snapshot-delete', async () => {
-      await this.#begun(request, async (owned, signal) => {
+    return this.#noted(request, 'snapshot-delete', async (noted) => {
+      const find = (signal: AbortSignal) => findOwned(this.#init.controller.instances, request.name, signal);
+      await this.#begun(request, find, async (owned, signal) => {
         await this.#require(owned, request.snapshot, signal);
+        await noted;
         return snapshots.delete({ instance: owned.instance.name, snapshot: request.snapshot }, { signal });
       });
     });
   }
 
   /**
-   * Begin it on a fresh look while nobody works on the sandbox, and wait for its end while others may: on a slow disk that
-   * takes minutes, in which the sandbox may have to be halted.
+   * Begin it while nobody works on the sandbox. What takes longer than a moment goes on while others may: on a slow disk that is
+   * minutes, in which the sandbox may have to be halted.
    */
   async #begun(
     { name }: SnapshotRequest,
+    find: (signal: AbortSignal) => Promise<Owned>,
     begin: (owned: Owned, signal: AbortSignal) => Promise<StartedOperation>,
   ): Promise<void> {
     const { controller, lifetime: signal } = this.#init;
+    const { incus, clock } = controller.hands;
     const claim = await controller.queue.claim(sandboxKey(name), signal);
-    let started: StartedOperation;
+    let isHeld = true;
+    const release = () => {
+      if (isHeld) claim[Symbol.dispose]();
+      isHeld = false;
+    };
     try {
-      started = await begin(await findOwned(controller.instances, name, signal), signal);
+      const started = await begin(await find(signal), signal);
+      using _ = clock.after(momentMs, release);
+      await incus.operations.finish(started, { signal, timeoutMs: longestMs });
     } finally {
-      claim[Symbol.dispose]();
+      release();
     }
-    await controller.hands.incus.operations.finish(started, { signal, timeoutMs: longestMs });
   }
 
-  async #noted({ name, snapshot, by }: SnapshotRequest, kind: string, work: () => Promise<void>): Promise<void> {
+  /** @param work is handed when it is on the disk that it begins: what takes something away waits for that, and looks meanwhile */
+  async #noted(
+    { name, snapshot, by }: SnapshotRequest,
+    kind: string,
+    work: (noted: Promise<void>) => Promise<void>,
+  ): Promise<void> {
     const { audit, note } = this.#init;
     const why = `snapshot ${snapshot}, by command`;
     const entry = { reconcileId: ulid(), key: sandboxKey(name), kind, actor: by, why };
-    // What takes something away is on the disk before it begins.
-    if (kind !== 'snapshot') await audit({ ...entry, phase: 'started' });
+    const noted = kind === 'snapshot' ? Promise.resolve() : audit({ ...entry, phase: 'started' });
     try {
-      await work();
+      await work(noted);
     } catch (error) {
       note({ ...entry, phase: 'failed', errorClass: error instanceof Problem ? error.code : 'coi.bug' });
       throw error;

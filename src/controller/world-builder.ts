@@ -25,6 +25,8 @@ export interface WorldSources extends PolicyInputs {
   readonly reservations: Reservations;
   readonly agents: Pick<Agents, 'state'>;
   readonly images: ImageAliases;
+  /** How far the build of a declared image is; undefined where nobody builds it. */
+  readonly imageComing?: (alias: string) => string | undefined;
   /** Whether what a copy is made from is there. */
   readonly originExists: (origin: Origin, signal: AbortSignal) => Promise<boolean>;
   readonly fights: Fights;
@@ -183,6 +185,7 @@ export class WorldBuilder {
       workspace: details.workspace,
       protection: this.#protection(owned, details),
       imageExists: details.imageExists,
+      imageComing: manifest && details.imageExists === false ? from.imageComing?.(manifest.sandbox.image) : undefined,
       originExists: details.originExists,
       overrides: from.overrides(sandbox),
       dependencies: (manifest?.sandbox.dependsOn ?? []).map((name) => ({ name, ready: from.isReady(name) })),

@@ -27,7 +27,7 @@ export function baseTools(
   };
   const fetch = async (name: string) => {
     const { fetchRemote } = await import('./fetch-remote.ts');
-    return await fetchRemote({ incus, env: registries.env, signal }, name);
+    return await fetchRemote({ incus, env: (await registries()).env, signal }, name);
   };
   return {
     incus,

@@ -54,7 +54,8 @@ interface Prepared {
 }
 
 async function prepare({ clock, say, registries }: BuildTools, guest: Guest): Promise<Prepared> {
-  const [environment, name] = await Promise.all([buildEnvironment(guest, registries), registryName(registries)]);
+  const call = await registries();
+  const [environment, name] = await Promise.all([buildEnvironment(guest, call), registryName(call)]);
   return { environment, names: name === undefined ? undefined : await fixNames({ guest, name, clock, say }) };
 }
 

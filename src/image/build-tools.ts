@@ -36,8 +36,8 @@ export interface BuildTools {
   readonly incus: Pick<Incus, 'images' | 'instances' | 'operations' | 'snapshots' | 'exec' | 'server'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** What registries are read with. */
-  readonly registries: RegistryCall;
+  /** What registries are read with. Only asked for where something is to be built. */
+  readonly registries: () => Promise<RegistryCall>;
   /** Tell a person. */
   readonly say: (line: string) => void;
   /** Tell a person that something takes long, while it does. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, Problem } from '../base/problem.ts';
-import { definitionName } from './definition-schema.ts';
+import { imageAlias } from '../spec/schema/formats.ts';
 import type { Definition } from './definition.ts';
 
 /** An image of one script. */
@@ -22,7 +22,7 @@ export interface CustomImage {
  * @throws {Problem} `image.name`; `image.no-file` when there is no such script
  */
 export async function customDefinition({ name, script, base, cwd }: CustomImage): Promise<Definition> {
-  if (!definitionName.safeParse(name).success) {
+  if (!imageAlias.safeParse(name).success) {
     throw new Problem({
       code: 'image.name',
       message: `${JSON.stringify(name.slice(0, 80))} cannot be the name of an image`,

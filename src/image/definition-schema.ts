@@ -1,17 +1,14 @@
 import { z } from 'zod';
 import { parseSize } from '../base/units.ts';
 import { field } from '../spec/schema/field.ts';
-import { imageName, userName } from '../spec/schema/formats.ts';
-
-/** Names of definitions: those of folders, and of aliases. */
-export const definitionName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
+import { imageAlias, imageName, userName } from '../spec/schema/formats.ts';
 
 const relativePath = z.string().regex(/^[^/\0][^\0]*$/);
 
 const source = z.union([
   imageName,
   z.strictObject({ image: imageName }),
-  z.strictObject({ definition: definitionName }),
+  z.strictObject({ definition: imageAlias }),
   z.strictObject({ remote: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*:[A-Za-z0-9][A-Za-z0-9._/-]*$/) }),
   z.strictObject({ packages: z.literal(true) }),
 ]);
@@ -47,7 +44,7 @@ export const definitionSchema = z.strictObject({
     allowed:
       '"ALIAS", { image = }, { definition = }, { remote = "NAME:ALIAS" }, { packages = true }, or a list of them',
   }),
-  alias: field(definitionName, { description: 'Alias of the image; the name of the folder unless given.' }),
+  alias: field(imageAlias, { description: 'Alias of the image; the name of the folder unless given.' }),
   versions: field(
     z
       .record(z.string(), z.string())

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { packageFolder } from '../base/own-files.ts';
 import { Problem } from '../base/problem.ts';
-import { definitionName } from './definition-schema.ts';
+import { imageAlias } from '../spec/schema/formats.ts';
 
 /** Definitions that came with this program. */
 const ownFolder = join(packageFolder, 'images');
@@ -23,7 +23,7 @@ export interface DefinitionPlaces {
 export async function findDefinition(name: string, { etc, cwd }: DefinitionPlaces): Promise<string> {
   if (name.includes('/')) return resolve(cwd, name);
   const folders = [join(etc, 'images', name), join(ownFolder, name)];
-  for (const folder of definitionName.safeParse(name).success ? folders : []) {
+  for (const folder of imageAlias.safeParse(name).success ? folders : []) {
     if (await exists(join(folder, 'image.toml'))) return folder;
   }
   throw new Problem({

@@ -1,6 +1,5 @@
-import { pause, type Clock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
-import { IncusError } from '../host/incus/errors.ts';
 import type { Sink } from '../host/incus/exec-streams.ts';
 import type { ExecResult } from '../host/incus/exec.ts';
 
@@ -36,50 +35,26 @@ export function runScript(guest: Guest, script: string, init: ScriptInit = {}): 
   const { incus, instance, signal } = guest;
   const { args = [], stdin = '', timeoutMs = 60_000 } = init;
   const argv = ['sh', '-c', script, 'coi', ...args];
-  return untilBegun(guest, () => incus.exec.run(instance, argv, { cwd: '/', signal, stdin, timeoutMs }));
+  return incus.exec.run(instance, argv, { cwd: '/', signal, stdin, timeoutMs });
 }
 
 /** Run a program with nothing to read, for as long as it takes. @returns its exit code @throws {IncusError} */
-export function runLong(guest: Guest, { argv, env, uid = 0, output }: LongRun): Promise<number> {
+export async function runLong(guest: Guest, { argv, env, uid = 0, output }: LongRun): Promise<number> {
   const { incus, instance, signal } = guest;
-  const run = async () => {
-    const attached = await incus.exec.attach({
-      name: instance,
-      // One stream: two would come out of order.
-      argv: ['sh', '-c', 'exec "$@" 2>&1', 'coi', ...argv],
-      cwd: '/',
-      uid,
-      gid: uid,
-      env,
-      stdin: nothing(),
-      stdout: output,
-      stderr: output,
-      signal,
-    });
-    return await attached.exitCode;
-  };
-  return untilBegun(guest, run);
-}
-
-/** How often, and how long after another, it is tried to begin a program, in milliseconds. */
-const tries = 5;
-const betweenMs = 500;
-
-/**
- * On a busy host, while a container comes up, Incus may lose its helper before that has begun the program: seen on 6.0.4.
- * Then nothing ran, and it is tried again.
- */
-async function untilBegun<T>({ clock, signal }: Guest, run: () => Promise<T>): Promise<T> {
-  for (let left = tries; ; left -= 1) {
-    try {
-      return await run();
-    } catch (error) {
-      const neverBegan = error instanceof IncusError && /Failed to retrieve PID of executing/.test(error.text);
-      if (!neverBegan || left <= 1) throw error;
-      await pause(clock, betweenMs, signal);
-      signal.throwIfAborted();
-    }
-  }
+  const attached = await incus.exec.attach({
+    name: instance,
+    // One stream: two would come out of order.
+    argv: ['sh', '-c', 'exec "$@" 2>&1', 'coi', ...argv],
+    cwd: '/',
+    uid,
+    gid: uid,
+    env,
+    stdin: nothing(),
+    stdout: output,
+    stderr: output,
+    signal,
+  });
+  return await attached.exitCode;
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,5 +1,6 @@
 import { pause, type Clock } from '../base/clock.ts';
 import { messageOf } from '../base/problem.ts';
+import type { KeepRule } from './keep.ts';
 import type { RemoveTools } from './remove-versions.ts';
 import { retainVersions } from './retain.ts';
 import { imageProperties } from './up-to-date.ts';
@@ -8,7 +9,7 @@ import { imageProperties } from './up-to-date.ts';
 export interface KeepImagesInit extends RemoveTools {
   readonly clock: Clock;
   /** How many versions of each image stay. */
-  readonly keep: number;
+  readonly keep: KeepRule['keep'];
   /** Aliases and fingerprints that sandboxes are declared with, as of now. */
   readonly used: () => ReadonlySet<string>;
   /** Is told what went, and why nothing could. */

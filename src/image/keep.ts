@@ -21,8 +21,8 @@ export interface Verdicts {
 export interface KeepRule {
   /** Which versions it is about; the others are neither kept nor gone. */
   readonly isMeant: (version: Version) => boolean;
-  /** How many versions of each name stay: the newest. */
-  readonly keep: number;
+  /** How many versions of each name stay: the newest. One number for all of them, or one for each name. */
+  readonly keep: number | ((name: string) => number);
   /** Who needs an image, by any of its aliases or its fingerprint: as a rule sandboxes that name it. */
   readonly usersOf?: (image: Versioned) => readonly string[];
 }
@@ -37,7 +37,8 @@ export function decideVersions(images: readonly Versioned[], { isMeant, keep, us
   );
   const meant = versions.filter(isMeant).toSorted(newestFirst);
   const byName = Map.groupBy(meant, ({ name }) => name);
-  const newest = new Set([...byName.values()].flatMap((each) => each.slice(0, keep)).map(({ alias }) => alias));
+  const keepOf = typeof keep === 'number' ? () => keep : keep;
+  const newest = new Set([...byName].flatMap(([name, each]) => each.slice(0, keepOf(name))).map(({ alias }) => alias));
   const mayGo = new Set(meant.filter(({ alias }) => !newest.has(alias)).map(({ alias }) => alias));
   const byFingerprint = new Map(images.map((image) => [image.fingerprint, image]));
   const verdicts = meant.map((version): Verdict => {

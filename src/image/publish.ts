@@ -30,6 +30,10 @@ const ownProperties = 'coi.';
 /** Longest time until an image is made, in milliseconds. */
 const longestMs = 4 * 3_600_000;
 
+/** How often the same is packed, and the time between, in milliseconds. */
+const tries = 3;
+const sameSecondMs = 1_000;
+
 /**
  * Makes an image. It comes into being as a whole, with its aliases: whatever ends this, nothing half-made is left. When the
  * signal aborts, Incus cannot be stopped: its end is waited for, and the image taken away.
@@ -63,7 +67,22 @@ async function packed(tools: PublishTools, publishing: Publishing): Promise<stri
   return packWith(tools, publishing);
 }
 
+/**
+ * Incus writes into an image the second in which it was made, and refuses to make one twice: what has not changed since the
+ * last image of it is packed again, a moment later.
+ */
 async function packWith(tools: PublishTools, publishing: Publishing, program?: string): Promise<string> {
+  for (let left = tries; ; left -= 1) {
+    try {
+      return await packOnce(tools, publishing, program);
+    } catch (error) {
+      if (left <= 1 || !(isIncusError(error) && error.code === 'incus.image-made')) throw error;
+      await tools.clock.sleep(sameSecondMs, tools.signal);
+    }
+  }
+}
+
+async function packOnce(tools: PublishTools, publishing: Publishing, program?: string): Promise<string> {
   const { images, operations } = tools.incus;
   const { origin, aliases, properties } = publishing;
   const image = { ...(aliases && { aliases }), ...(properties && { properties }), compression: program };

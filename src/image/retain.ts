@@ -1,12 +1,12 @@
 import type { Image } from '../host/incus/images.ts';
-import { decideVersions, type Versioned } from './keep.ts';
+import { decideVersions, type KeepRule, type Versioned } from './keep.ts';
 import { removeVersions, type RemoveTools } from './remove-versions.ts';
 import type { Version } from './versions.ts';
 
 /** Which versions go. */
 export interface Retention {
   /** How many versions of each name stay. */
-  readonly keep: number;
+  readonly keep: KeepRule['keep'];
   /** Aliases and fingerprints that sandboxes are declared with. */
   readonly used: ReadonlySet<string>;
   /** Whether versions of an image are meant at all. */

@@ -6,6 +6,8 @@ const open = 'open';
 const quick = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const slow = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900];
 
+const long = [1, 5, 15, 30, 60, 120, 300, 600, 1_200, 2_400, 3_600];
+
 /** What one metric is. Names here lack the prefix `coi_`. */
 export interface Definition {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -222,6 +224,28 @@ export const catalog = {
     type: 'counter',
     help: 'Times that block policies were found changed by somebody else.',
     labels: {},
+  },
+
+  image_ready: {
+    type: 'gauge',
+    help: '1 while a declared image is as declared. One series per image, gone with its declaration.',
+    labels: { image: open },
+  },
+  image_built_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When a declared image was built, seconds since 1970; none while there is none.',
+    labels: { image: open },
+  },
+  image_builds_total: {
+    type: 'counter',
+    help: 'Builds of declared images that ended, by how.',
+    labels: { outcome: labels.buildOutcomes },
+  },
+  image_build_seconds: {
+    type: 'histogram',
+    help: 'Length of one build of a declared image.',
+    labels: {},
+    buckets: long,
   },
 
   audit_records_total: { type: 'counter', help: 'Records written to the audit log.', labels: {} },

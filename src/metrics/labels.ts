@@ -79,6 +79,10 @@ export type StallReason = (typeof stallReasons)[number];
 export const driftClasses = ['config', 'devices', 'profiles', 'network', 'state', 'other'] as const;
 export type DriftClass = (typeof driftClasses)[number];
 
+/** How the build of an image ended. */
+export const buildOutcomes = ['succeeded', 'failed'] as const;
+export type BuildOutcome = (typeof buildOutcomes)[number];
+
 /** Things that are removed when their owner is gone. */
 export const pruneKinds = ['sandbox', 'link', 'rules', 'xfrm', 'reservation'] as const;
 export type PruneKind = (typeof pruneKinds)[number];

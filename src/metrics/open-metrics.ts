@@ -1,5 +1,6 @@
 import { auditMetrics } from './audit.ts';
 import { driftMetrics } from './drift.ts';
+import { imageMetrics } from './images.ts';
 import { incusMetrics } from './incus.ts';
 import { Instruments } from './instruments.ts';
 import { networkMetrics } from './network.ts';
@@ -33,6 +34,7 @@ export function openMetrics({ version }: { readonly version: string }) {
     incus: incusMetrics(instruments),
     observing: observingMetrics(instruments),
     network: networkMetrics(instruments),
+    images: imageMetrics(instruments),
     audit: auditMetrics(instruments),
     /** Media type of {@link render}. */
     contentType: registry.contentType,

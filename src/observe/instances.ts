@@ -5,6 +5,8 @@ import { classify, type Classified } from './owned.ts';
 export interface InstanceReader {
   list(options?: { signal?: AbortSignal }): Promise<readonly Instance[]>;
   get(name: string, options?: { signal?: AbortSignal }): Promise<{ value: Instance; etag: string }>;
+  /** Number of its init on the host: 0 or less while it has none. */
+  state(name: string, options?: { signal?: AbortSignal }): Promise<{ readonly pid: number }>;
 }
 
 /** One instance as it was last seen. */
@@ -53,6 +55,12 @@ export class InstanceCache {
     // What is as it was stays the very same object: its stamp need not be read again, and the new copy is gone at once.
     const after = new Map(list.map((instance) => [instance.name, keep(before.get(instance.name), instance)]));
     for (const name of overtaken) restore(after, name, before.get(name));
+    for (const [name, { instance }] of after) {
+      const old = before.get(name);
+      if (!old || !seemsRisen(old.instance, instance)) continue;
+      after.set(name, old);
+      this.#doubted.add(name);
+    }
     this.#seen = after;
     this.#bySandbox = undefined;
     this.#listedAt = now;
@@ -90,9 +98,17 @@ export class InstanceCache {
       if (isOwned(before)) this.#onVanished();
       return undefined;
     }
-    const fresh = seen(found.value, found.etag);
+    const instance = await this.#settled(before?.instance, found.value, signal);
+    const fresh = seen(instance, found.etag);
     this.#seen.set(name, fresh);
     return fresh;
+  }
+
+  /** Incus says "running" again of what has ended by itself, for as long as it clears up after it. */
+  async #settled(before: Instance | undefined, now: Instance, signal?: AbortSignal): Promise<Instance> {
+    if (!before || !seemsRisen(before, now)) return now;
+    const { pid } = await this.#reader.state(now.name, signal ? { signal } : {});
+    return pid > 0 ? now : { ...now, state: 'stopped' };
   }
 
   async #find(name: string, signal?: AbortSignal) {
@@ -146,6 +162,11 @@ function seen(instance: Instance, etag: string | undefined): SeenInstance {
 
 function isOwned(instance: SeenInstance | undefined): boolean {
   return instance?.owner.kind === 'owned';
+}
+
+/** Whether it runs again without having been started again, which nothing does. While it is started, that may look so, too. */
+function seemsRisen(before: Instance, now: Instance): boolean {
+  return before.state === 'stopped' && now.state === 'running' && before.lastUsedAt === now.lastUsedAt;
 }
 
 function isGone(error: unknown): boolean {

@@ -39,7 +39,7 @@ export function obstacle(
 
 /** A copy needs what it is a copy of, and no image. */
 function nothingToMakeFrom(
-  { imageExists, originExists }: World,
+  { imageExists, imageComing, originExists }: World,
   { name, sandbox: { image, origin } }: Manifest,
 ): Block | undefined {
   if (origin && originExists === false) {
@@ -47,6 +47,7 @@ function nothingToMakeFrom(
     return stalled('OriginMissing', message, `Delete it, and make another copy: coi delete ${name}`);
   }
   if (origin || imageExists !== false) return undefined;
+  if (imageComing !== undefined) return waiting('ImageBuilding', imageComing);
   return stalled(
     'ImageMissing',
     `There is no image with the alias "${image}"`,

@@ -54,6 +54,16 @@ export function scheduledState(schedule: Schedule, nowMs: number, cache: Schedul
   return { state, ...(Number.isFinite(nextChangeMs) && { nextChangeMs }) };
 }
 
+/** When a cron expression last fired up to a moment, and when it fires next, in milliseconds since 1970. */
+export function firingsOf(
+  { expression, timezone }: { readonly expression: string; readonly timezone: string },
+  nowMs: number,
+  cache: ScheduleCache = new Map(),
+): { readonly lastMs?: number | undefined; readonly nextMs?: number | undefined } {
+  const { last, next } = firingsAround({ expression, timezone, nowMs, cache });
+  return { lastMs: last, nextMs: next };
+}
+
 function latest(startedMs: number | undefined, stoppedMs: number | undefined): ScheduledState['state'] {
   if (startedMs === undefined) return stoppedMs === undefined ? undefined : 'stopped';
   return stoppedMs !== undefined && stoppedMs >= startedMs ? 'stopped' : 'running';

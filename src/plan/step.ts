@@ -99,6 +99,8 @@ export type BlockReason =
   | 'ImmutableChange'
   | 'ForeignOwner'
   | 'ImageMissing'
+  /** It is declared, and not there yet. */
+  | 'ImageBuilding'
   | 'OriginMissing'
   | 'InvalidWorkspace'
   | 'WaitingOperation'

@@ -98,6 +98,8 @@ export interface World {
   readonly protection: Protection | undefined;
   /** Whether the image alias exists; undefined when it was not asked. */
   readonly imageExists: boolean | undefined;
+  /** Where its image is missing and the controller builds it: how far that is, as a sentence. */
+  readonly imageComing?: string | undefined;
   /** Whether what it is a copy of is there; undefined when it was not asked. */
   readonly originExists?: boolean | undefined;
   readonly overrides: readonly Override[];

@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import { assemble, type KnownManifests } from './assemble.ts';
+import { assembleImages, type KnownImages } from './assemble-images.ts';
 import { FileCache } from './file-cache.ts';
 import {
   codeOf,
@@ -77,6 +78,7 @@ export class FileSource implements Source {
   readonly #init: FileSourceIdentity;
   readonly #cache: FileCache;
   #known: KnownManifests = new Map();
+  #images: KnownImages = new Map();
   readonly #turns = new Turns();
 
   constructor(init: FileSourceIdentity) {
@@ -119,12 +121,14 @@ export class FileSource implements Source {
       return { kind: 'failed', problem: sentinelOther(this.path, { found: sentinel.id, expected: this.id }) };
     }
     const said = assemble(files, this.#known);
+    const images = assembleImages(files, this.#images);
     const isUnmounted = sentinel.kind !== 'id' && listing.files.length === 0 && this.#init.ownsSomething(this.id);
     const missing = isUnmounted ? [sentinelMissing(this.path, this.id)] : [];
     // Files that could not even be listed keep what they said.
     const isListed = problems.length === 0 && !isUnmounted;
     this.#known = isListed ? said.known : new Map([...this.#known, ...said.known]);
-    const all = [...problems, ...said.problems, ...missing];
+    this.#images = isListed ? images.known : new Map([...this.#images, ...images.known]);
+    const all = [...problems, ...said.problems, ...images.problems, ...missing];
     const result = { revision: said.revision, ...this.#split() };
     if (all.length > 0)
       return { kind: 'partial', problems: all, ...result, ...(await this.#mark(root, sentinel, false)) };
@@ -140,10 +144,11 @@ export class FileSource implements Source {
     return warning ? { sentinel: false, warnings: [warning] } : { sentinel: true };
   }
 
-  #split(): Pick<Extract<SourceRead, { kind: 'complete' }>, 'manifests' | 'tombstones'> {
+  #split(): Pick<Extract<SourceRead, { kind: 'complete' }>, 'manifests' | 'tombstones' | 'images'> {
     const all = [...this.#known.values()].map(({ manifest }) => manifest);
     const isTombstone = (state: string) => this.kind === 'session' && state === 'absent';
     return {
+      images: new Map([...this.#images].map(([name, { manifest }]) => [name, manifest])),
       manifests: new Map(all.filter(({ sandbox }) => !isTombstone(sandbox.state)).map((each) => [each.name, each])),
       tombstones: new Set(all.filter(({ sandbox }) => isTombstone(sandbox.state)).map(({ name }) => name)),
     };

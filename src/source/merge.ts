@@ -1,5 +1,6 @@
 import { Problem, renderPosition } from '../base/problem.ts';
 import type { Manifest } from '../spec/sandbox.ts';
+import type { ImageManifest } from '../spec/declared-image.ts';
 import type { Source } from './source.ts';
 
 /** What one source says, as far as it is known. */
@@ -7,6 +8,7 @@ export interface SourceSaid {
   readonly source: Pick<Source, 'id' | 'path'>;
   readonly manifests: ReadonlyMap<string, Manifest>;
   readonly tombstones: ReadonlySet<string>;
+  readonly images?: ReadonlyMap<string, ImageManifest>;
 }
 
 /** What all sources say together. */
@@ -17,7 +19,9 @@ export interface Merged {
   readonly tombstones: ReadonlyMap<string, string>;
   /** Names about which sources contradict each other: nothing is done about them until they agree. */
   readonly conflicts: ReadonlyMap<string, Problem>;
-  /** The same, one problem per contradiction. */
+  /** Images that exactly one source declares, by name. */
+  readonly images: ReadonlyMap<string, ImageManifest>;
+  /** Problems of sandboxes and images, one per contradiction. */
   readonly problems: readonly Problem[];
 }
 
@@ -49,12 +53,36 @@ export function mergeReads(said: readonly SourceSaid[]): Merged {
     problems.set(`instance ${instance}`, problem);
     for (const name of names) conflicts.set(name, problem);
   }
+  const images = mergeImages(said);
   const agreed = claims.filter(({ name }) => !conflicts.has(name));
   return {
     manifests: new Map(agreed.flatMap(({ name, manifest }) => (manifest ? [[name, manifest] as const] : []))),
     tombstones: new Map(agreed.filter(({ manifest }) => !manifest).map(({ name, source }) => [name, source])),
     conflicts,
-    problems: [...problems.values()],
+    images: images.agreed,
+    problems: [...problems.values(), ...images.problems],
+  };
+}
+
+function mergeImages(said: readonly SourceSaid[]): {
+  readonly agreed: Merged['images'];
+  readonly problems: readonly Problem[];
+} {
+  const all = said.flatMap(({ images }) => [...(images?.values() ?? [])]);
+  const byName = [...Map.groupBy(all, ({ name }) => name)];
+  return {
+    agreed: new Map(byName.flatMap(([name, [first, ...more]]) => (more.length === 0 ? [[name, first!]] : []))),
+    problems: byName
+      .filter(([, same]) => same.length > 1)
+      .map(([name, same]) => {
+        const places = same.map(({ position }) => renderPosition(position)).join(' and ');
+        return new Problem({
+          code: 'source.conflict',
+          message: `image "${name}" is declared in several sources: ${places}`,
+          hint: 'Keep one of them; until then it is not built.',
+          position: same[0]!.position,
+        });
+      }),
   };
 }
 

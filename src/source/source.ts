@@ -1,4 +1,5 @@
 import type { Problem } from '../base/problem.ts';
+import type { ImageManifest } from '../spec/declared-image.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 
 /** What a source says as a whole, as far as it could be read. */
@@ -7,6 +8,8 @@ interface Said {
   readonly revision: string;
   /** Sandboxes by name. */
   readonly manifests: ReadonlyMap<string, Manifest>;
+  /** Images by name; absent where there are none. */
+  readonly images?: ReadonlyMap<string, ImageManifest>;
   /** Names that are to be deleted by command, without grace and guard. Only the session source has them. */
   readonly tombstones: ReadonlySet<string>;
   /** Whether the directory holds `.coi-source` with this source's id, which an unmounted directory does not. */
@@ -62,6 +65,10 @@ export interface ParsedManifests {
   readonly problems: readonly Problem[];
   /** Names of all sandboxes in the file, also of those that are not valid. Empty when not even that could be read. */
   readonly names: readonly string[];
+  /** The images that are valid. */
+  readonly images?: readonly ImageManifest[];
+  /** Names of all images in the file, also of those that are not valid. */
+  readonly imageNames?: readonly string[];
 }
 
 /** Understands the text of a manifest file; never throws for what is in it. */

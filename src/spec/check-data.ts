@@ -106,17 +106,20 @@ function sameKeyBelow(key: string, table: z.ZodType): string | undefined {
 
 function badName({ path, input }: { path: KeyPath; input: CheckInput }): Problem {
   const name = String(path.at(-1));
-  const kind = path[0] === 'sandbox' ? 'sandbox' : 'profile';
+  const kind = path[0] === 'sandbox' ? 'sandbox' : path[0] === 'image' ? 'image' : 'profile';
   return new Problem({
     code: 'spec.name',
-    message: `"${name}" cannot be the name of a ${kind}${kind === 'sandbox' ? `: ${nameFault(name)}` : ''}`,
-    hint:
-      kind === 'sandbox'
-        ? `Use up to ${nameLimit} lower-case letters, digits and dashes, beginning and ending with a letter or digit.`
-        : 'Use up to 63 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
+    message: `"${name}" cannot be the name of ${kind === 'image' ? 'an' : 'a'} ${kind}${kind === 'sandbox' ? `: ${nameFault(name)}` : ''}`,
+    hint: nameHints[kind],
     position: { file: input.file, ...input.locator.nearest(path).key },
   });
 }
+
+const nameHints = {
+  sandbox: `Use up to ${nameLimit} lower-case letters, digits and dashes, beginning and ending with a letter or digit.`,
+  image: 'Use up to 63 lower-case letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
+  profile: 'Use up to 63 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
+} as const;
 
 function badMountPath({ path, input }: { path: KeyPath; input: CheckInput }): Problem {
   return new Problem({

@@ -8,6 +8,7 @@ export function fieldReference(): string {
   const sandbox = childOf(childOf(manifestFileSchema, 'sandbox')!, 'NAME')!;
   const sandboxKeys = keysOf(sandbox);
   const shared = Object.keys(definitionOf(sandbox).shape!).filter((key) => key !== 'incus' && key !== 'mounts');
+  const image = childOf(childOf(manifestFileSchema, 'image')!, 'NAME')!;
   const settingsKeys = keysOf(settingsFileSchema).filter(
     ({ path }) => path[0] !== 'profiles' && !shared.includes(path[0]!),
   );
@@ -17,6 +18,8 @@ export function fieldReference(): string {
     table(['key', 'allowed', 'default', 'meaning'], sandboxKeys, sandbox),
     `${later} setting one of these is refused with an error that says so. ${laterDefault}`,
     table(['key', 'default', 'meaning'], sandboxKeys, sandbox),
+    imagesIntroduction,
+    table(['key', 'allowed', 'default', 'meaning'], keysOf(image), image),
     settingsIntroduction,
     table(['key', 'allowed', 'default', 'meaning'], settingsKeys, settingsFileSchema),
     `${later} setting one of these is a warning, and nothing follows from it. ${laterDefault}`,
@@ -92,6 +95,30 @@ lifetime = { ttl = "8h" }
 - A key that nobody knows is an error, with its line and the nearest known key.
 - What a manifest leaves out comes from its \`profile\`, else from \`/etc/coi/config.toml\`, else from the defaults below.
 - Durations are written \`90s\`, \`30m\`, \`8h\`, \`1h30m\`, \`2d\`; sizes \`512MiB\`, \`4GiB\`, \`10GB\`.`;
+
+const imagesIntroduction = `## Keys of an image
+
+A file may also declare images: the controller builds \`[image.NAME]\` when there is none with the alias NAME or what it is built from
+has changed, and anew whenever its schedule says so, one at a time, as \`coi build\` does. Sandboxes that lack it wait meanwhile
+and say so (\`ImageBuilding\`). A build that fails is tried again, first after a minute, and the image there is stays in use until
+then; \`coi status\` says why. An image that no definition made is left alone. Taking the table away deletes nothing: old
+versions go as those of any image do.
+
+\`\`\`toml
+apiVersion = "coi/v1"
+
+[image.coi]
+schedule = "0 4 * * 1"
+timezone = "Europe/Warsaw"
+
+[image.shop]
+script = "/etc/coi/images/shop-tools"
+base = "coi"
+keep = 2
+
+[sandbox.shop]
+image = "shop"
+\`\`\``;
 
 const settingsIntroduction = `## Keys of the settings
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { DeclaredImage } from './declared-image.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** JSON with sorted keys and without undefined members: equal texts for equal meaning. Based on RFC 8785. */
@@ -14,5 +15,14 @@ function canonicalJson(value: unknown): string {
 
 /** SHA-256 over a resolved sandbox in canonical form, as lower-case hex. */
 export function hashSandbox(sandbox: Sandbox): string {
-  return createHash('sha256').update(canonicalJson(sandbox)).digest('hex');
+  return hash(sandbox);
+}
+
+/** The same for an image. */
+export function hashImage(image: DeclaredImage): string {
+  return hash(image);
+}
+
+function hash(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }

@@ -1,4 +1,5 @@
 import { Problem, renderPosition } from '../base/problem.ts';
+import type { ImageManifest } from './declared-image.ts';
 import type { ParsedFile } from './parse-manifests.ts';
 import type { Manifest } from './sandbox.ts';
 
@@ -14,7 +15,9 @@ export interface MergedFiles {
  * Put files of one or several sources together. Which of two places is the right one cannot be known, so a name in two
  * files is valid in neither; the same goes for two names of one instance.
  */
-export function mergeFiles(files: readonly Pick<ParsedFile, 'manifests' | 'problems'>[]): MergedFiles {
+export function mergeFiles(
+  files: readonly (Pick<ParsedFile, 'manifests' | 'problems'> & Partial<Pick<ParsedFile, 'images'>>)[],
+): MergedFiles {
   const all = files.flatMap(({ manifests }) => manifests);
   const byName = Map.groupBy(all, ({ name }) => name);
   const byInstance = Map.groupBy(all, ({ instance }) => instance);
@@ -29,8 +32,29 @@ export function mergeFiles(files: readonly Pick<ParsedFile, 'manifests' | 'probl
   const rejected = new Set(duplicates.map(({ manifest }) => manifest));
   return {
     manifests: all.filter((manifest) => !rejected.has(manifest)),
-    problems: [...files.flatMap(({ problems }) => problems), ...duplicates.map(duplicateProblem)],
+    problems: [
+      ...files.flatMap(({ problems }) => problems),
+      ...duplicates.map(duplicateProblem),
+      ...duplicateImages(files.flatMap(({ images = [] }) => images)),
+    ],
   };
+}
+
+function duplicateImages(images: readonly ImageManifest[]): Problem[] {
+  const byName = Map.groupBy(images, ({ name }) => name);
+  return images.flatMap((image) => {
+    const others = byName.get(image.name)!.filter((other) => other !== image);
+    if (others.length === 0) return [];
+    const places = others.map(({ position }) => renderPosition(position)).join(', ');
+    return [
+      new Problem({
+        code: 'spec.duplicate',
+        message: `image "${image.name}" is also declared in ${places}`,
+        hint: 'Keep one of them. Until then neither is acted on.',
+        position: image.position,
+      }),
+    ];
+  });
 }
 
 function duplicateProblem({ manifest, others }: { manifest: Manifest; others: readonly Manifest[] }): Problem {

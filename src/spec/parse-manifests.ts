@@ -10,6 +10,8 @@ import { networkOrigins, type NetworkOrigins, type SettingsOrigins } from './net
 import { parseToml, type TomlDocument } from './parse-toml.ts';
 import { profileNamed, unknownProfile } from './profile.ts';
 import { resolveSandbox } from './resolve-sandbox.ts';
+import { parseImages } from './parse-images.ts';
+import type { ImageManifest } from './declared-image.ts';
 import type { Manifest, Sandbox } from './sandbox.ts';
 import {
   type askedSchema,
@@ -51,13 +53,19 @@ export interface ParsedFile {
   readonly problems: readonly Problem[];
   /** Names of all sandboxes in the file, the wrong ones too: what must not be taken for gone. */
   readonly names: readonly string[];
+  /** The images without problems of their own. */
+  readonly images: readonly ImageManifest[];
+  /** Names of all images in the file, the wrong ones too. */
+  readonly imageNames: readonly string[];
 }
 
 /** Read one manifest file. Never throws for what the file holds: every fault becomes a problem with a position. */
 export function parseManifestFile(input: ManifestFile): ParsedFile {
   const { file, text, kind } = input;
   const document = parseToml(file, text);
-  if (document instanceof Problem) return { file, manifests: [], problems: [document], names: [] };
+  if (document instanceof Problem) {
+    return { file, manifests: [], problems: [document], names: [], images: [], imageNames: [] };
+  }
   const schema = kind === 'session' ? sessionFileSchema : manifestFileSchema;
   const found = checkData({ schema, data: document.data, file, locator: document.locator });
   const versionIsWrong = found.some(({ path }) => path[0] === 'apiVersion');
@@ -65,11 +73,18 @@ export function parseManifestFile(input: ManifestFile): ParsedFile {
   const read = tables
     .filter(([, table]) => isTable(table))
     .map(([name, table]) => readTable({ name, table: table as SandboxLayer, document, found, input }));
+  const { images, imageNames, problems } = parseImages({ ...input, document, found });
   return {
     file,
     manifests: versionIsWrong ? [] : read.flatMap(({ manifest }) => manifest ?? []),
-    problems: byPosition([...found.map(({ problem }) => problem), ...read.flatMap(({ problems }) => problems)]),
+    problems: byPosition([
+      ...found.map(({ problem }) => problem),
+      ...problems,
+      ...read.flatMap((each) => each.problems),
+    ]),
     names: tables.map(([name]) => name),
+    images: versionIsWrong ? [] : images,
+    imageNames,
   };
 }
 

@@ -8,7 +8,8 @@ import { coi, openPeer, type Peer } from './peer.ts';
 import { api, db, host, now, plans, source, web } from './reports.ts';
 
 const { uid, by } = whoCalls({ env: {} });
-const clean: StatusReport = { sandboxes: [web], sources: [{ ...source, state: 'complete', problems: [] }], host };
+const sources = [{ ...source, state: 'complete', problems: [] } as const];
+const clean: StatusReport = { sandboxes: [web], sources, images: [], host };
 const gone = { ...clean, sandboxes: [] };
 
 async function fileIn(peer: Peer, text = 'apiVersion = "coi/v1"\n[sandbox.web]\n') {

@@ -25,7 +25,10 @@ describe('coi validate', () => {
       stderr: '',
     });
     const { stdout } = await here('validate', '.', '--format=json');
-    expect(JSON.parse(stdout)).toEqual({ valid: true, files: 1, sandboxes: ['a', 'b'], problems: [] });
+    expect(JSON.parse(stdout)).toEqual({ valid: true, files: 1, sandboxes: ['a', 'b'], images: [], problems: [] });
+    await write('i.toml', `${head}[image.coi]\n`);
+    expect((await here('validate', 'i.toml')).stdout).toBe('1 file, 0 sandboxes, 1 image: no problems\n');
+    expect(JSON.parse((await here('validate', 'i.toml', '--format=json')).stdout)).toMatchObject({ images: ['coi'] });
   });
 
   it('shows all problems of all files at once, in their order', async () => {

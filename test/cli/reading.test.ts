@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import { coi, openPeer, type Peer } from './peer.ts';
-import { ago, api, db, denials, host, now, plans, policy, refusal, source, status, web } from './reports.ts';
+import { ago, api, db, denials, host, image, now, plans, policy, refusal, source, status, web } from './reports.ts';
 
 let peer: Peer;
 beforeAll(async () => {
@@ -85,6 +85,9 @@ describe('coi status', () => {
       db       InProgress  frozen   no     3h 2m  limits.memory was changed by hand
       web      Current     running  yes    3h 2m  It is as declared
 
+      IMAGE  STATE     BUILT   MESSAGE
+      tools  Building  7d ago  Its schedule says so
+
       READ     SANDBOXES  AGE      SOURCE
       partial  3          12s ago  /etc/coi/desired
         /etc/coi/desired/bad.toml:4:1: unknown key "imgae". Did you mean "image"?
@@ -103,6 +106,9 @@ describe('coi status', () => {
       api      ‹31›Failed‹39›      absent   no            Image "coi-full" is not on this host
       db       ‹33›InProgress‹39›  frozen   no     3h 2m  limits.memory was changed by hand
       web      ‹32›Current‹39›     running  yes    3h 2m  It is as declared
+
+      IMAGE  STATE     BUILT   MESSAGE
+      tools  ‹33›Building‹39›  7d ago  Its schedule says so
 
       READ     SANDBOXES  AGE      SOURCE
       ‹31›partial‹39›  3          12s ago  /etc/coi/desired
@@ -178,7 +184,7 @@ describe('coi status', () => {
 
   it('is the report in JSON, sorted', async () => {
     const { stdout } = await pipe('status', '--format', 'json');
-    expect(JSON.parse(stdout)).toEqual({ sandboxes: [api, db, web], sources: [source], host });
+    expect(JSON.parse(stdout)).toEqual({ sandboxes: [api, db, web], sources: [source], images: [image], host });
     expect(JSON.parse((await pipe('status', 'web', '--format', 'json')).stdout)).toEqual(web);
   });
 
@@ -381,8 +387,27 @@ describe('coi diff', () => {
         - /config/limits.cpu: "2"
 
       1 of 2 sandboxes would change
+      Image tools (Building): Its schedule says so
       "
     `);
+  });
+
+  it('exits with 1 for an image alone, but not where sandboxes are named', async () => {
+    await using calm = await openPeer({ plan: async () => [plans[1]!] });
+    const { code, stdout } = await coi(['diff'], { env: calm.env });
+    expect([code, stdout]).toEqual([
+      1,
+      'Nothing to do: 1 sandbox as declared\nImage tools (Building): Its schedule says so\n',
+    ]);
+    expect(await coi(['diff', 'api'], { env: calm.env })).toMatchObject({ code: 0 });
+    await using built = await openPeer({
+      plan: async () => [plans[1]!],
+      status: async () => ({ ...status, images: [{ ...image, ready: true, reason: 'InSync' }] }),
+    });
+    expect(await coi(['diff'], { env: built.env })).toMatchObject({
+      code: 0,
+      stdout: 'Nothing to do: 1 sandbox as declared\n',
+    });
   });
 
   it('colours on a terminal', async () => {
@@ -511,6 +536,7 @@ describe('texts from manifests and sandboxes', () => {
       status: async () => ({
         sandboxes: [sandbox],
         sources: [bad],
+        images: [{ ...image, message: evil }],
         host: { ...host, unmanaged: [{ name: evil, why: evil }], orphans: [evil], held: [evil] },
       }),
       plan: async () => [

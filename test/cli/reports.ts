@@ -1,4 +1,5 @@
 import type { HostReport, PlanReport, SourceReport, StatusReport } from '../../src/controller/control-api.ts';
+import type { ImageReport } from '../../src/controller/image-record.ts';
 import type { DenialsReport, PolicyReport, PolicyTestReport } from '../../src/controller/network-reports.ts';
 import type { SandboxReport } from '../../src/controller/report.ts';
 
@@ -144,7 +145,20 @@ export const host: HostReport = {
   problems: [],
 };
 
-export const status: StatusReport = { sandboxes: [web, db, api], sources: [source], host };
+export const image: ImageReport = {
+  name: 'tools',
+  ready: false,
+  reason: 'Building',
+  message: 'Its schedule says so',
+  since: '2026-03-01T11:58:00Z',
+  fingerprint: 'ab'.repeat(32),
+  built_at: '2026-02-22T12:00:00Z',
+  source: 'src-1',
+  file: '/etc/coi/desired/images.toml',
+  line: 3,
+};
+
+export const status: StatusReport = { sandboxes: [web, db, api], sources: [source], images: [image], host };
 
 export const plans: readonly PlanReport[] = [
   {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manifest } from '../lab/controller.ts';
 import { createContainer } from '../lab/create.ts';
+import { sized } from '../helpers/full.ts';
 import { until } from '../lab/until.ts';
 import { listRules } from '../lab/world.ts';
 import { openDesk, type Desk } from '../session/desk.ts';
@@ -140,7 +141,8 @@ describe('a container that is launched by name', () => {
     for (const name of ['coi-1a2b3c4d-1', '1a2b3c4d-2', 'mine-1a2b3c4d-3']) {
       expect(await refused(name)).toMatch(/reads like that of a session|lower-case letter first/);
     }
-    for (const name of ['Upper', 'a_b', '../up', 'a-', '-a', '', 'del-x', 'a'.repeat(64), 'ü', 'a b', '$(id)'])
+    const none = ['', '../up', '-a', 'a'.repeat(64), 'Upper', 'a_b', 'a-', 'del-x', 'ü', 'a b', '$(id)'];
+    for (const name of none.slice(0, sized(4, none.length)))
       expect(await refused(name)).toContain('No container can be launched as');
     await withContainer('mine', async () => {
       expect(await refused('mine')).toContain('mine.toml');

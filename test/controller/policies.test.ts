@@ -36,8 +36,10 @@ function owned(name: string): Instance {
 
 const unknown = () => ({ kind: 'unknown', message: '' }) as const;
 
+const notAsked = () => Promise.reject(new Error('not asked for'));
+
 async function uidsWithRules(existing: readonly Instance[]): Promise<string[]> {
-  const reader = { list: () => Promise.resolve(existing), get: () => Promise.reject(new Error('not asked for')) };
+  const reader = { list: () => Promise.resolve(existing), get: notAsked, state: notAsked };
   const instances = new InstanceCache(reader);
   await instances.relist(0);
   const reservations = new Reservations();
@@ -63,7 +65,7 @@ test('a reservation beside an instance that was taken for gone has none', async 
 });
 
 test('what was put back to a snapshot has no rules of then while its manifest is not known', async () => {
-  const reader = { list: () => Promise.resolve([]), get: () => Promise.reject(new Error('not asked for')) };
+  const reader = { list: () => Promise.resolve([]), get: notAsked, state: notAsked };
   const inputs = { instances: new InstanceCache(reader), reservations: new Reservations(), bridge };
   const rulesOf = ({ config, ...rest }: Instance, era: string) => {
     const instance = { ...rest, config: { ...config, 'volatile.uuid': 'a', 'volatile.uuid.generation': era } };

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, utimes, mkdir } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tmpdir } from 'node:os';
@@ -49,4 +49,15 @@ test('cached-build drops what an old recipe made a week after its last use', asy
   await utimes(join(cache, 'other-old'), longAgo, longAgo);
   await execa(cachedBuild, [`${cache}/image-new`, 'true']);
   expect((await readdir(cache)).sort()).toEqual(['image-new', 'image-recent', 'image.lock', 'other-old']);
+});
+
+test('cached-build deletes nothing of what a killed build left mounted', async () => {
+  const [host, half] = [join(cache, 'host'), join(cache, '.building-image-dead/a b')];
+  for (const path of [host, half]) await mkdir(path, { recursive: true });
+  await writeFile(join(host, 'precious'), '');
+  // In a view of its own: nothing stays mounted here, however this ends.
+  const script = 'mount --bind "$1" "$2" && mount --bind "$1" "$2" && "$3" "$4" true';
+  await execa('unshare', ['--mount', 'sh', '-c', script, 'sh', host, half, cachedBuild, `${cache}/image-1`]);
+  expect((await readdir(cache)).sort()).toEqual(['host', 'image-1', 'image.lock']);
+  expect(await readdir(host)).toEqual(['precious']);
 });

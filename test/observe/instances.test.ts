@@ -16,6 +16,8 @@ class SlowIncus {
   readonly #held: (() => void)[] = [];
   isFailing = false;
   now: readonly Instance[] = [];
+  /** Of every init. */
+  pid = 0;
 
   async list(): Promise<readonly Instance[]> {
     const asked = this.now;
@@ -29,6 +31,10 @@ class SlowIncus {
     await this.#letGo();
     if (!value) throw new IncusError({ class: 'gone', what: `look at ${name}`, text: 'not found' });
     return { value, etag: 'e' };
+  }
+
+  state(): Promise<{ pid: number }> {
+    return Promise.resolve({ pid: this.pid });
   }
 
   #letGo(): Promise<void> {
@@ -70,6 +76,46 @@ async function overtakeList(name: string, happened: readonly Instance[]): Promis
   incus.answer();
   return list;
 }
+
+async function seenAs(now: Instance): Promise<Instance['state'] | undefined> {
+  incus.now = [now];
+  const looked = cache.refresh('coi-a');
+  incus.answer();
+  await looked;
+  return cache.get('coi-a')?.instance.state;
+}
+
+/** How an instance of which Incus said that it is stopped is seen when Incus says then that it runs. */
+async function seenAfterStop(running: Instance): Promise<Instance['state'] | undefined> {
+  expect(await seenAs(instance('coi-a', 'stopped'))).toBe('stopped');
+  return await seenAs(running);
+}
+
+describe('what has ended by itself, and runs again by what Incus says while it clears up', () => {
+  test('has ended', async () => {
+    expect(await seenAfterStop(instance('coi-a'))).toBe('stopped');
+  });
+
+  test('runs where it has an init', async () => {
+    incus.pid = 4711;
+    expect(await seenAfterStop(instance('coi-a'))).toBe('running');
+  });
+
+  test('runs where it was started again', async () => {
+    expect(await seenAfterStop({ ...instance('coi-a'), lastUsedAt: '2026-01-01T00:00:00Z' })).toBe('running');
+  });
+
+  test('is looked at by itself after a list that says so', async () => {
+    incus.now = [instance('coi-a', 'stopped')];
+    for (const [index, state] of (['stopped', 'running'] as const).entries()) {
+      incus.now = [instance('coi-a', state)];
+      const list = cache.relist(index);
+      incus.answer();
+      await list;
+    }
+    expect([cache.get('coi-a')?.instance.state, cache.isDoubted('coi-a')]).toEqual(['stopped', true]);
+  });
+});
 
 test('one answer that an instance is gone is not believed', async () => {
   const known = incus.now;

@@ -1,6 +1,7 @@
 import { chown, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../lab/until.ts';
 import { openDesk, type Desk } from './desk.ts';
 
 let desk: Desk;
@@ -35,6 +36,8 @@ async function names(of = container): Promise<string[]> {
 async function clear(): Promise<void> {
   expect(await snapshot('delete', '--all', '--force')).toMatchObject({ exitCode: 0 });
 }
+
+const noted = 'snapshot succeeded: snapshot noted, by command';
 
 describe('coi snapshot create', () => {
   it('makes one by name or by the hour, and none twice', async () => {
@@ -72,12 +75,14 @@ describe('coi snapshot create', () => {
   });
 
   it('is written down', async () => {
-    await snapshot('create', 'noted');
-    const { stdout } = await desk.coi(here, ['events', container.slice(4), '--format', 'json']);
-    const records = stdout.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(records).toContainEqual(
-      expect.objectContaining({ kind: 'snapshot', phase: 'succeeded', why: 'snapshot noted, by command' }),
-    );
+    expect(await snapshot('create', 'noted')).toMatchObject({ exitCode: 0 });
+    const isNoted = async () => {
+      const { stdout } = await desk.coi(here, ['events', container.slice(4), '--format', 'json']);
+      const records = stdout.split('\n').map((line) => JSON.parse(line) as Record<string, string>);
+      return records.some(({ kind, phase, why }) => `${kind} ${phase}: ${why}` === noted);
+    };
+    // Records of what went well are written a few at a time.
+    await until('it to be written down', isNoted);
     await clear();
   });
 });

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { checkData } from '../../src/spec/check-data.ts';
+import { imageFaults, resolveImage } from '../../src/spec/declared-image.ts';
 import { namedDirectories } from '../../src/spec/environment.ts';
 import { manifestLayers, mergeSandbox, sessionVariables } from '../../src/spec/layers.ts';
 import { locateToml } from '../../src/spec/locate-toml.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
+import type { ImageLayer } from '../../src/spec/schema/declared-image.ts';
 import { manifestFileSchema, settingsFileSchema, type SettingsLayer } from '../../src/spec/schema/files.ts';
 import { definitionOf, isUnbuilt, keysOf, type SchemaKey } from '../../src/spec/schema/walk.ts';
 import { resolveSettings } from '../../src/spec/settings.ts';
@@ -49,7 +51,14 @@ const samples: Readonly<Record<string, unknown>> = {
   sessions_dir: '~/s',
   storage_dir: '~/t',
   logs_dir: '/l',
+  definition: 'other',
+  script: '/s',
+  base: 'other',
+  keep: 7,
 };
+
+/** A schedule is five fields there, and one name here. */
+const imageSamples: Readonly<Record<string, unknown>> = { ...samples, schedule: '0 4 * * 1' };
 
 function sampleOf({ path, schema, meta }: SchemaKey): unknown {
   const key = path.at(-1)!;
@@ -106,6 +115,7 @@ function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown 
 }
 
 const sandboxKeys = keysOf(definitionOf(manifestFileSchema.shape.sandbox).valueType!);
+const imageKeys = keysOf(definitionOf(manifestFileSchema.shape.image).valueType!);
 const settingsKeys = keysOf(settingsFileSchema);
 const leaves = (keys: readonly SchemaKey[], refused: boolean) =>
   keys
@@ -119,6 +129,17 @@ describe('every key of a manifest has an effect', () => {
     const manifest = alone.mounts ? { mounts: { p: { host: '/h', ...alone.mounts['p'] } } } : alone;
     const base = key.path[0] === 'schedule' ? { schedule: {} } : inItsMode(key.path);
     expect(sandboxOutcome(mergeSandbox([base, manifest]))).not.toEqual(sandboxOutcome(base));
+  });
+});
+
+describe('every key of an image has an effect', () => {
+  it.each(leaves(imageKeys, false))('$name', ({ key }) => {
+    const [name] = key.path as [keyof ImageLayer];
+    const beside: ImageLayer =
+      name === 'base' ? { script: '/s' } : name === 'timezone' ? { schedule: '0 5 * * *' } : {};
+    const layer = { ...beside, [name]: imageSamples[name] };
+    expect(imageFaults('i', layer)).toEqual([]);
+    expect(resolveImage('i', layer, '/h')).not.toEqual(resolveImage('i', beside, '/h'));
   });
 });
 

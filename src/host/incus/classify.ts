@@ -55,6 +55,11 @@ const rules: readonly Rule[] = [
     unless: '/1.0/profiles',
   },
   {
+    pattern: /The image already exists: [0-9a-f]{64}|Image with same fingerprint already exists/,
+    class: 'conflict',
+    code: 'incus.image-made',
+  },
+  {
     pattern: /UNIQUE constraint failed|already in use|already exists|already defined/,
     class: 'conflict',
     code: 'incus.taken',
@@ -105,6 +110,8 @@ const rules: readonly Rule[] = [
     code: 'incus.no-compressor',
     hint: 'Install the program on this host, or choose another way to pack: --compression gzip.',
   },
+  // Its helper was lost before it had begun the program, of which nothing ran.
+  { pattern: /Failed to retrieve PID of executing/, class: 'transient', code: 'incus.exec-not-begun' },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

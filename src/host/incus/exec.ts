@@ -10,6 +10,8 @@ import { IncusError } from './errors.ts';
 import type { CallOptions } from './instances.ts';
 import type { StartedOperation } from './operation.ts';
 import type { Operations } from './operations.ts';
+import { ReplayedInput } from './replayed-input.ts';
+import { untilBegun } from './until-begun.ts';
 import { untilAborted } from '../../base/until-aborted.ts';
 
 /** How a program runs: as whom, where, and with what. */
@@ -62,7 +64,8 @@ export class Exec {
     const { timeoutMs = 60_000, signal } = options;
     using deadline = openDeadline(this.#api.transport.clock, timeoutMs, signal);
     try {
-      return await this.#run(name, argv, { ...options, signal: deadline.signal });
+      const limited = { ...options, signal: deadline.signal };
+      return await untilBegun(this.#api.transport.clock, deadline.signal, () => this.#run(name, argv, limited));
     } catch (error) {
       if (!deadline.hasPassed()) throw error;
       const text = `it has not ended within ${timeoutMs} ms and was killed`;
@@ -116,8 +119,17 @@ export class Exec {
    *
    * @throws as {@link attachProgram}
    */
-  attach(request: AttachRequest): Promise<Attached> {
-    return attachProgram(this.#api, this.#operations, request);
+  async attach(request: AttachRequest): Promise<Attached> {
+    const input = new ReplayedInput(request.stdin);
+    const begin = () => attachProgram(this.#api, this.#operations, { ...request, stdin: input.read() });
+    let current = await begin();
+    const run = async (at: number) => {
+      if (at > 0) current = await begin();
+      return await current.exitCode;
+    };
+    const { clock } = this.#api.transport;
+    const exitCode = untilBegun(clock, request.signal, run, () => input.isWhole);
+    return { send: (signal) => current.send(signal), exitCode };
   }
 
   /**

@@ -107,7 +107,7 @@ export class Images {
     }
   }
 
-  /** Begins to import; the operation's metadata holds the `fingerprint`. One that is there already: `incus.taken`. */
+  /** Begins to import; the operation's metadata holds the `fingerprint`. One that is there already: `incus.image-made`. */
   async import(files: ImageFiles, options: CallOptions = {}): Promise<StartedOperation> {
     const call = { method: 'POST', route: '/1.0/images', timeoutMs: uploadTimeoutMs, ...options } as const;
     if ('unified' in files) {

@@ -3,8 +3,17 @@ import { builtIn } from '../defaults.ts';
 import { sessionIdPattern } from '../names.ts';
 import { gitSection, securitySection, settingsMounts, settingsPaths, toolSection } from './features.ts';
 import { healthSection } from './health.ts';
-import { field, later } from './field.ts';
-import { declaredName, imageName, instanceName, profileName, sessionSourceName, variableName } from './formats.ts';
+import { declaredImageSchema } from './declared-image.ts';
+import { field } from './field.ts';
+import {
+  declaredName,
+  imageAlias,
+  imageName,
+  instanceName,
+  profileName,
+  sessionSourceName,
+  variableName,
+} from './formats.ts';
 import { controllerSection, settingsIncus } from './host.ts';
 import { imagesSection } from './images.ts';
 import { limitsSection } from './limits.ts';
@@ -24,9 +33,8 @@ export const manifestFileSchema = z.strictObject({
   sandbox: field(z.record(declaredName, sandboxSchema), {
     description: 'The sandboxes, one table each: `[sandbox.NAME]`.',
   }),
-  image: later(z.record(z.string(), z.unknown()), {
-    description: 'Images that the controller builds and refreshes by itself: `[image.NAME]`.',
-    allowed: 'tables of images',
+  image: field(z.record(imageAlias, declaredImageSchema), {
+    description: 'Images that the controller builds and refreshes by itself, one table each: `[image.NAME]`.',
   }),
 });
 

@@ -60,6 +60,13 @@ export const incusName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 export const interfaceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/);
 /** Image alias, fingerprint, or either behind a remote's name. */
 export const imageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
+/** Names of image definitions, and of what is built from them: those of folders, and of aliases. */
+export const imageAlias = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
+/** Such a name, or the path of a folder. */
+export const definitionPlace = z
+  .string()
+  .regex(/^(?:[a-z0-9][a-z0-9._-]{0,62}|\/.*|~|~\/.*)$/)
+  .refine(isPrintable, controlFault);
 /**
  * Names of declared sandboxes: valid in host names (RFC 1123), not like a session's `<8 hex digits>-<slot>` with or without
  * a prefix, and not like the `del-…` of an instance that is being torn down.

@@ -17,7 +17,8 @@ const seen = [
   [409, 'Alias "bb" already exists', 'conflict', 'incus.taken'],
   [409, 'The storage pool already exists: The record already exists', 'conflict', 'incus.taken'],
   [500, 'Error inserting "default" into database: The profile already exists', 'conflict', 'incus.taken'],
-  [undefined, 'Image with same fingerprint already exists', 'conflict', 'incus.taken'],
+  [undefined, 'Image with same fingerprint already exists', 'conflict', 'incus.image-made'],
+  [undefined, `The image already exists: ${'ab'.repeat(32)}`, 'conflict', 'incus.image-made'],
   [undefined, 'Alias already exists: img-none', 'conflict', 'incus.taken'],
   [undefined, 'Compression algorithm "nonsense" isn\'t currently supported', 'invalid', 'incus.no-compressor'],
   [
@@ -113,7 +114,7 @@ const seen = [
     'transient',
     'incus.start-failed',
   ],
-  [undefined, 'Failed to retrieve PID of executing child process', 'transient', 'incus.transient'],
+  [undefined, 'Failed to retrieve PID of executing child process', 'transient', 'incus.exec-not-begun'],
   [403, 'not authorized', 'forbidden', 'incus.forbidden'],
 ] as const;
 

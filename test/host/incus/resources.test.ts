@@ -37,7 +37,7 @@ test('an image is found, moved between aliases, deleted and imported again from 
 
   const { meta, rootfs } = await cachedImage('busybox');
   const twice = await incus.images.import({ metadata: meta, rootfs });
-  await expect(incus.operations.finish(twice)).rejects.toMatchObject({ class: 'conflict', code: 'incus.taken' });
+  await expect(incus.operations.finish(twice)).rejects.toMatchObject({ class: 'conflict', code: 'incus.image-made' });
   await incus.operations.finish(await incus.images.delete(fingerprint));
   const metadata = await incus.operations.finish(await incus.images.import({ metadata: meta, rootfs }));
   expect(metadata['fingerprint']).toBe(fingerprint);

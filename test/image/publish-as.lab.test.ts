@@ -112,6 +112,14 @@ test('the first way to pack that the host has is taken', async () => {
   expect(sizeBytes).toBeGreaterThan(packed.sizeBytes);
 }, 60_000);
 
+test('the same, made again within the second, is an image of its own', async () => {
+  const origin = { instance: 'box', snapshot: 'still' };
+  const make = (alias: string) => publishImage({ incus, clock, signal }, { origin, aliases: [alias] });
+  const made = [await make('first'), await make('second'), await make('third')];
+  expect(new Set(made.map(({ fingerprint }) => fingerprint)).size).toBe(3);
+  for (const { fingerprint } of made) await incus.operations.finish(await incus.images.delete(fingerprint));
+}, 60_000);
+
 test('what somebody left who was killed is removed, and nothing that is in the making', async () => {
   const [old, young] = [{ now: () => Date.now() - 2 * temporaryMs }, clock].map(temporaryName);
   await incus.images.setAlias(old!, (await incus.images.resolve('plain'))!);
