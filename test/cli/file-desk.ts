@@ -6,8 +6,7 @@ import type { RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import type { Running } from '../lab/running.ts';
 import { coi } from './peer.ts';
-
-const main = join(import.meta.dirname, '../../src/main.ts');
+import { mainProgram } from '../program.ts';
 
 /** A user of the host who may use Incus and is not root. */
 export const userId = 4_321;
@@ -50,7 +49,7 @@ export class FileDesk implements AsyncDisposable {
 
   #asUser(argv: readonly string[]): string[] {
     const who = ['setpriv', `--reuid=${userId}`, `--regid=${userId}`, '--groups=incus-admin'];
-    return [...who, process.execPath, main, ...argv];
+    return [...who, process.execPath, mainProgram, ...argv];
   }
 
   /** Runs a command in this process, as root: quicker where there are many. */

@@ -8,8 +8,8 @@ import { showHealth } from '../../src/cli/render-health.ts';
 import { groups } from '../../src/health/check.ts';
 import { checks, checksFor } from '../../src/health/checks.ts';
 import type { HealthReport } from '../../src/health/run-checks.ts';
+import { mainProgram } from '../program.ts';
 
-const main = join(import.meta.dirname, '../../src/main.ts');
 let directory: string;
 
 beforeEach(() => {
@@ -29,7 +29,7 @@ function health(...argv: string[]) {
     INCUS_SOCKET: join(directory, 'incus'),
     NODE_DISABLE_COMPILE_CACHE: '1',
   };
-  const command = ['--net', ...user, process.execPath, main, 'health', ...argv];
+  const command = ['--net', ...user, process.execPath, mainProgram, 'health', ...argv];
   const { status, stdout, stderr } = spawnSync('unshare', command, { encoding: 'utf8', env });
   return { code: status, stdout, stderr };
 }

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mainProgram } from '../program.ts';
 
-const main = join(import.meta.dirname, '../../src/main.ts');
 const id = '0b9f1f2e-5c0a-4a53-9a53-6a3d1c0b7e11';
 let directory: string;
 
@@ -23,7 +23,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 /** Runs `coi` where root has a home of the test's own, in this process's view of the file system alone. */
 function coi(...argv: string[]) {
   const inside = 'mount --bind "$1" /etc/passwd && shift && exec "$@"';
-  const command = ['sh', '-c', inside, 'sh', join(directory, 'passwd'), process.execPath, main, ...argv];
+  const command = ['sh', '-c', inside, 'sh', join(directory, 'passwd'), process.execPath, mainProgram, ...argv];
   const env = { PATH: process.env['PATH'], HOME: directory, COI_ETC: directory, NODE_DISABLE_COMPILE_CACHE: '1' };
   const { status, stdout, stderr } = spawnSync('unshare', ['--mount', ...command], { encoding: 'utf8', env });
   return { code: status, stdout, stderr };

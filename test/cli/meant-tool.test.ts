@@ -5,8 +5,8 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HealthReport } from '../../src/health/run-checks.ts';
 import { openPeer, type Peer } from './peer.ts';
+import { mainProgram } from '../program.ts';
 
-const main = join(import.meta.dirname, '../../src/main.ts');
 const id = '0b9f1f2e-5c0a-4a53-9a53-6a3d1c0b7e11';
 let directory: string;
 let peer: Peer;
@@ -31,7 +31,7 @@ afterAll(async () => {
 /** Runs `coi` where root has a home of the test's own, in this process's view of the file system alone. */
 async function coi(argv: readonly string[], { namespaces = ['--mount'], runDir = peer.directory } = {}) {
   const inside = 'mount --bind "$1" /etc/passwd && shift && exec "$@"';
-  const command = ['sh', '-c', inside, 'sh', join(directory, 'passwd'), process.execPath, main, ...argv];
+  const command = ['sh', '-c', inside, 'sh', join(directory, 'passwd'), process.execPath, mainProgram, ...argv];
   const { exitCode, stdout, stderr } = await execa('unshare', [...namespaces, ...command], {
     reject: false,
     extendEnv: false,

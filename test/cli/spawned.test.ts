@@ -9,11 +9,10 @@ import { describe, expect, it } from 'vitest';
 import { chainLine, noHead } from '../../src/audit/chain.ts';
 import { openPeer } from './peer.ts';
 import { web } from './reports.ts';
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+import { mainProgram } from '../program.ts';
 
 function start(argv: readonly string[], setting: { readonly env?: NodeJS.ProcessEnv; readonly uid?: number } = {}) {
-  return spawn(process.execPath, [main, ...argv], {
+  return spawn(process.execPath, [mainProgram, ...argv], {
     env: { PATH: process.env['PATH'], NODE_DISABLE_COMPILE_CACHE: '1', ...setting.env },
     cwd: '/',
     ...(setting.uid !== undefined && { uid: setting.uid, gid: setting.uid }),

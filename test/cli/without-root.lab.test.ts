@@ -6,6 +6,7 @@ import { manifest, startController, type LabController } from '../lab/controller
 import type { RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import { worldOf } from '../lab/world.ts';
+import { mainProgram } from '../program.ts';
 
 let lab: Lab;
 let controller: LabController;
@@ -35,9 +36,8 @@ afterAll(async () => {
 
 /** The real command as somebody who is not root. */
 function as(groups: string, ...argv: string[]): Promise<RunResult> {
-  const main = join(import.meta.dirname, '../../src/main.ts');
   const env = { ...controller.env, HOME: '/nonexistent', NODE_DISABLE_COMPILE_CACHE: '1' };
-  return lab.run([...nobody, groups, process.execPath, main, ...argv], { env });
+  return lab.run([...nobody, groups, process.execPath, mainProgram, ...argv], { env });
 }
 const member = (...argv: string[]) => as('--groups=incus-admin', ...argv);
 const stranger = (...argv: string[]) => as('--clear-groups', ...argv);
@@ -129,7 +129,7 @@ describe('a member of the group without root and without a controller', () => {
     await cp(lab.stateDir, open, { recursive: true });
     await lab.inside.output(['chmod', '-R', 'o+rX', open]);
     const env = { ...controller.env, COI_STATE_DIR: open, HOME: '/nonexistent' };
-    const argv = [process.execPath, join(import.meta.dirname, '../../src/main.ts'), 'diff', '--format=json'];
+    const argv = [process.execPath, mainProgram, 'diff', '--format=json'];
     const { stdout, stderr } = await lab.run([...nobody, '--groups=incus-admin', ...argv], { env });
     expect(stderr).toMatch(line);
     expect(stderr).not.toContain('so is what');

@@ -6,8 +6,7 @@ import { createContainer } from '../lab/create.ts';
 import type { InsideOptions } from '../lab/inside.ts';
 import { openDesk, type Desk } from '../session/desk.ts';
 import { Window } from '../session/typing.ts';
-
-const main = join(import.meta.dirname, '../../src/main.ts');
+import { mainProgram } from '../program.ts';
 
 let desk: Desk;
 let here: string;
@@ -64,7 +63,7 @@ describe('coi container exec', () => {
       expect(running.output).not.toContain('coi.');
       const lines = (await desk.lab.inside.output(['ps', '-eo', 'pid,args'])).split('\n');
       // Whoever types it shows it; nobody else does.
-      expect(lines.filter((line) => line.includes(secret) && !line.includes('main.ts'))).toEqual([]);
+      expect(lines.filter((line) => line.includes(secret) && !line.includes(mainProgram))).toEqual([]);
       expect(running.output).not.toContain(secret);
       await running.stop('SIGTERM');
     }
@@ -82,7 +81,7 @@ describe('coi container exec', () => {
     const file = join(desk.lab.dir, 'bytes');
     const bytes = Buffer.concat([Buffer.from('\n  \0'), randomBytes(300_000), Buffer.from(' \n\n')]);
     await writeFile(file, bytes);
-    const coi = `'${process.execPath}' '${main}' container exec box`;
+    const coi = `'${process.execPath}' '${mainProgram}' container exec box`;
     await shellLine(`${coi} -- sh -c 'cat >/bytes' <'${file}'`);
     const { exitCode } = await shellLine(`${coi} --capture --format raw -- sh -c 'cat /bytes; exit 9' >'${file}.raw'`);
     expect(exitCode).toBe(9);
@@ -127,7 +126,7 @@ describe('coi container exec', () => {
       file,
       Buffer.concat([Buffer.from(Array.from({ length: 256 }, (_, i) => i)), randomBytes(2_000_000)]),
     );
-    const line = `'${process.execPath}' '${main}' container exec box -- cat <'${file}' | cmp - '${file}'`;
+    const line = `'${process.execPath}' '${mainProgram}' container exec box -- cat <'${file}' | cmp - '${file}'`;
     expect(await shellLine(line)).toMatchObject({ exitCode: 0 });
     for (const [signal, code] of [
       ['SIGINT', 130],

@@ -7,6 +7,7 @@ import { createContainer } from '../lab/create.ts';
 import type { RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import { until } from '../lab/until.ts';
+import { mainProgram } from '../program.ts';
 
 let lab: Lab;
 
@@ -210,7 +211,7 @@ describe('one sandbox that cannot be as declared', () => {
   });
 
   it('is asked for by somebody who may not', async () => {
-    const answer = await lab.run([...asNobody, process.execPath, 'src/main.ts', 'status'], {
+    const answer = await lab.run([...asNobody, process.execPath, mainProgram, 'status'], {
       env: { ...controller.env, HOME: '/nonexistent' },
     });
     expect(oneError(answer)).toMatch(/may not use the controller's socket.*\n.*usermod -aG incus-admin/);

@@ -7,8 +7,7 @@ import type { InsideOptions, RunResult } from './inside.ts';
 import type { Lab } from './lab.ts';
 import type { Running } from './running.ts';
 import { until, type UntilOptions } from './until.ts';
-
-const main = join(import.meta.dirname, '../../src/main.ts');
+import { mainProgram } from '../program.ts';
 
 /** What a controller in a lab is started with. */
 export interface ControllerOptions {
@@ -70,7 +69,7 @@ export class LabController implements AsyncDisposable {
   }
 
   coiWith({ env, ...options }: InsideOptions, ...args: string[]): Promise<RunResult> {
-    return this.lab.run([process.execPath, main, ...args], { ...options, env: { ...this.env, ...env } });
+    return this.lab.run([process.execPath, mainProgram, ...args], { ...options, env: { ...this.env, ...env } });
   }
 
   /** Directory of a source. */
@@ -220,7 +219,7 @@ export async function controllerArgv(
 ): Promise<string[]> {
   const paths = sources.map((source) => join(lab.dir, source));
   await Promise.all(paths.map((path) => mkdir(path, { recursive: true })));
-  return [process.execPath, main, 'controller', ...paths.flatMap((path) => ['--source', path]), ...args];
+  return [process.execPath, mainProgram, 'controller', ...paths.flatMap((path) => ['--source', path]), ...args];
 }
 
 /**

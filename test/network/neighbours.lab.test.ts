@@ -5,6 +5,7 @@ import { until } from '../lab/until.ts';
 import { dockerChains, noIptables, sh, startFirewalld, ufwChains, ufwFix } from './firewalls.ts';
 import { Place, type Guest } from './place.ts';
 import { hostAddresses, openFrom, port, type Target, tcpTargets } from './targets.ts';
+import { mainProgram } from '../program.ts';
 
 let place: Place;
 let guest: Guest;
@@ -74,7 +75,7 @@ describe('a host without neighbours', () => {
 
   it('is what it is to a user who is not root, as far as that goes', async () => {
     const { stdout } = await place.controller.coi('health', '--quick', '--format', 'json');
-    const main = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, 'src/main.ts'];
+    const main = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, mainProgram];
     const env = { ...place.controller.env, HOME: '/nonexistent', NODE_DISABLE_COMPILE_CACHE: '1' };
     const other = await place.lab.run([...main, 'health', '--quick', '--format', 'json'], { env });
     const seen = JSON.parse(other.stdout) as HealthReport;

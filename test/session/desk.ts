@@ -7,8 +7,7 @@ import type { InsideOptions, RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import type { Running } from '../lab/running.ts';
 import { until } from '../lab/until.ts';
-
-const main = join(import.meta.dirname, '../../src/main.ts');
+import { mainProgram } from '../program.ts';
 
 /** A lab with a controller, and directories to work in: what somebody has who types commands. */
 export class Desk implements AsyncDisposable {
@@ -50,7 +49,7 @@ export class Desk implements AsyncDisposable {
 
   /** Starts `coi` in a directory. */
   spawn(cwd: string, args: readonly string[]): Running {
-    return this.lab.spawn([process.execPath, main, ...args], { cwd, env: this.controller.env });
+    return this.lab.spawn([process.execPath, mainProgram, ...args], { cwd, env: this.controller.env });
   }
 
   /** Saves the settings of the host, for commands that start from now on. */

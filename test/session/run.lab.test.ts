@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listRules, worldOf } from '../lab/world.ts';
 import { openDesk, type Desk } from './desk.ts';
+import { mainProgram } from '../program.ts';
 
 let desk: Desk;
 let here: string;
@@ -64,7 +65,7 @@ describe('coi run', () => {
     await running.printed(/up/, 60_000);
     const lines = (await desk.lab.inside.output(['ps', '-eo', 'pid,args'])).split('\n');
     // Whoever types it shows it; nobody else does.
-    const others = lines.filter((line) => line.includes(secret) && !line.includes('main.ts'));
+    const others = lines.filter((line) => line.includes(secret) && !line.includes(mainProgram));
     expect(others).toEqual([]);
     const config = await desk.lab.incus('config', 'show', desk.instance(here), '--expanded');
     const kept = await desk.lab.run([
@@ -153,7 +154,7 @@ describe('coi run', () => {
       file,
       Buffer.concat([Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)), randomBytes(3_000_000)]),
     );
-    const coi = `'${process.execPath}' '${join(import.meta.dirname, '../../src/main.ts')}' run --image busybox`;
+    const coi = `'${process.execPath}' '${mainProgram}' run --image busybox`;
     const shell = (line: string) =>
       desk.lab.run(['sh', '-c', line], { cwd: here, env: desk.controller.env, timeoutMs: 120_000 });
     expect(await shell(`${coi} -- cat <'${file}' >'${file}.back' && cmp '${file}' '${file}.back'`)).toMatchObject({
@@ -232,17 +233,7 @@ describe('coi run', () => {
     await desk.settings('[limits.cpu]\npriority = 5\n[profiles.small.limits.memory]\nlimit = "32MiB"\n');
     await writeFile(join(here, '.coi.toml'), '[defaults]\nimage = "busybox"\n[limits.cpu]\npriority = 3\n');
     const running = desk.lab.spawn(
-      [
-        process.execPath,
-        join(import.meta.dirname, '../../src/main.ts'),
-        'run',
-        '--profile',
-        'small',
-        '--',
-        'sh',
-        '-c',
-        'echo up; sleep 60',
-      ],
+      [process.execPath, mainProgram, 'run', '--profile', 'small', '--', 'sh', '-c', 'echo up; sleep 60'],
       { cwd: here, env: { ...desk.controller.env, COI_LIMIT_CPU: '1' } },
     );
     await running.printed(/up/, 60_000);

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Desk } from './desk.ts';
 import { until } from '../lab/until.ts';
-
-const main = join(import.meta.dirname, '../../src/main.ts');
+import { mainProgram } from '../program.ts';
 
 /** Shows how the command ended, and keeps the window. */
 const frame = 'trap : INT TERM; "$@"; echo "[exit $?]"; exec sleep 100000';
@@ -28,7 +27,7 @@ export class Window implements AsyncDisposable {
     const window = new Window(desk);
     const { columns = 100, rows = 30 } = size ?? {};
     const variables = Object.entries({ ...desk.controller.env, ...env }).map(([name, value]) => `${name}=${value}`);
-    const command = ['sh', '-c', frame, 'sh', 'env', ...variables, process.execPath, main, ...args];
+    const command = ['sh', '-c', frame, 'sh', 'env', ...variables, process.execPath, mainProgram, ...args];
     await window.#tmux('new-session', '-d', '-s', 'w', '-x', `${columns}`, '-y', `${rows}`, '-c', cwd, ...command);
     return window;
   }
