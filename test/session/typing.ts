@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { Desk } from './desk.ts';
 import { until } from '../lab/until.ts';
