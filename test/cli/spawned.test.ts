@@ -89,7 +89,7 @@ describe('the program', () => {
     expect(plain.code).toBe(1);
     expect(plain.stderr).toMatch(/^coi: this is a defect of coi, .*\n {2}To report it: .*COI_DEBUG=1.*\n$/);
     const debugged = await ended(start(['status'], { env: { ...peer.env, COI_DEBUG: '1' } }));
-    expect(debugged.stderr).toMatch(/\n {4}at .*\.ts:\d+/);
+    expect(debugged.stderr).toMatch(/\n {4}at .*\.[jt]s:\d+/);
   });
 });
 
