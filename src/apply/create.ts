@@ -60,6 +60,7 @@ export async function create(
   // What an earlier attempt with this uid achieved says nothing about this one.
   hands.reservations.beginCreation(reservation.uid, manifest.instance);
   const directories = { uid: reservation.uid, ...hostDirectories(manifest.sandbox) };
+  // Incus refuses devices without them, and may look while their mounts are made.
   await hands.trees.makeEmpty(directories);
   const isMounted = directories.covered !== undefined || directories.shown.length > 0;
   const { origin, codeUser } = manifest.sandbox;

@@ -4,6 +4,9 @@ import { builtIn } from '../spec/defaults.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
 import type { Task } from './hands.ts';
 
+/** What the script says where it found nothing to do. */
+const wasSo = 'fits';
+
 /**
  * Gives the user inside its number: in the two databases, and for what is in its home. Nothing happens where it has it.
  * Arguments: name, number. A user who is not there is made, so that the number has a name. Whoever has the number already
@@ -14,7 +17,7 @@ import type { Task } from './hands.ts';
 const script = String.raw`
 set -eu
 name=$1 uid=$2
-[ "$(id -u "$name" 2>/dev/null || :)" = "$uid" ] && echo fits && exit 0
+[ "$(id -u "$name" 2>/dev/null || :)" = "$uid" ] && echo ${wasSo} && exit 0
 home=/home/$name
 if grep -q "^$name:" /etc/passwd; then
   sed -i "s/^\($name:[^:]*\):[0-9]*:[0-9]*:/\1:$uid:$uid:/" /etc/passwd
@@ -40,9 +43,6 @@ for point in $points; do
 done
 find "$@" -exec chown -h "$uid:$uid" '{}' +
 `;
-
-/** What the script says where it found nothing to do. */
-const wasSo = 'fits';
 
 /** Homes of images are small; one that grew for months may be not. */
 const timeoutMs = 60_000;

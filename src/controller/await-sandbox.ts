@@ -70,13 +70,18 @@ function isUp({ record, isKnown }: Seen): boolean {
   return isKnown && instance?.power === 'running' && instance.rules === 'current';
 }
 
+/** Nothing of it runs. */
+function isHalted({ record }: Seen): boolean {
+  return (record?.world.instance?.power ?? 'stopped') === 'stopped';
+}
+
 const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
   running: (seen) => isUp(seen) && !seen.record?.plan.steps.some(({ action }) => action.kind === 'restore'),
   agent: (seen) => isUp(seen) && hasBegun(seen.record?.world.agent) && hasBegun(stateNow(seen)),
-  halted: ({ record }) => (record?.world.instance?.power ?? 'stopped') === 'stopped',
+  halted: isHalted,
   current: ({ record, hash }) => record?.world.instance?.stamp.hash === hash && isReady(record),
   stopped: ({ record }) => record?.world.instance?.power === 'stopped',
-  away: ({ record, isDeclared }) => !isDeclared && (record?.world.instance?.power ?? 'stopped') === 'stopped',
+  away: (seen) => !seen.isDeclared && isHalted(seen),
   gone: ({ record, isKnown }) => !record && !isKnown,
 };
 

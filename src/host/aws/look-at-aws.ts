@@ -48,7 +48,8 @@ async function looseFilesIn(directory: string): Promise<string[]> {
 }
 
 async function isLoose(file: string): Promise<boolean> {
-  // The AWS CLI replaces these files while they are looked at: what is gone is not loose.
+  // The AWS CLI replaces these files while they are looked at: what is gone is not loose. In a directory that may be listed
+  // and not entered, nobody reads them.
   const stats = await lstat(file).catch(() => undefined);
   return stats !== undefined && stats.isFile() && (stats.mode & readableByOthers) !== 0;
 }

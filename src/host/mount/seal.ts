@@ -122,7 +122,8 @@ async function attempt(path: string, { sealed }: Context, work: () => Promise<vo
 /** What a path is that it cannot be covered, and what no other try would change. */
 class Unusable extends Error {}
 
-function unprotected(path: string, cause: unknown): Problem {
+/** Why a workspace cannot be protected: nothing may start on it. */
+export function unprotected(path: string, cause: unknown): Problem {
   return new Problem({
     code: 'workspace.unprotected',
     message: `"${path}" of the workspace cannot be protected: ${messageOf(cause)}`,

@@ -2,14 +2,14 @@ import { chmod, chown, mkdir, readdir, readFile, realpath, rm, rmdir } from 'nod
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomically } from '../../base/atomic-file.ts';
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { shownPath, treePath, type HostDirectories, type ProtectedWorkspace } from '../../plan/host-directories.ts';
 import { bind, detach } from './bind.ts';
 import { gitWishes } from './git-places.ts';
 import { parseMountTable, type Mounted } from './mount-table.ts';
 import { openOwn } from './handle.ts';
 import { requireSameMounts } from './same-mounts.ts';
-import { seal, type Fault, type Layer, type Sealed } from './seal.ts';
+import { seal, unprotected, type Fault, type Layer, type Sealed } from './seal.ts';
 import { show } from './show.ts';
 import { unmake } from './unmake.ts';
 import { treeOf, type Missing } from './wishes.ts';
@@ -111,7 +111,7 @@ export class WorkspaceTrees {
    * Make a tree anew from what the workspace holds now, in place of one that is there.
    *
    * @throws {Problem} `workspace.unsafe` when the workspace is reached through a link, `mount.failed` when a mount of the
-   *   whole fails; what fails about one protected path is one of its faults
+   *   whole fails, `workspace.unprotected` when a path that can be covered is not; what cannot be is one of its faults
    */
   async prepare(spec: TreeSpec, signal: AbortSignal): Promise<TreeState | undefined> {
     const { uid, covered, shown } = spec;
@@ -126,13 +126,20 @@ export class WorkspaceTrees {
       if (covered) await this.#cover(uid, covered, { sealed: tree, signal });
       await this.#keep(uid, tree);
       await this.show(spec, signal);
+      await this.look();
+      this.#requireCovered(uid);
     } catch (error) {
       // Also when it was given up: half a tree covers half.
       await this.remove(uid);
       throw error;
     }
-    await this.look();
     return this.state(uid);
+  }
+
+  /** What mount(8) passed over, or somebody replaced meanwhile, is seen before anything starts on it. */
+  #requireCovered(uid: string): void {
+    const [path] = this.#seen.get(uid)?.replaced ?? [];
+    if (path !== undefined) throw unprotected(path, new Error('it is not covered'));
   }
 
   /** Show what is not yet shown as it is to an instance that is up; what covers its workspace only a start can change. */
@@ -286,8 +293,7 @@ export class WorkspaceTrees {
   /** Look again and again until the signal aborts. */
   async watch(onChange: (uid: string) => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      // Rejects only because the lifetime ends, which the loop sees.
-      await this.#init.clock.sleep(lookMs, signal).catch(() => undefined);
+      await pause(this.#init.clock, lookMs, signal);
       if (signal.aborted) return;
       for (const uid of await this.look()) onChange(uid);
     }
