@@ -78,7 +78,7 @@ function instanceLine({ name, status, config, devices, profiles, description, ep
 
 /** A rebuilt sandbox counts from one again; the hash covers its name, which every plan has its own of; every lab its source and time. */
 function isRunsOwn(key: string): boolean {
-  return ['uid', 'generation', 'hash', 'source', 'started'].some((name) => key === `user.coi.${name}`);
+  return ['uid', 'generation', 'hash', 'source', 'started', 'era'].some((name) => key === `user.coi.${name}`);
 }
 
 interface SetObject {
