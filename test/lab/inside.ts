@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { startRunning, type Running } from './running.ts';
 
@@ -18,6 +19,14 @@ export interface InsideOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory, that of the test unless given. */
   readonly cwd?: string;
+}
+
+/** How long it is tried to have Incus begin a program, in milliseconds. */
+const execPatienceMs = 20_000;
+
+/** On a busy machine, while a system boots inside, Incus may lose its helper before that has begun the program. */
+function isNotBegun([file, verb]: readonly string[], { stderr }: RunResult): boolean {
+  return file === 'incus' && verb === 'exec' && stderr.includes('Failed to retrieve PID of executing child process');
 }
 
 /** Runs programs in the network and mount namespaces of a lab or of one of its neighbours. */
@@ -43,7 +52,16 @@ export class Inside {
   }
 
   /** Runs a program to its end. Never throws for what the program does: look at `exitCode`. */
-  async run(argv: readonly string[], { input, timeoutMs = 60_000, env, cwd }: InsideOptions = {}): Promise<RunResult> {
+  async run(argv: readonly string[], options: InsideOptions = {}): Promise<RunResult> {
+    const deadline = performance.now() + execPatienceMs;
+    for (;;) {
+      const result = await this.#run(argv, options);
+      if (!isNotBegun(argv, result) || performance.now() > deadline) return result;
+      await sleep(200);
+    }
+  }
+
+  async #run(argv: readonly string[], { input, timeoutMs = 60_000, env, cwd }: InsideOptions = {}): Promise<RunResult> {
     const [file = '', ...args] = this.argv(argv, cwd);
     const { stdout, stderr, exitCode } = await execa(file, args, {
       reject: false,

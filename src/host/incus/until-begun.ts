@@ -1,8 +1,8 @@
 import { pause, type Clock } from '../../base/clock.ts';
 import { isIncusError } from './errors.ts';
 
-/** How often, and how long after another, it is tried to begin a program, in milliseconds. */
-const tries = 5;
+/** How long it is tried to begin a program, and how long after another, in milliseconds: a system may take that long to boot. */
+const patienceMs = 20_000;
 const betweenMs = 500;
 
 /**
@@ -18,12 +18,13 @@ export async function untilBegun<T>(
   run: (at: number) => Promise<T>,
   mayAgain: () => boolean = () => true,
 ): Promise<T> {
+  const began = clock.monotonic();
   for (let at = 0; ; at += 1) {
     try {
       return await run(at);
     } catch (error) {
       const neverBegan = isIncusError(error) && error.code === 'incus.exec-not-begun';
-      if (!neverBegan || at + 1 >= tries || !mayAgain()) throw error;
+      if (!neverBegan || clock.monotonic() - began >= patienceMs || !mayAgain()) throw error;
       await pause(clock, betweenMs, signal);
       signal.throwIfAborted();
     }
