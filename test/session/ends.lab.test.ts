@@ -142,7 +142,7 @@ describe('coi clean', () => {
     await background(['--persistent'], ['--persistent']);
     const [first = '', second = ''] = [1, 2].map((slot) => desk.instance(here, slot));
     await desk.lab.incus('exec', first, '--', 'poweroff');
-    await until('one to stop', async () => (await powers())[first] === 'Stopped', { timeoutMs: 60_000 });
+    await desk.controller.when(first.replace(/^coi-/, ''), ({ state }) => state === 'stopped', { timeoutMs: 60_000 });
     expect(await desk.coi(here, ['clean', '--force'])).toEqual({ stdout: 'Nothing to clean', stderr: '', exitCode: 0 });
     const dry = await desk.coi(here, ['clean', '--all', '--dry-run']);
     expect(dry).toMatchObject({

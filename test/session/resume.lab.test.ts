@@ -41,7 +41,7 @@ const coi = (...args: string[]) => desk.coi(here, args, { env: as });
 
 async function background(...args: string[]): Promise<string> {
   const started = await coi('shell', '--background', '--image', 'system', ...args);
-  expect(started, started.stderr).toMatchObject({ exitCode: 0 });
+  if (started.exitCode !== 0) throw new Error(started.stderr);
   const [, id = ''] = /(?:Starting|Resuming) session (\S+)/.exec(started.stderr) ?? [];
   return id;
 }

@@ -161,7 +161,7 @@ describe('coi run', () => {
       exitCode: 0,
     });
     // Whoever reads stops reading: the program inside is held up, and coi does not grow.
-    const line = `${coi} -- sh -c 'yes' | { sleep 6; ps -eo rss=,args= | grep '[m]ain.ts run --image' >'${file}.rss'; head -c 1 >/dev/null; }`;
+    const line = `${coi} -- sh -c 'yes' | { sleep 6; ps -eo rss=,args= | grep '[m]ain.[jt]s run --image' >'${file}.rss'; head -c 1 >/dev/null; }`;
     await shell(line);
     const lines = (await readFile(`${file}.rss`, 'utf8')).split('\n').filter(Boolean);
     expect(lines).toHaveLength(1);
