@@ -36,7 +36,7 @@ export const fork: Verb = async (call) => {
   const request = { ...whoCalls(io), name: found.name, copies };
   noteBefore(io, await api.fork({ ...request, onlyCheck: true }), { workspace, trees, shared });
   if (trees) await withProgress(io, 'Making worktrees', trees.make);
-  const report = await withProgress(io, `Copying ${found.instance}`, () => makeCopies(api, io, { request, trees }));
+  const report = await withProgress(io, `Copying ${found.instance}`, () => makeCopies(api, { request, trees }));
   return showCopies(call, report, trees);
 };
 
@@ -45,17 +45,15 @@ function placeOf(trees: PlannedWorktrees | undefined, at: number): { workspace?:
   return workspace === undefined || hash === undefined ? {} : { workspace, hash };
 }
 
-/** What nobody works in is of no use. Whoever has gone away does not know that: then the copies may be made all the same. */
+/** What nobody works in is of no use. Without that certainty copies may stand, and what is in their worktrees is somebody's. */
 async function makeCopies(
   api: ControlApi,
-  io: Io,
   { request, trees }: { readonly request: ForkRequest; readonly trees: PlannedWorktrees | undefined },
 ): Promise<ForkReport> {
   try {
     return await api.fork(request);
   } catch (error) {
-    const isRefused = error instanceof Problem && error.code !== 'cli.controller-gone' && !io.signal.aborted;
-    if (isRefused) await trees?.remove();
+    if (error instanceof Problem && error.code === 'fork.undeclared') await trees?.remove();
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { ulid } from 'ulid';
 import { messageOf, Problem } from '../base/problem.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
+import type { Environment } from '../source/session-environment.ts';
 import type { Manifest, Origin, Sandbox } from '../spec/sandbox.ts';
 import { copiedSandbox } from './copied-sandbox.ts';
 import { chooseNames, type CopyNames, type IsTaken } from './copy-names.ts';
@@ -47,6 +48,23 @@ const whole = new Set(['dir']);
 interface Copy {
   readonly names: CopyNames;
   readonly sandbox: Sandbox;
+  /** Container of the original. */
+  readonly original: string;
+  /** Why it cannot be made: what was thrown. */
+  readonly failure?: unknown;
+  /** Whether its name is declared by somebody else. */
+  readonly isAnothers?: boolean;
+}
+
+/** What copies are made of. */
+interface Looked {
+  readonly original: Manifest;
+  readonly origin: Origin;
+  /** The settings of each copy. */
+  readonly asked: readonly Sandbox[];
+  readonly about: Omit<ForkReport, 'copies'>;
+  /** What they would be called now. */
+  readonly names: readonly CopyNames[];
 }
 
 /** Makes copies of sandboxes. */
@@ -60,24 +78,45 @@ export class ForkControl implements ForkApi {
   }
 
   async fork(request: ForkRequest): Promise<ForkReport> {
-    const { controller, lifetime, inTurn } = this.#init;
+    if (request.onlyCheck) {
+      const { about, asked, names } = await this.#looked(request);
+      return { ...about, copies: asked.map((sandbox, at) => described(names[at]!, sandbox)) };
+    }
+    const { about, origin, copies } = await this.#begin(request);
+    try {
+      const timeoutMs = about.whole ? longestMs : usualMs;
+      return { ...about, copies: await Promise.all(copies.map((copy) => this.#stood(copy, request, timeoutMs))) };
+    } finally {
+      await this.#dropSnapshot(origin);
+    }
+  }
+
+  async #looked(request: ForkRequest): Promise<Looked> {
+    const { controller, lifetime, inTurn, isTaken } = this.#init;
     const original = await findOriginal(controller, request.name, lifetime);
     const origin = { instance: original.manifest.instance, snapshot: `${prefix}${ulid().toLowerCase()}` };
     const asked = await this.#asked(request, { original, origin });
     const about = await this.#describe(original);
-    const names = await inTurn(() => chooseNames(original.manifest, request.copies, this.#init.isTaken));
-    if (request.onlyCheck) return { ...about, copies: asked.map((sandbox, at) => described(names[at]!, sandbox)) };
-    await this.#removeLeftOver(origin.instance);
-    await this.#init.record(original.manifest.name, { kind: 'fork', why: 'copied by command', actor: request.by });
-    this.#inUse.add(origin.snapshot);
+    const names = await inTurn(() => chooseNames(original.manifest, request.copies, isTaken));
+    return { original: original.manifest, origin, asked, about, names };
+  }
+
+  /** @throws {Problem} `fork.undeclared` as long as nothing is declared; nothing afterwards */
+  async #begin(request: ForkRequest): Promise<Pick<Looked, 'about' | 'origin'> & { readonly copies: readonly Copy[] }> {
+    const { record, inTurn } = this.#init;
     try {
-      await this.#snapshot(origin);
-      const copies = await inTurn(() => this.#declare(request, original.manifest, asked));
-      const timeoutMs = about.whole ? longestMs : usualMs;
-      return { ...about, copies: await Promise.all(copies.map((copy) => this.#stood(copy, request.uid, timeoutMs))) };
-    } finally {
-      await this.#dropSnapshot(origin);
-      this.#inUse.delete(origin.snapshot);
+      const { original, origin, asked, about } = await this.#looked(request);
+      await this.#removeLeftOver(origin.instance);
+      await record(original.name, { kind: 'fork', why: 'copied by command', actor: request.by });
+      try {
+        await this.#snapshot(origin);
+        return { about, origin, copies: await inTurn(() => this.#declare(request, original, asked)) };
+      } catch (error) {
+        await this.#dropSnapshot(origin);
+        throw error;
+      }
+    } catch (error) {
+      throw error instanceof Problem ? undeclared(error) : error;
     }
   }
 
@@ -111,47 +150,91 @@ export class ForkControl implements ForkApi {
   async #snapshot(origin: Origin): Promise<void> {
     const { controller, lifetime: signal } = this.#init;
     const { incus, clock } = controller.hands;
+    this.#inUse.add(origin.snapshot);
     const started = await incus.snapshots.create(origin, { expiresAt: clock.now() + snapshotMs, signal });
     await incus.operations.finish(started, { signal, timeoutMs: longestMs });
   }
 
-  /** All of them or none. */
+  /** Throws as long as nothing is declared, and nothing once something may be. */
   async #declare(request: ForkRequest, original: Manifest, asked: readonly Sandbox[]): Promise<readonly Copy[]> {
-    const { controller, manifests, isTaken, tell, bury, record } = this.#init;
-    const { uid, by } = request;
-    const source = manifests.sourceOf(uid);
+    const { manifests, isTaken } = this.#init;
+    const source = manifests.sourceOf(request.uid);
     // Secrets of a session go to nobody but its user.
     const environment = original.source === source ? await manifests.environmentOf(original) : {};
     const names = await chooseNames(original, request.copies, isTaken);
-    const copies = names.map((each, at) => ({ names: each, sandbox: asked[at]! }));
-    const declared: Copy[] = [];
-    try {
-      for (const copy of copies) {
-        await manifests.create(uid, { ...copy.names, sandbox: copy.sandbox }, environment);
-        declared.push(copy);
-      }
-    } catch (error) {
-      for (const copy of declared) await bury({ name: copy.names.name, source });
-      throw error;
+    const copies: Copy[] = [];
+    for (const [at, each] of names.entries()) {
+      const copy = { names: each, sandbox: asked[at]!, original: original.instance };
+      copies.push({ ...copy, ...(await this.#create(copy, request.uid, environment)) });
     }
-    await tell(source);
-    for (const { name } of names) {
-      controller.hintSandbox(name);
-      await record(name, { kind: 'open', why: `copied from ${original.instance} by command`, actor: by });
-    }
-    return copies;
+    if (copies.every(({ isAnothers }) => isAnothers)) throw copies[0]?.failure;
+    return this.#told(copies, source);
   }
 
-  /** Waits until a copy is as declared; what never will be is undeclared again. */
-  async #stood({ names, sandbox }: Copy, uid: number, timeoutMs: number): Promise<CopyReport> {
-    const { awaitSandbox, bury, manifests, lifetime } = this.#init;
+  /** What failed may be declared all the same, unless its name was another's already. */
+  async #create({ names, sandbox }: Copy, uid: number, environment: Environment): Promise<Partial<Copy>> {
+    try {
+      await this.#init.manifests.create(uid, { ...names, sandbox }, environment);
+      return {};
+    } catch (error) {
+      const isAnothers = error instanceof Problem && error.code === 'session.taken';
+      return { failure: error, isAnothers };
+    }
+  }
+
+  /** Have what is declared be known. */
+  async #told(copies: readonly Copy[], source: string): Promise<readonly Copy[]> {
+    const { controller, tell } = this.#init;
+    try {
+      await tell(source);
+      for (const { names } of copies) controller.hintSandbox(names.name);
+      return copies;
+    } catch (error) {
+      return copies.map((copy) => ({ failure: error, ...copy }));
+    }
+  }
+
+  /**
+   * Waits until a copy is as declared; what never will be is undeclared again. Throws only when this controller ends: others of
+   * the same snapshot stand, and people may work in them.
+   */
+  async #stood(copy: Copy, request: ForkRequest, timeoutMs: number): Promise<CopyReport> {
+    const { manifests, bury, lifetime } = this.#init;
+    const { names, sandbox, isAnothers = false } = copy;
+    const report = described(names, sandbox);
+    const source = manifests.sourceOf(request.uid);
+    let failure: string;
+    try {
+      if (copy.failure) throw copy.failure;
+      const seen = await this.#awaited(copy, request, timeoutMs);
+      if ('reached' in seen) return { ...report, ...seen.reached };
+      ({ failure } = seen);
+    } catch (error) {
+      lifetime.throwIfAborted();
+      failure = messageOf(error);
+    }
+    if (isAnothers) return { ...report, failure };
+    try {
+      await bury({ name: names.name, source });
+      return { ...report, failure };
+    } catch (error) {
+      lifetime.throwIfAborted();
+      const left = `it is still declared: ${messageOf(error)}. Delete it with: coi delete ${names.name}`;
+      return { ...report, failure: `${failure}; ${left}` };
+    }
+  }
+
+  async #awaited(
+    { names: { name }, sandbox, original }: Copy,
+    { by }: ForkRequest,
+    timeoutMs: number,
+  ): Promise<{ readonly reached: Pick<CopyReport, 'ipv4'> } | { readonly failure: string }> {
+    const { awaitSandbox, record, lifetime: signal } = this.#init;
+    await record(name, { kind: 'open', why: `copied from ${original} by command`, actor: by });
     const goal = sandbox.state === 'running' ? 'running' : 'stopped';
-    const wait = { name: names.name, goal, timeoutMs, signal: lifetime } as const;
-    const { outcome, sandbox: seen } = await awaitSandbox(wait);
-    const copy = described(names, sandbox);
-    if (outcome === 'reached') return { ...copy, ...(seen?.ipv4 !== undefined && { ipv4: seen.ipv4 }) };
-    await bury({ name: names.name, source: manifests.sourceOf(uid) });
-    return { ...copy, failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
+    const { outcome, sandbox: seen } = await awaitSandbox({ name, goal, timeoutMs, signal });
+    if (outcome === 'reached') return { reached: seen?.ipv4 === undefined ? {} : { ipv4: seen.ipv4 } };
+    return { failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
   }
 
   /** What a controller that died left behind is of no use once no manifest names it. */
@@ -172,8 +255,16 @@ export class ForkControl implements ForkApi {
       // The copies stand without it, and Incus removes it when its time is over.
       if (!(error instanceof Problem))
         throw new Error(`cannot delete a snapshot: ${messageOf(error)}`, { cause: error });
+    } finally {
+      this.#inUse.delete(origin.snapshot);
     }
   }
+}
+
+/** Only what is said with this code leaves nothing behind that may run: whoever asked can take back what was made for it. */
+function undeclared(cause: Problem): Problem {
+  const { message, hint, retry } = cause;
+  return new Problem({ code: 'fork.undeclared', message, ...(hint !== undefined && { hint }), retry, cause });
 }
 
 function described({ name, instance, slot }: CopyNames, { workspace, state }: Sandbox): CopyReport {
