@@ -247,8 +247,11 @@ export class ForkControl implements ForkApi {
     }
   }
 
+  /** When this controller ends, copies may be declared and not yet made: the next one makes them of the snapshot. */
   async #dropSnapshot(origin: Origin): Promise<void> {
-    const { incus } = this.#init.controller.hands;
+    const { controller, lifetime } = this.#init;
+    if (lifetime.aborted) return;
+    const { incus } = controller.hands;
     try {
       await incus.operations.finish(await incus.snapshots.delete(origin));
     } catch (error) {

@@ -120,3 +120,17 @@ describe('what fails of a fork', () => {
     expect(buried).toEqual([]);
   });
 });
+
+it('the snapshot goes when all copies are made, and stays for the next controller when this one ends before', async () => {
+  const usual = controlWith();
+  await usual.fork('x');
+  expect(usual.dropped).toEqual([expect.stringMatching(/^coi-fork-[0-9a-z]{26}$/)]);
+  const ending = controlWith({
+    awaited: async () => {
+      ending.lifetime.abort();
+      return ending.lifetime.signal.throwIfAborted() as never;
+    },
+  });
+  await expect(ending.fork('x')).rejects.toThrow('aborted');
+  expect([ending.created, ending.buried, ending.dropped]).toEqual([['x'], [], []]);
+});
