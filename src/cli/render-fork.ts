@@ -40,6 +40,11 @@ export function showCopies(
     const made = copies.filter(({ failure }) => failure === undefined);
     if (made.length > 0) io.stdout.write(renderTable({ head, rows: made.map(rowOf) }));
   }
+  if (report.held_by === undefined) {
+    for (const { instance } of copies.filter(({ state, failure }) => state === 'stopped' && failure === undefined)) {
+      io.stderr.write(`${printable(instance)} is not to run now. The reason: coi why ${printable(instance)}\n`);
+    }
+  }
   const failed = copies.filter(({ failure }) => failure !== undefined);
   for (const each of failed) io.stderr.write(failureText(each));
   return failed.length === 0 ? exitCodes.done : exitCodes.failed;

@@ -28,7 +28,7 @@ export interface CopyReport {
   /** Only of sessions. */
   readonly slot?: number;
   readonly workspace?: string;
-  /** What it is declared to be doing. */
+  /** What it is doing; of one that is not made, or not yet, what it is declared to be doing. */
   readonly state: 'running' | 'stopped';
   readonly ipv4?: string;
   /** Why there is none: then it is not declared any more, unless that is said, too. */

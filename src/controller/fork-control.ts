@@ -8,6 +8,7 @@ import { chooseNames, type CopyNames, type IsTaken } from './copy-names.ts';
 import type { Controller } from './controller.ts';
 import type { CopyReport, CopyRequest, ForkApi, ForkReport, ForkRequest } from './fork-api.ts';
 import { findOriginal, type Original } from './original.ts';
+import type { SandboxReport } from './report.ts';
 import type { SessionApi } from './session-api.ts';
 import type { SessionManifests } from './session-control.ts';
 
@@ -228,12 +229,13 @@ export class ForkControl implements ForkApi {
     { names: { name }, sandbox, original }: Copy,
     { by }: ForkRequest,
     timeoutMs: number,
-  ): Promise<{ readonly reached: Pick<CopyReport, 'ipv4'> } | { readonly failure: string }> {
+  ): Promise<{ readonly reached: Pick<CopyReport, 'ipv4' | 'state'> } | { readonly failure: string }> {
     const { awaitSandbox, record, lifetime: signal } = this.#init;
     await record(name, { kind: 'open', why: `copied from ${original} by command`, actor: by });
-    const goal = sandbox.state === 'running' ? 'running' : 'stopped';
+    // A schedule may keep it stopped for now.
+    const goal = sandbox.state === 'running' ? 'made' : 'stopped';
     const { outcome, sandbox: seen } = await awaitSandbox({ name, goal, timeoutMs, signal });
-    if (outcome === 'reached') return { reached: seen?.ipv4 === undefined ? {} : { ipv4: seen.ipv4 } };
+    if (outcome === 'reached') return { reached: reached(seen) };
     return { failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
   }
 
@@ -268,6 +270,11 @@ export class ForkControl implements ForkApi {
 function undeclared(cause: Problem): Problem {
   const { message, hint, retry } = cause;
   return new Problem({ code: 'fork.undeclared', message, ...(hint !== undefined && { hint }), retry, cause });
+}
+
+function reached(seen: SandboxReport | undefined): Pick<CopyReport, 'ipv4' | 'state'> {
+  const state = seen?.state === 'running' ? 'running' : 'stopped';
+  return { state, ...(seen?.ipv4 !== undefined && { ipv4: seen.ipv4 }) };
 }
 
 function described({ name, instance, slot }: CopyNames, { workspace, state }: Sandbox): CopyReport {

@@ -42,10 +42,10 @@ export interface SessionOpened {
 
 /**
  * What can be waited for: that its instance runs with its rules, and with its session in it where nobody starts an agent;
- * that its agent was started, too; that nothing of it runs; that it stands still; that it is as declared; that it has ended
- * for good, although its files may still be on their way out; that nothing of it is left and its slot is free.
+ * that its agent was started, too; that nothing of it runs; that it stands still; that it is as declared, or runs and only
+ * its agent does not yet; that it is as declared; that it has ended for good, although its files may still be on their way out; that nothing of it is left and its slot is free.
  */
-export type SandboxGoal = 'running' | 'agent' | 'halted' | 'current' | 'stopped' | 'away' | 'gone';
+export type SandboxGoal = 'running' | 'agent' | 'halted' | 'made' | 'current' | 'stopped' | 'away' | 'gone';
 
 /** How a wait ended. */
 export interface SandboxAwaited {

@@ -257,6 +257,19 @@ describe('a fork of a declared sandbox', () => {
     expect(await desk.coi('/', ['delete', 'still', '--wait'])).toMatchObject({ exitCode: 0 });
   });
 
+  it('outside its schedule is stopped, as its schedule says, and stays', async () => {
+    await desk.controller.declare('night', 'schedule = { stop = "* * * * *" }');
+    await desk.controller.ready('night', 'stopped');
+    const { stdout, stderr, exitCode } = await fork('night', 'dark');
+    expect({ stdout, stderr, exitCode }).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/coi-dark +stopped/),
+      stderr: expect.stringContaining('coi-dark is not to run now. The reason: coi why coi-dark'),
+    });
+    expect(await desk.controller.ready('dark', 'stopped')).toMatchObject({ desired_state: 'running' });
+    expect(await desk.coi('/', ['delete', 'dark', '--wait'])).toMatchObject({ exitCode: 0 });
+  });
+
   it('stands although another one fails, which is undeclared and said', async () => {
     await desk.controller.declare('base', `workspace = "${projects}"`);
     await desk.controller.ready('base', 'running');
