@@ -1,8 +1,8 @@
-import { ulid } from 'ulid';
 import { messageOf, Problem } from '../base/problem.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
 import type { Environment } from '../source/session-environment.ts';
 import type { Manifest, Origin, Sandbox } from '../spec/sandbox.ts';
+import { temporaryNameFor } from '../host/incus/temporary-names.ts';
 import { copiedSandbox } from './copied-sandbox.ts';
 import { chooseNames, type CopyNames, type IsTaken } from './copy-names.ts';
 import type { Controller } from './controller.ts';
@@ -27,10 +27,7 @@ export interface ForkInit {
   readonly awaitSandbox: SessionApi['awaitSandbox'];
 }
 
-/** What snapshots for copies are called, in front of an id: what has such a name, and is named by no manifest, is left over. */
-const prefix = 'coi-fork-';
-
-/** Incus itself removes the snapshot then, if nobody did before: milliseconds. */
+/** Incus itself removes the snapshot then, if nobody did before, as a controller that was killed: milliseconds. */
 const snapshotMs = 3_600_000;
 
 /** Where a storage driver copies every file, all of them have to be copied: milliseconds. */
@@ -71,8 +68,6 @@ interface Looked {
 /** Makes copies of sandboxes. */
 export class ForkControl implements ForkApi {
   readonly #init: ForkInit;
-  /** Snapshots that no manifest may name yet. */
-  readonly #inUse = new Set<string>();
 
   constructor(init: ForkInit) {
     this.#init = init;
@@ -95,7 +90,7 @@ export class ForkControl implements ForkApi {
   async #looked(request: ForkRequest): Promise<Looked> {
     const { controller, lifetime, inTurn, isTaken } = this.#init;
     const original = await findOriginal(controller, request.name, lifetime);
-    const origin = { instance: original.manifest.instance, snapshot: `${prefix}${ulid().toLowerCase()}` };
+    const origin = { instance: original.manifest.instance, snapshot: temporaryNameFor('fork', controller.hands.clock) };
     const asked = await this.#asked(request, { original, origin });
     const about = await this.#describe(original);
     const names = await inTurn(() => chooseNames(original.manifest, request.copies, isTaken));
@@ -107,7 +102,6 @@ export class ForkControl implements ForkApi {
     const { record, inTurn } = this.#init;
     try {
       const { original, origin, asked, about } = await this.#looked(request);
-      await this.#removeLeftOver(origin.instance);
       await record(original.name, { kind: 'fork', why: 'copied by command', actor: request.by });
       try {
         await this.#snapshot(origin);
@@ -151,7 +145,6 @@ export class ForkControl implements ForkApi {
   async #snapshot(origin: Origin): Promise<void> {
     const { controller, lifetime: signal } = this.#init;
     const { incus, clock } = controller.hands;
-    this.#inUse.add(origin.snapshot);
     const started = await incus.snapshots.create(origin, { expiresAt: clock.now() + snapshotMs, signal });
     await incus.operations.finish(started, { signal, timeoutMs: longestMs });
   }
@@ -239,16 +232,6 @@ export class ForkControl implements ForkApi {
     return { failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
   }
 
-  /** What a controller that died left behind is of no use once no manifest names it. */
-  async #removeLeftOver(instance: string): Promise<void> {
-    const { controller, lifetime: signal } = this.#init;
-    const named = new Set([...controller.desired.manifests().values()].map(({ sandbox }) => sandbox.origin?.snapshot));
-    for (const snapshot of await controller.hands.incus.snapshots.names(instance, { signal })) {
-      const isUsed = named.has(snapshot) || this.#inUse.has(snapshot);
-      if (snapshot.startsWith(prefix) && !isUsed) await this.#dropSnapshot({ instance, snapshot });
-    }
-  }
-
   /** When this controller ends, copies may be declared and not yet made: the next one makes them of the snapshot. */
   async #dropSnapshot(origin: Origin): Promise<void> {
     const { controller, lifetime } = this.#init;
@@ -260,8 +243,6 @@ export class ForkControl implements ForkApi {
       // The copies stand without it, and Incus removes it when its time is over.
       if (!(error instanceof Problem))
         throw new Error(`cannot delete a snapshot: ${messageOf(error)}`, { cause: error });
-    } finally {
-      this.#inUse.delete(origin.snapshot);
     }
   }
 }

@@ -194,9 +194,8 @@ describe('a fork of a declared sandbox', () => {
     await desk.controller.ready('web', 'running');
     await desk.lab.incus('config', 'set', 'coi-web', 'environment.FOO=bar', 'user.thing=1');
     await desk.lab.incus('config', 'device', 'add', 'coi-web', 'extra', 'none');
-    // As a controller that died leaves it.
-    await desk.lab.incus('snapshot', 'create', 'coi-web', 'coi-fork-left');
-    await desk.lab.incus('snapshot', 'create', 'coi-web', 'mine');
+    const own = ['coi-fork-mine', 'mine'];
+    for (const each of own) await desk.lab.incus('snapshot', 'create', 'coi-web', each);
     await asRoot('coi-web', 'echo here >/root/mark');
     expect(await fork('web', 'try', '-n', '3')).toMatchObject({ exitCode: 0 });
     for (const each of ['try-1', 'try-2', 'try-3']) {
@@ -213,7 +212,7 @@ describe('a fork of a declared sandbox', () => {
       const report = await desk.controller.ready(each, 'running');
       expect(report).toMatchObject({ copy_of: 'coi-web', drift: [], generation: 1 });
     }
-    expect(await snapshots('coi-web')).toEqual(['/1.0/instances/coi-web/snapshots/mine']);
+    expect(await snapshots('coi-web')).toEqual(own.map((each) => `/1.0/instances/coi-web/snapshots/${each}`));
     expect(await fork('web', 'try-2')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is taken') });
     // One whose container is lost is not made anew from the image: nothing that it was would be in it.
     const take = async () => {
