@@ -232,17 +232,17 @@ export class ForkControl implements ForkApi {
     return { failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
   }
 
-  /** When this controller ends, copies may be declared and not yet made: the next one makes them of the snapshot. */
+  /**
+   * Incus takes it away while nobody waits. When this controller ends, copies may be declared and not yet made: the next one
+   * makes them of the snapshot.
+   */
   async #dropSnapshot(origin: Origin): Promise<void> {
-    const { controller, lifetime } = this.#init;
-    if (lifetime.aborted) return;
-    const { incus } = controller.hands;
+    const { controller, lifetime: signal } = this.#init;
+    if (signal.aborted) return;
     try {
-      await incus.operations.finish(await incus.snapshots.delete(origin));
-    } catch (error) {
+      await controller.hands.incus.snapshots.delete(origin, { signal });
+    } catch {
       // The copies stand without it, and Incus removes it when its time is over.
-      if (!(error instanceof Problem))
-        throw new Error(`cannot delete a snapshot: ${messageOf(error)}`, { cause: error });
     }
   }
 }

@@ -16,6 +16,9 @@ interface Given {
   readonly record?: Readonly<Record<string, Problem>>;
   readonly tell?: Problem;
   readonly snapshot?: Problem;
+  readonly drop?: Problem;
+  /** How long Incus takes. */
+  readonly finish?: (started: unknown) => Promise<void>;
   /** How far a copy comes; as far as it should unless given. */
   readonly awaited?: (name: string) => Promise<SandboxAwaited>;
 }
@@ -46,9 +49,13 @@ function controlWith(given: Given = {}) {
           snapshots: {
             names: async () => [],
             create: async () => fail(given.snapshot),
-            delete: async ({ snapshot }: { snapshot: string }) => void dropped.push(snapshot),
+            delete: async ({ snapshot }: { snapshot: string }) => {
+              dropped.push(snapshot);
+              fail(given.drop);
+              return 'removal';
+            },
           },
-          operations: { finish: async () => undefined },
+          operations: { finish: given.finish ?? (async () => undefined) },
         },
       },
     },
@@ -125,6 +132,11 @@ it('the snapshot goes when all copies are made, and stays for the next controlle
   const usual = controlWith();
   await usual.fork('x');
   expect(usual.dropped).toEqual([expect.stringMatching(/^coi-fork-[0-9a-z]{26}$/)]);
+  const refused = controlWith({ drop: full });
+  expect((await refused.fork('x')).copies).toMatchObject([{ name: 'x', state: 'stopped' }]);
+  const never = new Promise<void>(() => undefined);
+  const slow = controlWith({ finish: async (started) => (started === 'removal' ? never : undefined) });
+  expect((await slow.fork('x')).copies).toHaveLength(1);
   const ending = controlWith({
     awaited: async () => {
       ending.lifetime.abort();

@@ -1,5 +1,6 @@
 import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ForkReport } from '../../src/controller/fork-api.ts';
@@ -78,6 +79,14 @@ async function snapshots(instance: string): Promise<string[]> {
   return JSON.parse(await desk.lab.incus('query', `/1.0/instances/${instance}/snapshots`)) as string[];
 }
 
+/** Waits until these are all that there are: nobody waits for the end of the one that copies are made of. */
+async function snapshotsAre(instance: string, ...names: string[]): Promise<void> {
+  const expected = names.map((each) => `/1.0/instances/${instance}/snapshots/${each}`);
+  await until('its own snapshots', async () => isDeepStrictEqual(await snapshots(instance), expected), {
+    timeoutMs: 30_000,
+  });
+}
+
 /** Everything by which one could be told from others. */
 function marks({ config, devices }: Instance): string[] {
   const { hwaddr, host_name: port, 'ipv4.address': ipv4 } = devices['eth0'] ?? {};
@@ -135,7 +144,7 @@ describe('a fork of a session', () => {
     expect(await git(`${here}-try-1`, 'branch', '--show-current')).toBe('try-1');
     expect(await git(here, 'status', '--porcelain')).toBe(before);
     expect((await agentOf(name)).pid).toBe(pid);
-    expect(await snapshots(name)).toEqual([]);
+    await snapshotsAre(name);
 
     // What it does from here on is saved as a session of its own.
     const [first] = copies;
@@ -212,7 +221,7 @@ describe('a fork of a declared sandbox', () => {
       const report = await desk.controller.ready(each, 'running');
       expect(report).toMatchObject({ copy_of: 'coi-web', drift: [], generation: 1 });
     }
-    expect(await snapshots('coi-web')).toEqual(own.map((each) => `/1.0/instances/coi-web/snapshots/${each}`));
+    await snapshotsAre('coi-web', ...own);
     expect(await fork('web', 'try-2')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is taken') });
     // One whose container is lost is not made anew from the image: nothing that it was would be in it.
     const take = async () => {
@@ -280,7 +289,7 @@ describe('a fork of a declared sandbox', () => {
     ]);
     await desk.controller.gone('bad');
     await desk.controller.ready('good', 'running');
-    expect(await snapshots('coi-base')).toEqual([]);
+    await snapshotsAre('coi-base');
     expect(await desk.coi('/', ['delete', 'good', '--wait'])).toMatchObject({ exitCode: 0 });
   });
 
