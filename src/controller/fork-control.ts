@@ -4,27 +4,15 @@ import type { Environment } from '../source/session-environment.ts';
 import type { Manifest, Origin, Sandbox } from '../spec/sandbox.ts';
 import { temporaryNameFor } from '../host/incus/temporary-names.ts';
 import { copiedSandbox } from './copied-sandbox.ts';
-import { chooseNames, type CopyNames, type IsTaken } from './copy-names.ts';
-import type { Controller } from './controller.ts';
+import { chooseNames, type CopyNames } from './copy-names.ts';
 import type { CopyReport, CopyRequest, ForkApi, ForkReport, ForkRequest } from './fork-api.ts';
 import { findOriginal, type Original } from './original.ts';
 import type { SandboxReport } from './report.ts';
-import type { SessionApi } from './session-api.ts';
-import type { SessionManifests } from './session-control.ts';
+import type { SessionControl, SessionControlInit } from './session-control.ts';
 
-/** What making copies takes of whoever opens sessions. */
-export interface ForkInit {
-  readonly controller: Controller;
-  readonly manifests: SessionManifests;
-  readonly lifetime: AbortSignal;
-  readonly isTaken: IsTaken;
-  /** Alone among all who take names. */
-  readonly inTurn: <T>(run: () => Promise<T>) => Promise<T>;
-  /** Have what was declared be known. */
-  readonly tell: (source: string) => Promise<unknown>;
-  readonly bury: (place: Pick<Manifest, 'name' | 'source'>) => Promise<void>;
-  readonly record: (name: string, entry: { kind: string; why: string; actor: string }) => Promise<void>;
-  readonly awaitSandbox: SessionApi['awaitSandbox'];
+/** What makes copies of sandboxes is wired from. */
+export interface ForkInit extends Pick<SessionControlInit, 'controller' | 'manifests' | 'lifetime'> {
+  readonly sessions: Pick<SessionControl, 'isTaken' | 'inTurn' | 'bury' | 'record' | 'awaitSandbox'>;
 }
 
 /** Incus itself removes the snapshot then, if nobody did before, as a controller that was killed: milliseconds. */
@@ -88,24 +76,24 @@ export class ForkControl implements ForkApi {
   }
 
   async #looked(request: ForkRequest): Promise<Looked> {
-    const { controller, lifetime, inTurn, isTaken } = this.#init;
+    const { controller, lifetime, sessions } = this.#init;
     const original = await findOriginal(controller, request.name, lifetime);
     const origin = { instance: original.manifest.instance, snapshot: temporaryNameFor('fork', controller.hands.clock) };
     const asked = await this.#asked(request, { original, origin });
     const about = await this.#describe(original);
-    const names = await inTurn(() => chooseNames(original.manifest, request.copies, isTaken));
+    const names = await sessions.inTurn(() => this.#names(original.manifest, request));
     return { original: original.manifest, origin, asked, about, names };
   }
 
   /** @throws {Problem} `fork.undeclared` as long as nothing is declared; nothing afterwards */
   async #begin(request: ForkRequest): Promise<Pick<Looked, 'about' | 'origin'> & { readonly copies: readonly Copy[] }> {
-    const { record, inTurn } = this.#init;
+    const { sessions } = this.#init;
     try {
       const { original, origin, asked, about } = await this.#looked(request);
-      await record(original.name, { kind: 'fork', why: 'copied by command', actor: request.by });
+      await sessions.record(original.name, { kind: 'fork', why: 'copied by command', actor: request.by });
       try {
         await this.#snapshot(origin);
-        return { about, origin, copies: await inTurn(() => this.#declare(request, original, asked)) };
+        return { about, origin, copies: await sessions.inTurn(() => this.#declare(request, original, asked)) };
       } catch (error) {
         await this.#dropSnapshot(origin);
         throw error;
@@ -113,6 +101,10 @@ export class ForkControl implements ForkApi {
     } catch (error) {
       throw error instanceof Problem ? undeclared(error) : error;
     }
+  }
+
+  #names(original: Manifest, { copies }: ForkRequest): Promise<readonly CopyNames[]> {
+    return chooseNames(original, copies, (names) => this.#init.sessions.isTaken(names));
   }
 
   /** The settings of each copy, read back as its source will read them. */
@@ -151,11 +143,11 @@ export class ForkControl implements ForkApi {
 
   /** Throws as long as nothing is declared, and nothing once something may be. */
   async #declare(request: ForkRequest, original: Manifest, asked: readonly Sandbox[]): Promise<readonly Copy[]> {
-    const { manifests, isTaken } = this.#init;
+    const { manifests } = this.#init;
     const source = manifests.sourceOf(request.uid);
     // Secrets of a session go to nobody but its user.
     const environment = original.source === source ? await manifests.environmentOf(original) : {};
-    const names = await chooseNames(original, request.copies, isTaken);
+    const names = await this.#names(original, request);
     const copies: Copy[] = [];
     for (const [at, each] of names.entries()) {
       const copy = { names: each, sandbox: asked[at]!, original: original.instance };
@@ -178,9 +170,9 @@ export class ForkControl implements ForkApi {
 
   /** Have what is declared be known. */
   async #told(copies: readonly Copy[], source: string): Promise<readonly Copy[]> {
-    const { controller, tell } = this.#init;
+    const { controller, lifetime } = this.#init;
     try {
-      await tell(source);
+      await controller.sources.read(source, lifetime);
       for (const { names } of copies) controller.hintSandbox(names.name);
       return copies;
     } catch (error) {
@@ -193,7 +185,7 @@ export class ForkControl implements ForkApi {
    * the same snapshot stand, and people may work in them.
    */
   async #stood(copy: Copy, request: ForkRequest, timeoutMs: number): Promise<CopyReport> {
-    const { manifests, bury, lifetime } = this.#init;
+    const { manifests, sessions, lifetime } = this.#init;
     const { names, sandbox, isAnothers = false } = copy;
     const report = described(names, sandbox);
     const source = manifests.sourceOf(request.uid);
@@ -209,7 +201,7 @@ export class ForkControl implements ForkApi {
     }
     if (isAnothers) return { ...report, failure };
     try {
-      await bury({ name: names.name, source });
+      await sessions.bury({ name: names.name, source });
       return { ...report, failure };
     } catch (error) {
       lifetime.throwIfAborted();
@@ -223,11 +215,11 @@ export class ForkControl implements ForkApi {
     { by }: ForkRequest,
     timeoutMs: number,
   ): Promise<{ readonly reached: Pick<CopyReport, 'ipv4' | 'state'> } | { readonly failure: string }> {
-    const { awaitSandbox, record, lifetime: signal } = this.#init;
-    await record(name, { kind: 'open', why: `copied from ${original} by command`, actor: by });
+    const { sessions, lifetime: signal } = this.#init;
+    await sessions.record(name, { kind: 'open', why: `copied from ${original} by command`, actor: by });
     // A schedule may keep it stopped for now.
     const goal = sandbox.state === 'running' ? 'made' : 'stopped';
-    const { outcome, sandbox: seen } = await awaitSandbox({ name, goal, timeoutMs, signal });
+    const { outcome, sandbox: seen } = await sessions.awaitSandbox({ name, goal, timeoutMs, signal });
     if (outcome === 'reached') return { reached: reached(seen) };
     return { failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
   }

@@ -1,5 +1,4 @@
 import type { VerbReport } from './control-api.ts';
-import type { ForkApi } from './fork-api.ts';
 import type { SandboxReport } from './report.ts';
 
 /** A session that a command asks for. */
@@ -56,7 +55,7 @@ export interface SandboxAwaited {
 }
 
 /** What commands for sessions ask of a controller. */
-export interface SessionApi extends ForkApi {
+export interface SessionApi {
   /**
    * Take a slot by declaring a session in it. Of many that want the same slot exactly one gets it. A slot is taken by any
    * instance of its name, whoever owns it; a stopped ephemeral leftover of the user's own is waited for, and a stopped

@@ -41,6 +41,7 @@ function controlWith(given: Given = {}) {
       instances: { refresh: async () => ({ instance, owner }), get: () => ({ instance }) },
       policies: { overrides: () => [], now: () => 0 },
       sandboxes: { get: () => undefined },
+      sources: { read: async () => fail(given.tell) },
       hintSandbox: () => undefined,
       hands: {
         clock: new FakeClock(),
@@ -69,15 +70,16 @@ function controlWith(given: Given = {}) {
       environmentOf: async () => ({}),
     },
     lifetime: lifetime.signal,
-    isTaken: async () => false,
-    inTurn: (run: () => Promise<unknown>) => run(),
-    tell: async () => fail(given.tell),
-    bury: async ({ name }: { name: string }) => {
-      fail(given.bury?.[name]);
-      buried.push(name);
+    sessions: {
+      isTaken: async () => false,
+      inTurn: (run: () => Promise<unknown>) => run(),
+      bury: async ({ name }: { name: string }) => {
+        fail(given.bury?.[name]);
+        buried.push(name);
+      },
+      record: async (name: string) => fail(given.record?.[name]),
+      awaitSandbox: async ({ name }: { name: string }) => given.awaited?.(name) ?? { outcome: 'reached' },
     },
-    record: async (name: string) => fail(given.record?.[name]),
-    awaitSandbox: async ({ name }: { name: string }) => given.awaited?.(name) ?? { outcome: 'reached' },
   } as unknown as ForkInit);
   const fork = (...names: string[]): Promise<ForkReport> =>
     control.fork({ uid: 1000, by: 'ann', name: original.name, copies: names.map((name) => ({ name })) });
