@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Problem } from '../../base/problem.ts';
 import { userEntry } from '../home/user-entry.ts';
 import { runAs, type FileUser } from './as-user.ts';
+import { look } from './look.ts';
 
 /** The repository of a workspace. */
 export interface Repository {
@@ -31,18 +32,18 @@ const longestText = 4_200;
  */
 export async function findRepository(workspace: string, signal: AbortSignal): Promise<Repository | undefined> {
   const dot = join(workspace, '.git');
-  const seen = await lstat(dot).catch(() => undefined);
+  const seen = await look(dot);
   if (!seen) return undefined;
   const user = await ownerOf(workspace);
   const places = seen.isFile() ? await ofWorktree(dot) : seen.isDirectory() ? { gitDir: dot, common: dot } : undefined;
   if (!places) throw elsewhere(dot, 'is neither a directory nor a worktree that its repository knows');
   const { gitDir, common } = places;
   // An empty directory is put in the place of a repository that is not there, to be read-only inside.
-  if (!(await exists(join(gitDir, 'HEAD')))) return undefined;
+  if (!(await look(join(gitDir, 'HEAD')))) return undefined;
   if (gitDir === common) await requireOwnCommon(gitDir);
   for (const name of ['alternates', 'http-alternates']) {
     const path = join(common, 'objects/info', name);
-    if (await exists(path)) throw elsewhere(path, 'says that objects are elsewhere, too');
+    if (await look(path)) throw elsewhere(path, 'says that objects are elsewhere, too');
   }
   const find = ['find', gitDir, ...(gitDir === common ? [] : [common]), '-type', 'l', '-print', '-quit'];
   const link = (await runAs(find, { user, cwd: workspace, signal })).trim();
@@ -53,7 +54,7 @@ export async function findRepository(workspace: string, signal: AbortSignal): Pr
 /** One that names no other directory is put there, to be read-only inside, while a sandbox works in it. */
 async function requireOwnCommon(gitDir: string): Promise<void> {
   const path = join(gitDir, 'commondir');
-  if (!(await exists(path))) return;
+  if (!(await look(path))) return;
   const named = (await readText(path))?.trim();
   if (named === undefined || resolve(gitDir, named) !== gitDir) throw elsewhere(path, 'names another directory');
 }
@@ -105,16 +106,6 @@ async function readText(path: string): Promise<string | undefined> {
   if (!(await file.stat()).isFile()) return undefined;
   const { bytesRead, buffer } = await file.read(Buffer.alloc(longestText), 0, longestText, 0);
   return buffer.toString('utf8', 0, bytesRead);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 function elsewhere(path: string, why: string): Problem {
