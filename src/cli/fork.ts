@@ -6,6 +6,7 @@ import { connect } from './connect.ts';
 import { findContainer } from './end-containers.ts';
 import { planWorktrees, type PlannedWorktrees } from './fork-worktrees.ts';
 import type { Io } from './io.ts';
+import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { noteBefore, showCopies } from './render-fork.ts';
 import { UsageProblem } from './usage.ts';
@@ -36,7 +37,7 @@ export const fork: Verb = async (call) => {
   const request = { ...whoCalls(io), name: found.name, copies };
   noteBefore(io, await api.fork({ ...request, onlyCheck: true }), { workspace, trees, shared });
   if (trees) await withProgress(io, 'Making worktrees', trees.make);
-  const report = await withProgress(io, `Copying ${found.instance}`, () => makeCopies(api, { request, trees }));
+  const report = await withProgress(io, `Copying ${found.instance}`, () => makeCopies(api, io, { request, trees }));
   return showCopies(call, report, trees);
 };
 
@@ -48,12 +49,16 @@ function placeOf(trees: PlannedWorktrees | undefined, at: number): { workspace?:
 /** What nobody works in is of no use. Without that certainty copies may stand, and what is in their worktrees is somebody's. */
 async function makeCopies(
   api: ControlApi,
+  io: Io,
   { request, trees }: { readonly request: ForkRequest; readonly trees: PlannedWorktrees | undefined },
 ): Promise<ForkReport> {
   try {
     return await api.fork(request);
   } catch (error) {
-    if (error instanceof Problem && error.code === 'fork.undeclared') await trees?.remove();
+    if (!trees) throw error;
+    if (error instanceof Problem && error.code === 'fork.undeclared') throw await trees.removeAfter(error);
+    const paths = trees.places.map(({ workspace }) => printable(workspace)).join(', ');
+    io.stderr.write(`Copies may have been made, so their worktrees stay: ${paths}\n`);
     throw error;
   }
 }

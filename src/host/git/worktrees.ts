@@ -1,9 +1,10 @@
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Problem } from '../../base/problem.ts';
 import { runAs } from './as-user.ts';
 import { openCleanRepository, type CleanRepository } from './clean-repository.ts';
 import { runHere } from './git.ts';
+import { withLeft } from './left-behind.ts';
+import { look } from './look.ts';
 import type { Repository } from './repository.ts';
 import { writeWorkTree } from './work-tree.ts';
 
@@ -34,9 +35,8 @@ export async function requireFree(
     });
   }
   for (const { path, branch } of wanted) {
-    const isBranch = await ask(repository, ['rev-parse', '--verify', '--quiet', `refs/heads/${branch}`], signal);
-    if (isBranch !== undefined) throw taken(`The branch "${branch}"`);
-    if (await isThere(path)) throw taken(path);
+    if ((await branchOf(repository, branch, signal)) !== undefined) throw taken(`The branch "${branch}"`);
+    if (await look(path)) throw taken(path);
   }
   return commit.trim();
 }
@@ -66,8 +66,8 @@ export async function makeWorktrees(
       await fill(repository, clean, { ...each, commit, tree, signal });
     }
   } catch (error) {
-    await removeWorktrees(repository, made);
-    throw error;
+    const left = await removeWorktrees(repository, made);
+    throw error instanceof Problem ? withLeft(error, repository.workspace, left) : error;
   }
 }
 
@@ -96,14 +96,32 @@ async function fill(
   await clean.run(['read-tree', commit], { workTree: path, index: join(own, 'index') });
 }
 
-/** Takes away what {@link makeWorktrees} has just made; nothing that anybody worked in. */
-export async function removeWorktrees(repository: Repository, made: readonly Worktree[]): Promise<void> {
+/**
+ * Takes away what {@link makeWorktrees} has just made; nothing that anybody worked in.
+ *
+ * @returns what could not be taken away, in whole or in part
+ */
+export async function removeWorktrees(repository: Repository, made: readonly Worktree[]): Promise<readonly Worktree[]> {
+  const left: Worktree[] = [];
+  for (const each of made) if (!(await isRemoved(repository, each))) left.push(each);
+  return left;
+}
+
+async function isRemoved(repository: Repository, { path, branch }: Worktree): Promise<boolean> {
   // Also of what was called off.
   const { signal } = new AbortController();
-  for (const { path, branch } of made) {
+  try {
     await ask(repository, ['worktree', 'remove', '--force', '--force', '--', path], signal);
     await ask(repository, ['branch', '--quiet', '-D', '--', branch], signal);
+    return !(await look(path)) && (await branchOf(repository, branch, signal)) === undefined;
+  } catch {
+    // Why matters to nobody who is told how to do it himself: what went wrong first is the reason.
+    return false;
   }
+}
+
+function branchOf(repository: Repository, branch: string, signal: AbortSignal): Promise<string | undefined> {
+  return ask(repository, ['rev-parse', '--verify', '--quiet', `refs/heads/${branch}`], signal);
 }
 
 /** What git says; undefined when it fails. */
@@ -112,16 +130,6 @@ async function ask(repository: Repository, args: readonly string[], signal: Abor
     return await runHere(repository, args, signal);
   } catch (error) {
     if (error instanceof Problem && error.code === 'git.failed') return undefined;
-    throw error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
 }

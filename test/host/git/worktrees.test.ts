@@ -16,6 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { worktreeLeft } from '../../../src/cli/worktree-left.ts';
+import type { SandboxReport } from '../../../src/controller/report.ts';
 import { findRepository, type Repository } from '../../../src/host/git/repository.ts';
 import { makeWorktrees, removeWorktrees, requireFree } from '../../../src/host/git/worktrees.ts';
 
@@ -196,6 +198,10 @@ describe('worktrees for copies', () => {
     expect(await lstat(beside('d').path).catch(() => 'removed')).toBe('removed');
     expect((await git(workspace, 'branch', '--format=%(refname:short)')).split('\n')).toEqual(['a', 'c', 'main']);
 
+    await rm(join(workspace, '.git/worktrees'), { recursive: true });
+    expect(await removeWorktrees(found, [beside('a'), beside('c')])).toEqual([beside('a')]);
+    expect((await git(workspace, 'branch', '--format=%(refname:short)')).split('\n')).toEqual(['main']);
+
     workspace = join(dir, 'empty');
     await mkdir(workspace);
     expect(await findRepository(workspace, signal)).toBeUndefined();
@@ -206,6 +212,12 @@ describe('worktrees for copies', () => {
       code: 'git.no-commit',
     });
   });
+});
+
+it('what cannot be looked at is not taken for a workspace without a repository', async () => {
+  const tooLong = join(workspace, 'x'.repeat(300));
+  await expect(findRepository(tooLong, signal)).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
+  expect(await worktreeLeft({ copy_of: 'coi-web', workspace: tooLong } as SandboxReport)).toContain('ENAMETOOLONG');
 });
 
 describe('a repository that leads elsewhere', () => {
