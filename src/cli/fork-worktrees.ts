@@ -36,7 +36,7 @@ export async function planWorktrees(
   const repository = await findRepository(workspace, signal);
   if (!repository) return undefined;
   const wanted = names.map((name) => ({ path: `${workspace}-${name}`, branch: name }));
-  const commit = await requireFree(repository, wanted, signal);
+  const commit = await requireFree(repository, wanted);
   return {
     places: wanted.map(({ path, branch }) => ({
       workspace: path,
@@ -45,6 +45,6 @@ export async function planWorktrees(
       hash: workspaceHash(path),
     })),
     make: () => makeWorktrees(repository, { wanted, commit, signal }),
-    removeAfter: async (failure) => withLeft(failure, workspace, await removeWorktrees(repository, wanted)),
+    removeAfter: async (failure) => withLeft(failure, workspace, await removeWorktrees(repository, { wanted, commit })),
   };
 }

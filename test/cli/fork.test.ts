@@ -10,12 +10,12 @@ import { host, source, web } from './reports.ts';
 
 let dir: string;
 let workspace: string;
+const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org'];
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'coi-fork-test-'));
   workspace = join(dir, "it's");
   await mkdir(workspace);
-  const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org'];
   await execa('git', ['init', '--quiet', '-b', 'main'], { cwd: workspace });
   await execa('git', [...who, 'commit', '--quiet', '--allow-empty', '-m', 'first'], { cwd: workspace });
 });
@@ -58,7 +58,7 @@ describe('worktrees of a fork that failed', () => {
 
   it('are said with what could not be taken away, behind the reason', async () => {
     const { stderr } = await forked(async () => {
-      await rm(join(workspace, ".git/worktrees/it's-try-1"), { recursive: true });
+      await execa('git', [...who, 'commit', '--quiet', '--allow-empty', '-m', 'work'], { cwd: `${workspace}-try-1` });
       return fails('fork.undeclared')();
     });
     expect(stderr).toContain('it went wrong');
