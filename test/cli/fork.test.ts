@@ -32,7 +32,11 @@ async function forked(answer: ControlApi['fork']) {
 }
 
 const report = ({ copies }: Parameters<ControlApi['fork']>[0]) => ({
-  ...{ original: 'coi-web', sandbox: 'web', driver: 'btrfs', pauses: false, whole: false },
+  original: 'coi-web',
+  sandbox: 'web',
+  driver: 'btrfs',
+  pauses: false,
+  whole: false,
   copies: copies.map((each) => ({ ...each, instance: `coi-${each.name}`, state: 'running' as const })),
 });
 

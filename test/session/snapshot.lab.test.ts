@@ -235,7 +235,7 @@ describe('coi snapshot delete', () => {
     const kept = await desk.coi(here, ['snapshot', 'delete', '--all'], { input: 'no\n' });
     expect(kept).toMatchObject({ exitCode: 0, stdout: '' });
     expect(kept.stderr).toContain(`Delete 2 snapshots of ${container}: a, c? [y/N]`);
-    expect(await names()).toEqual(['a', 'c']);
+    expect(await names()).toEqual(['a', 'c', moment]);
     expect(await desk.coi(here, ['snapshot', 'delete', '--all'], { input: 'YES\n' })).toMatchObject({ exitCode: 0 });
     expect(await names()).toEqual([moment]);
     expect(await snapshot('delete', moment)).toMatchObject({ exitCode: 0 });

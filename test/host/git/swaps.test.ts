@@ -123,7 +123,7 @@ describe('what is swapped for a link after it was looked at', () => {
     await swap(join(workspace, '.git/objects'), join(other, '.git/objects'));
     const on = { workTree: clean.dir, index: join(clean.dir, 'index') };
     expect(await clean.run(['cat-file', '-p', `${commit}:d/key`], on)).toBe('own');
-    expect(await clean.run(['cat-file', '-p', `${await git(dir, 'hash-object', join(workspace, 'loose'))}`], on)).toBe(
+    expect(await clean.run(['cat-file', '-p', await git(dir, 'hash-object', join(workspace, 'loose'))], on)).toBe(
       'loose',
     );
     await expect(clean.run(['cat-file', '-p', secret], on)).rejects.toMatchObject({ code: 'git.failed' });
@@ -153,17 +153,20 @@ describe('a repository of any kind', () => {
   const copied = async () => {
     await look();
     await make();
-    expect(await readFile(join(tree.path, 'd/key'), 'utf8')).toBe('own');
-    expect(await git(tree.path, 'status', '--porcelain')).toBe('');
-    expect(await git(tree.path, 'branch', '--show-current')).toBe('try');
-    expect((await git(workspace, 'worktree', 'list')).split('\n')).toHaveLength(2);
     await git(workspace, 'fsck', '--strict');
+    return {
+      key: await readFile(join(tree.path, 'd/key'), 'utf8'),
+      status: await git(tree.path, 'status', '--porcelain'),
+      branch: await git(tree.path, 'branch', '--show-current'),
+      worktrees: (await git(workspace, 'worktree', 'list')).split('\n').length,
+    };
   };
+  const whole = { key: 'own', status: '', branch: 'try', worktrees: 2 };
 
   it('has packs, packed branches, and names that begin like the branch', async () => {
     await git(workspace, 'branch', 'other/try');
     await git(workspace, 'gc', '--quiet');
-    await copied();
+    expect(await copied()).toEqual(whole);
     await git(workspace, 'branch', 'deep/er');
     await git(workspace, 'pack-refs', '--all');
     const deep = { path: join(dir, 'shop-deep'), branch: 'deep' };
@@ -174,7 +177,7 @@ describe('a repository of any kind', () => {
   it('has ids of SHA-256', async () => {
     await rm(workspace, { recursive: true });
     await openProject(workspace, 'own', '--object-format=sha256');
-    await copied();
+    expect(await copied()).toEqual(whole);
   });
 
   it('has a branch that is called after a directory, and a worktree of the same name elsewhere', async () => {
