@@ -64,9 +64,19 @@ async function session(...args: string[]): Promise<string> {
   return /(?:Starting|Resuming) session (\S+)/.exec(started.stderr)?.[1] ?? '';
 }
 
-const asRoot = (instance: string, line: string) => desk.lab.incus('exec', instance, '--', 'sh', '-c', line);
-const inside = (line: string, instance = name) =>
-  desk.lab.incus('exec', instance, '--', 'su', '--login', 'code', '--command', line);
+/** Incus begins nothing in a container whose system is still starting, and says so. */
+async function execIn(instance: string, ...argv: string[]): Promise<string> {
+  const begun = async () => {
+    const ended = await desk.lab.run(['incus', 'exec', instance, '--', ...argv]);
+    return ended.stderr.includes('Failed to retrieve PID') ? undefined : ended;
+  };
+  const { stdout, stderr, exitCode } = await until('a program to begin', begun, { timeoutMs: 60_000 });
+  expect({ stderr, exitCode }).toMatchObject({ exitCode: 0 });
+  return stdout;
+}
+
+const asRoot = (instance: string, line: string) => execIn(instance, 'sh', '-c', line);
+const inside = (line: string, instance = name) => execIn(instance, 'su', '--login', 'code', '--command', line);
 
 async function agentOf(instance: string): Promise<{ pid: string; words: string[] }> {
   const find = async () => (await inside('pgrep -x dummy || true', instance)).trim() || undefined;
