@@ -6,6 +6,9 @@ import { elsewhere } from './elsewhere.ts';
 /** Most that is read of a file of git's own at once, in bytes: an index of a million files is smaller. */
 const mostBytes = 256 * 2 ** 20;
 
+/** What new files are made with: there are thousands of objects, each of which would have it set once more. */
+const newMode = 0o600;
+
 const chunk = Buffer.allocUnsafe(2 ** 20);
 
 /** The directory at a path below one that is held, through no link; undefined where there is none. Dispose of it. */
@@ -101,7 +104,9 @@ export function copyNew(
 ): void {
   const to = directory.create(name);
   try {
-    for (let read = readSync(from, chunk); read > 0; read = readSync(from, chunk)) {
+    // Of a regular file there is less than was asked for only at its end.
+    for (let read = chunk.length; read === chunk.length;) {
+      read = readSync(from, chunk);
       for (let at = 0; at < read;) at += writeSync(to, chunk, at, read - at);
     }
     give(to, user, mode);
@@ -129,6 +134,6 @@ export function openOrMakeFor(directory: HeldDirectory, name: Name, user: FileUs
 
 /** Whoever this process is, it is the user's. */
 function give(fd: number, { uid, gid }: FileUser, mode: number): void {
-  fchmodSync(fd, mode);
-  if (process.geteuid?.() === 0) fchownSync(fd, uid, gid);
+  if (mode !== newMode) fchmodSync(fd, mode);
+  if (process.geteuid?.() === 0 && uid !== 0) fchownSync(fd, uid, gid);
 }

@@ -63,7 +63,7 @@ function copyObject(
   // Packed meanwhile: it is in there, or git will miss it.
   if (fd === undefined) return;
   try {
-    copyNew(fd, target, { name, user, mode: 0o444 });
+    copyNew(fd, target, { name, user, mode: 0o600 });
   } finally {
     closeSync(fd);
   }

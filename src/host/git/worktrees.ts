@@ -59,8 +59,9 @@ export interface WantedWorktrees {
  *
  * What is inside may change everything in the workspace meanwhile, `.git` included. Git works in a repository of our own; what
  * it needs of the other one, contents of files, and what is written of the worktrees goes through directories that are held.
- * By its path git only looks for names of files in the workspace, and what `.gitignore` files ignore: led elsewhere by a link that
- * is swapped in, it may list other names, of which nothing is then taken.
+ * By its path git only looks in the workspace for names of files, what `.gitignore` files ignore, and whether a file has changed. That is
+ * left: led elsewhere by a link that is swapped in, it may look there, and list names of which nothing is then taken; which names
+ * there are can be told from what is left out. A FIFO called `.gitignore` holds it up for two minutes.
  */
 export async function makeWorktrees(
   repository: Repository,
