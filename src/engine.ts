@@ -6,12 +6,13 @@ import type { AuditEntry } from './audit/record.ts';
 import { systemClock as clock } from './base/clock.ts';
 import { etcDirectory } from './cli/settings-files.ts';
 import { version } from './cli/version.ts';
-import { Control } from './controller/control.ts';
+import { Control, type ControlInit } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
 import { ContainerControl } from './controller/container-control.ts';
 import { Controller } from './controller/controller.ts';
 import { chooseFirewall, removeOtherFirewalls } from './controller/choose-firewall.ts';
 import { DenialWatch } from './controller/denial-watch.ts';
+import { ForkControl } from './controller/fork-control.ts';
 import { findBridge } from './controller/find-bridge.ts';
 import { healRoutes } from './controller/heal-routes.ts';
 import { NetworkAnswers } from './controller/network-answers.ts';
@@ -149,7 +150,7 @@ async function forget(
 function openSessions(
   { signal }: EngineInit,
   { controller, sources, audit }: Pick<Running, 'controller' | 'sources'> & Pick<Parts, 'audit'>,
-): { readonly sessions: SessionControl; readonly containers: ContainerControl; readonly snapshots: SnapshotControl } {
+): Pick<ControlInit, 'sessions' | 'containers' | 'snapshots' | 'forks'> {
   const own = {
     controller,
     manifests: sources,
@@ -161,6 +162,7 @@ function openSessions(
   return {
     sessions,
     containers: new ContainerControl({ ...own, sessions }),
+    forks: new ForkControl({ ...own, sessions }),
     snapshots: new SnapshotControl({ ...own, note: audit.append.bind(audit) }),
   };
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Problem, ProblemList } from '../base/problem.ts';
+import { messageOf, Problem, ProblemList } from '../base/problem.ts';
 import type { Launched } from '../controller/container-api.ts';
 import type { ControlApi } from '../controller/control-api.ts';
 import type { SandboxReport } from '../controller/report.ts';
@@ -102,6 +102,8 @@ async function takeBack(api: ControlApi, io: Io, { name, instance }: Launched): 
   const begin = (names: readonly string[]) => api.delete({ names, by: whoCalls(io).by });
   const unsignalled = { ...io, signal: new AbortController().signal };
   const going = { name: instance, sandbox: name, doing: 'Cleaning up', done: 'Deleted', begin };
-  const { done, message } = await letGo(api, unsignalled, going);
+  const failed = (error: unknown) => ({ done: false, message: messageOf(error) });
+  // What went wrong first is the failure of the command.
+  const { done, message } = await letGo(api, unsignalled, going).catch(failed);
   if (!done) io.stderr.write(`coi: warning: ${printable(instance)}: ${printable(message)}\n`);
 }

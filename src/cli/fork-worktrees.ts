@@ -1,3 +1,5 @@
+import type { Problem } from '../base/problem.ts';
+import { removalOf, withLeft } from '../host/git/left-behind.ts';
 import { findRepository } from '../host/git/repository.ts';
 import { makeWorktrees, removeWorktrees, requireFree } from '../host/git/worktrees.ts';
 import { workspaceHash } from '../spec/session-names.ts';
@@ -7,6 +9,8 @@ export interface CopyPlace {
   /** Its path. */
   readonly workspace: string;
   readonly branch: string;
+  /** A command line that takes both away. */
+  readonly removal: string;
   /** For names of sessions. */
   readonly hash: string;
 }
@@ -15,8 +19,8 @@ export interface CopyPlace {
 export interface PlannedWorktrees {
   readonly places: readonly CopyPlace[];
   readonly make: () => Promise<void>;
-  /** Takes away what was made a moment ago. */
-  readonly remove: () => Promise<void>;
+  /** Takes away what was made a moment ago. @returns the failure, with what could not be taken away */
+  readonly removeAfter: (failure: Problem) => Promise<Problem>;
 }
 
 /**
@@ -32,10 +36,15 @@ export async function planWorktrees(
   const repository = await findRepository(workspace, signal);
   if (!repository) return undefined;
   const wanted = names.map((name) => ({ path: `${workspace}-${name}`, branch: name }));
-  const commit = await requireFree(repository, wanted, signal);
+  const commit = await requireFree(repository, wanted);
   return {
-    places: wanted.map(({ path, branch }) => ({ workspace: path, branch, hash: workspaceHash(path) })),
+    places: wanted.map(({ path, branch }) => ({
+      workspace: path,
+      branch,
+      removal: removalOf(workspace, { path, branch }),
+      hash: workspaceHash(path),
+    })),
     make: () => makeWorktrees(repository, { wanted, commit, signal }),
-    remove: () => removeWorktrees(repository, wanted),
+    removeAfter: async (failure) => withLeft(failure, workspace, await removeWorktrees(repository, { wanted, commit })),
   };
 }

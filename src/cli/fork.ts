@@ -6,6 +6,7 @@ import { connect } from './connect.ts';
 import { findContainer } from './end-containers.ts';
 import { planWorktrees, type PlannedWorktrees } from './fork-worktrees.ts';
 import type { Io } from './io.ts';
+import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { noteBefore, showCopies } from './render-fork.ts';
 import { UsageProblem } from './usage.ts';
@@ -45,7 +46,7 @@ function placeOf(trees: PlannedWorktrees | undefined, at: number): { workspace?:
   return workspace === undefined || hash === undefined ? {} : { workspace, hash };
 }
 
-/** What nobody works in is of no use. Whoever has gone away does not know that: then the copies may be made all the same. */
+/** What nobody works in is of no use. Without that certainty copies may stand, and what is in their worktrees is somebody's. */
 async function makeCopies(
   api: ControlApi,
   io: Io,
@@ -54,8 +55,10 @@ async function makeCopies(
   try {
     return await api.fork(request);
   } catch (error) {
-    const isRefused = error instanceof Problem && error.code !== 'cli.controller-gone' && !io.signal.aborted;
-    if (isRefused) await trees?.remove();
+    if (!trees) throw error;
+    if (error instanceof Problem && error.code === 'fork.undeclared') throw await trees.removeAfter(error);
+    const paths = trees.places.map(({ workspace }) => printable(workspace)).join(', ');
+    io.stderr.write(`Copies may have been made, so their worktrees stay: ${paths}\n`);
     throw error;
   }
 }

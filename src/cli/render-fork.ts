@@ -1,6 +1,6 @@
 import type { CopyReport, ForkReport } from '../controller/fork-api.ts';
 import { exitCodes } from './failure.ts';
-import type { PlannedWorktrees } from './fork-worktrees.ts';
+import type { CopyPlace, PlannedWorktrees } from './fork-worktrees.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { renderTable } from './table.ts';
@@ -40,8 +40,16 @@ export function showCopies(
     const made = copies.filter(({ failure }) => failure === undefined);
     if (made.length > 0) io.stdout.write(renderTable({ head, rows: made.map(rowOf) }));
   }
+  if (report.held_by === undefined) {
+    for (const { instance } of copies.filter(({ state, failure }) => state === 'stopped' && failure === undefined)) {
+      io.stderr.write(`${printable(instance)} is not to run now. The reason: coi why ${printable(instance)}\n`);
+    }
+  }
   const failed = copies.filter(({ failure }) => failure !== undefined);
-  for (const each of failed) io.stderr.write(failureText(each));
+  for (const each of failed) {
+    const place = trees?.places.find(({ workspace }) => workspace === each.workspace);
+    io.stderr.write(failureText(each, place));
+  }
   return failed.length === 0 ? exitCodes.done : exitCodes.failed;
 }
 
@@ -58,8 +66,11 @@ function rowOf({ instance, state, ipv4, branch, workspace }: Shown): string[] {
   return [instance, state, ipv4 ?? '-', branch ?? '-', workspace ?? '-'].map(printable);
 }
 
-function failureText({ instance, failure = '', branch, workspace }: Shown): string {
-  const lines = [`coi: ${instance} could not be made: ${failure}`];
-  if (branch !== undefined) lines.push(`  Its worktree stays: ${workspace} on branch ${branch}`);
+function failureText({ name, instance, failure = '' }: Shown, place: CopyPlace | undefined): string {
+  const lines = [`coi: ${instance} could not be made: ${failure}`, `  What was tried: coi events ${name}`];
+  if (place) {
+    lines.push(`  Its worktree stays: ${place.workspace} on branch ${place.branch}`);
+    lines.push(`  Look at what is in it, then: ${place.removal}`);
+  }
   return lines.map((line) => `${printable(line)}\n`).join('');
 }

@@ -6,6 +6,7 @@ import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { isYes } from './snapshot-restore.ts';
 import { findTarget, incusOf, type TargetFlags } from './snapshot-target.ts';
+import { listSnapshots } from './list-snapshots.ts';
 import { UsageProblem } from './usage.ts';
 import type { Call, Verb } from './verb.ts';
 import { whoCalls } from './who.ts';
@@ -30,7 +31,7 @@ async function deleteThem({ io, args, options }: Call): Promise<number> {
   await using api = await connect(io, 'write');
   await using incus = await incusOf(io);
   const { name, instance } = await findTarget(io, flags, { status: await api.status(), incus });
-  const listed = all ? await incus.snapshots.list(instance, { signal: io.signal }) : [];
+  const listed = all ? await listSnapshots(incus, instance, io.signal) : [];
   const names = all ? listed.map((snapshot) => snapshot.name) : args;
   const question = `Delete ${plural(names.length, 'snapshot')} of ${instance}: ${names.map(printable).join(', ')}?`;
   if (all && !force && names.length > 0 && !(await confirm(io, question, isYes))) {

@@ -4,6 +4,7 @@ import type { Incus } from '../host/incus/client.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
+import { listSnapshots } from './list-snapshots.ts';
 import { ownPrefix } from './own-prefix.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -31,7 +32,7 @@ export const snapshotList: Verb = async ({ io, options }) => {
     return exitCodes.done;
   }
   const { instance } = await findTarget(io, flags, { status, incus });
-  const snapshots = await incus.snapshots.list(instance, { signal: io.signal });
+  const snapshots = await listSnapshots(incus, instance, io.signal);
   const json = () => jsonText({ container: instance, snapshots: snapshots.map(reportSnapshot) });
   io.stdout.write(format === 'json' ? json() : renderSnapshots(snapshots));
   return exitCodes.done;
@@ -44,7 +45,7 @@ async function snapshotsOf(incus: Incus, names: readonly string[], { signal }: I
   const found = new Map<string, readonly Snapshot[]>();
   for (const name of names.toSorted()) {
     try {
-      found.set(name, await incus.snapshots.list(name, { signal }));
+      found.set(name, await listSnapshots(incus, name, signal));
     } catch (error) {
       // Deleted since it was asked which there are.
       if (!isIncusError(error, 'gone')) throw error;

@@ -75,11 +75,21 @@ function isHalted({ record }: Seen): boolean {
   return (record?.world.instance?.power ?? 'stopped') === 'stopped';
 }
 
+/** With its session in it. */
+function isRunning(seen: Seen): boolean {
+  return isUp(seen) && !seen.record?.plan.steps.some(({ action }) => action.kind === 'restore');
+}
+
+function isCurrent({ record, hash }: Seen): boolean {
+  return record?.world.instance?.stamp.hash === hash && isReady(record);
+}
+
 const reached: Readonly<Record<Goal, (seen: Seen) => boolean>> = {
-  running: (seen) => isUp(seen) && !seen.record?.plan.steps.some(({ action }) => action.kind === 'restore'),
+  running: isRunning,
   agent: (seen) => isUp(seen) && hasBegun(seen.record?.world.agent) && hasBegun(stateNow(seen)),
   halted: isHalted,
-  current: ({ record, hash }) => record?.world.instance?.stamp.hash === hash && isReady(record),
+  made: (seen) => isRunning(seen) || isCurrent(seen),
+  current: isCurrent,
   stopped: ({ record }) => record?.world.instance?.power === 'stopped',
   away: (seen) => !seen.isDeclared && isHalted(seen),
   gone: ({ record, isKnown }) => !record && !isKnown,

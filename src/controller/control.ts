@@ -17,6 +17,7 @@ import type {
   VerbReport,
 } from './control-api.ts';
 import type { ContainerApi } from './container-api.ts';
+import type { ForkApi } from './fork-api.ts';
 import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
 import { refusal } from './refusal.ts';
@@ -63,6 +64,7 @@ export interface ControlInit {
   readonly sessions: SessionApi;
   readonly containers: ContainerApi;
   readonly snapshots: SnapshotApi;
+  readonly forks: ForkApi;
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
@@ -103,7 +105,7 @@ export class Control implements ControlApi {
     this.createSnapshot = (request) => init.snapshots.createSnapshot(request);
     this.restoreSnapshot = (request) => init.snapshots.restoreSnapshot(request);
     this.deleteSnapshot = (request) => init.snapshots.deleteSnapshot(request);
-    this.fork = (request) => init.sessions.fork(request);
+    this.fork = (request) => init.forks.fork(request);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {

@@ -10,12 +10,12 @@ export interface CopyInit {
 }
 
 /**
- * The settings of a copy: those of the original, and a session of its own. It is for no process and not being shut down,
- * whatever the original is. What an agent was asked at its start is in the conversation that the copy goes on with; to be
+ * The settings of a copy: those of the original, and a session of its own. It is for no process, not being shut down, and
+ * nobody started or stopped it by a command, whatever the original is. What an agent was asked at its start is in the conversation that the copy goes on with; to be
  * there for `coi shell` to go on in, a copy that is not to run is persistent.
  */
 export function copiedSandbox(original: Sandbox, { origin, state, workspace }: CopyInit): Sandbox {
-  const { lease: _lease, endsWithin: _endsWithin, prompt, session, ...kept } = original;
+  const { lease: _lease, endsWithin: _endsWithin, asked: _asked, prompt, session, ...kept } = original;
   return {
     ...kept,
     state,

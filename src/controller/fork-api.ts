@@ -28,10 +28,10 @@ export interface CopyReport {
   /** Only of sessions. */
   readonly slot?: number;
   readonly workspace?: string;
-  /** What it is declared to be doing. */
+  /** What it is doing; of one that is not made, or not yet, what it is declared to be doing. */
   readonly state: 'running' | 'stopped';
   readonly ipv4?: string;
-  /** Why there is none: then it is not declared any more. */
+  /** Why there is none: then it is not declared any more, unless that is said, too. */
   readonly failure?: string;
 }
 
@@ -57,10 +57,12 @@ export interface ForkApi {
   /**
    * Make copies of a sandbox as it is at one moment: all of them from one snapshot, each declared in the session source of
    * the user, with the settings of the original and a policy, addresses and a session of its own. Resolves when each of them
-   * is as declared, or undeclared again because it never will be.
+   * is as declared, or undeclared again because it never will be: from the first declaration on, what fails is `failure` of
+   * a copy.
    *
-   * @throws {Problem} `fork.original` when it cannot be copied, `fork.taken` when a name is taken, `session.slots` when there
-   *   are too few slots, and what is wrong with what is asked for: then nothing was made
+   * @throws {Problem} before anything is begun: `fork.original` when it cannot be copied, `fork.taken` when a name is taken,
+   *   `session.slots` when there are too few slots, and what is wrong with what is asked for; `fork.undeclared` for what is
+   *   in the way afterwards, as long as nothing is declared. After anything else copies may stand.
    */
   fork(request: ForkRequest): Promise<ForkReport>;
 }

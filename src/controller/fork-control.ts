@@ -1,34 +1,21 @@
-import { ulid } from 'ulid';
 import { messageOf, Problem } from '../base/problem.ts';
 import { renderManifest } from '../spec/render-manifest.ts';
+import type { Environment } from '../source/session-environment.ts';
 import type { Manifest, Origin, Sandbox } from '../spec/sandbox.ts';
+import { temporaryNameFor } from '../host/incus/temporary-names.ts';
 import { copiedSandbox } from './copied-sandbox.ts';
-import { chooseNames, type CopyNames, type IsTaken } from './copy-names.ts';
-import type { Controller } from './controller.ts';
+import { chooseNames, type CopyNames } from './copy-names.ts';
 import type { CopyReport, CopyRequest, ForkApi, ForkReport, ForkRequest } from './fork-api.ts';
 import { findOriginal, type Original } from './original.ts';
-import type { SessionApi } from './session-api.ts';
-import type { SessionManifests } from './session-control.ts';
+import type { SandboxReport } from './report.ts';
+import type { SessionControl, SessionControlInit } from './session-control.ts';
 
-/** What making copies takes of whoever opens sessions. */
-export interface ForkInit {
-  readonly controller: Controller;
-  readonly manifests: SessionManifests;
-  readonly lifetime: AbortSignal;
-  readonly isTaken: IsTaken;
-  /** Alone among all who take names. */
-  readonly inTurn: <T>(run: () => Promise<T>) => Promise<T>;
-  /** Have what was declared be known. */
-  readonly tell: (source: string) => Promise<unknown>;
-  readonly bury: (place: Pick<Manifest, 'name' | 'source'>) => Promise<void>;
-  readonly record: (name: string, entry: { kind: string; why: string; actor: string }) => Promise<void>;
-  readonly awaitSandbox: SessionApi['awaitSandbox'];
+/** What makes copies of sandboxes is wired from. */
+export interface ForkInit extends Pick<SessionControlInit, 'controller' | 'manifests' | 'lifetime'> {
+  readonly sessions: Pick<SessionControl, 'isTaken' | 'inTurn' | 'bury' | 'record' | 'awaitSandbox'>;
 }
 
-/** What snapshots for copies are called, in front of an id: what has such a name, and is named by no manifest, is left over. */
-const prefix = 'coi-fork-';
-
-/** Incus itself removes the snapshot then, if nobody did before: milliseconds. */
+/** Incus itself removes the snapshot then, if nobody did before, as a controller that was killed: milliseconds. */
 const snapshotMs = 3_600_000;
 
 /** Where a storage driver copies every file, all of them have to be copied: milliseconds. */
@@ -47,38 +34,77 @@ const whole = new Set(['dir']);
 interface Copy {
   readonly names: CopyNames;
   readonly sandbox: Sandbox;
+  /** Container of the original. */
+  readonly original: string;
+  /** Why it cannot be made: what was thrown. */
+  readonly failure?: unknown;
+  /** Whether its name is declared by somebody else. */
+  readonly isAnothers?: boolean;
+}
+
+/** What copies are made of. */
+interface Looked {
+  readonly original: Manifest;
+  readonly origin: Origin;
+  /** The settings of each copy. */
+  readonly asked: readonly Sandbox[];
+  readonly about: Omit<ForkReport, 'copies'>;
+  /** What they would be called now. */
+  readonly names: readonly CopyNames[];
 }
 
 /** Makes copies of sandboxes. */
 export class ForkControl implements ForkApi {
   readonly #init: ForkInit;
-  /** Snapshots that no manifest may name yet. */
-  readonly #inUse = new Set<string>();
 
   constructor(init: ForkInit) {
     this.#init = init;
   }
 
   async fork(request: ForkRequest): Promise<ForkReport> {
-    const { controller, lifetime, inTurn } = this.#init;
-    const original = await findOriginal(controller, request.name, lifetime);
-    const origin = { instance: original.manifest.instance, snapshot: `${prefix}${ulid().toLowerCase()}` };
-    const asked = await this.#asked(request, { original, origin });
-    const about = await this.#describe(original);
-    const names = await inTurn(() => chooseNames(original.manifest, request.copies, this.#init.isTaken));
-    if (request.onlyCheck) return { ...about, copies: asked.map((sandbox, at) => described(names[at]!, sandbox)) };
-    await this.#removeLeftOver(origin.instance);
-    await this.#init.record(original.manifest.name, { kind: 'fork', why: 'copied by command', actor: request.by });
-    this.#inUse.add(origin.snapshot);
+    if (request.onlyCheck) {
+      const { about, asked, names } = await this.#looked(request);
+      return { ...about, copies: asked.map((sandbox, at) => described(names[at]!, sandbox)) };
+    }
+    const { about, origin, copies } = await this.#begin(request);
     try {
-      await this.#snapshot(origin);
-      const copies = await inTurn(() => this.#declare(request, original.manifest, asked));
       const timeoutMs = about.whole ? longestMs : usualMs;
-      return { ...about, copies: await Promise.all(copies.map((copy) => this.#stood(copy, request.uid, timeoutMs))) };
+      return { ...about, copies: await Promise.all(copies.map((copy) => this.#stood(copy, request, timeoutMs))) };
     } finally {
       await this.#dropSnapshot(origin);
-      this.#inUse.delete(origin.snapshot);
     }
+  }
+
+  async #looked(request: ForkRequest): Promise<Looked> {
+    const { controller, lifetime, sessions } = this.#init;
+    const original = await findOriginal(controller, request.name, lifetime);
+    const origin = { instance: original.manifest.instance, snapshot: temporaryNameFor('fork', controller.hands.clock) };
+    const asked = await this.#asked(request, { original, origin });
+    const about = await this.#describe(original);
+    const names = await sessions.inTurn(() => this.#names(original.manifest, request));
+    return { original: original.manifest, origin, asked, about, names };
+  }
+
+  /** @throws {Problem} `fork.undeclared` as long as nothing is declared; nothing afterwards */
+  async #begin(request: ForkRequest): Promise<Pick<Looked, 'about' | 'origin'> & { readonly copies: readonly Copy[] }> {
+    const { sessions } = this.#init;
+    try {
+      const { original, origin, asked, about } = await this.#looked(request);
+      await sessions.record(original.name, { kind: 'fork', why: 'copied by command', actor: request.by });
+      try {
+        await this.#snapshot(origin);
+        return { about, origin, copies: await sessions.inTurn(() => this.#declare(request, original, asked)) };
+      } catch (error) {
+        await this.#dropSnapshot(origin);
+        throw error;
+      }
+    } catch (error) {
+      throw error instanceof Problem ? undeclared(error) : error;
+    }
+  }
+
+  #names(original: Manifest, { copies }: ForkRequest): Promise<readonly CopyNames[]> {
+    return chooseNames(original, copies, (names) => this.#init.sessions.isTaken(names));
   }
 
   /** The settings of each copy, read back as its source will read them. */
@@ -115,65 +141,113 @@ export class ForkControl implements ForkApi {
     await incus.operations.finish(started, { signal, timeoutMs: longestMs });
   }
 
-  /** All of them or none. */
+  /** Throws as long as nothing is declared, and nothing once something may be. */
   async #declare(request: ForkRequest, original: Manifest, asked: readonly Sandbox[]): Promise<readonly Copy[]> {
-    const { controller, manifests, isTaken, tell, bury, record } = this.#init;
-    const { uid, by } = request;
-    const source = manifests.sourceOf(uid);
+    const { manifests } = this.#init;
+    const source = manifests.sourceOf(request.uid);
     // Secrets of a session go to nobody but its user.
     const environment = original.source === source ? await manifests.environmentOf(original) : {};
-    const names = await chooseNames(original, request.copies, isTaken);
-    const copies = names.map((each, at) => ({ names: each, sandbox: asked[at]! }));
-    const declared: Copy[] = [];
+    const names = await this.#names(original, request);
+    const copies: Copy[] = [];
+    for (const [at, each] of names.entries()) {
+      const copy = { names: each, sandbox: asked[at]!, original: original.instance };
+      copies.push({ ...copy, ...(await this.#create(copy, request.uid, environment)) });
+    }
+    if (copies.every(({ isAnothers }) => isAnothers)) throw copies[0]?.failure;
+    return this.#told(copies, source);
+  }
+
+  /** What failed may be declared all the same, unless its name was another's already. */
+  async #create({ names, sandbox }: Copy, uid: number, environment: Environment): Promise<Partial<Copy>> {
     try {
-      for (const copy of copies) {
-        await manifests.create(uid, { ...copy.names, sandbox: copy.sandbox }, environment);
-        declared.push(copy);
-      }
+      await this.#init.manifests.create(uid, { ...names, sandbox }, environment);
+      return {};
     } catch (error) {
-      for (const copy of declared) await bury({ name: copy.names.name, source });
-      throw error;
-    }
-    await tell(source);
-    for (const { name } of names) {
-      controller.hintSandbox(name);
-      await record(name, { kind: 'open', why: `copied from ${original.instance} by command`, actor: by });
-    }
-    return copies;
-  }
-
-  /** Waits until a copy is as declared; what never will be is undeclared again. */
-  async #stood({ names, sandbox }: Copy, uid: number, timeoutMs: number): Promise<CopyReport> {
-    const { awaitSandbox, bury, manifests, lifetime } = this.#init;
-    const goal = sandbox.state === 'running' ? 'running' : 'stopped';
-    const wait = { name: names.name, goal, timeoutMs, signal: lifetime } as const;
-    const { outcome, sandbox: seen } = await awaitSandbox(wait);
-    const copy = described(names, sandbox);
-    if (outcome === 'reached') return { ...copy, ...(seen?.ipv4 !== undefined && { ipv4: seen.ipv4 }) };
-    await bury({ name: names.name, source: manifests.sourceOf(uid) });
-    return { ...copy, failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
-  }
-
-  /** What a controller that died left behind is of no use once no manifest names it. */
-  async #removeLeftOver(instance: string): Promise<void> {
-    const { controller, lifetime: signal } = this.#init;
-    const named = new Set([...controller.desired.manifests().values()].map(({ sandbox }) => sandbox.origin?.snapshot));
-    for (const snapshot of await controller.hands.incus.snapshots.names(instance, { signal })) {
-      const isUsed = named.has(snapshot) || this.#inUse.has(snapshot);
-      if (snapshot.startsWith(prefix) && !isUsed) await this.#dropSnapshot({ instance, snapshot });
+      const isAnothers = error instanceof Problem && error.code === 'session.taken';
+      return { failure: error, isAnothers };
     }
   }
 
+  /** Have what is declared be known. */
+  async #told(copies: readonly Copy[], source: string): Promise<readonly Copy[]> {
+    const { controller, lifetime } = this.#init;
+    try {
+      await controller.sources.read(source, lifetime);
+      for (const { names } of copies) controller.hintSandbox(names.name);
+      return copies;
+    } catch (error) {
+      return copies.map((copy) => ({ failure: error, ...copy }));
+    }
+  }
+
+  /**
+   * Waits until a copy is as declared; what never will be is undeclared again. Throws only when this controller ends: others of
+   * the same snapshot stand, and people may work in them.
+   */
+  async #stood(copy: Copy, request: ForkRequest, timeoutMs: number): Promise<CopyReport> {
+    const { manifests, sessions, lifetime } = this.#init;
+    const { names, sandbox, isAnothers = false } = copy;
+    const report = described(names, sandbox);
+    const source = manifests.sourceOf(request.uid);
+    let failure: string;
+    try {
+      if (copy.failure) throw copy.failure;
+      const seen = await this.#awaited(copy, request, timeoutMs);
+      if ('reached' in seen) return { ...report, ...seen.reached };
+      ({ failure } = seen);
+    } catch (error) {
+      lifetime.throwIfAborted();
+      failure = messageOf(error);
+    }
+    if (isAnothers) return { ...report, failure };
+    try {
+      await sessions.bury({ name: names.name, source });
+      return { ...report, failure };
+    } catch (error) {
+      lifetime.throwIfAborted();
+      const left = `it is still declared: ${messageOf(error)}. Delete it with: coi delete ${names.name}`;
+      return { ...report, failure: `${failure}; ${left}` };
+    }
+  }
+
+  async #awaited(
+    { names: { name }, sandbox, original }: Copy,
+    { by }: ForkRequest,
+    timeoutMs: number,
+  ): Promise<{ readonly reached: Pick<CopyReport, 'ipv4' | 'state'> } | { readonly failure: string }> {
+    const { sessions, lifetime: signal } = this.#init;
+    await sessions.record(name, { kind: 'open', why: `copied from ${original} by command`, actor: by });
+    // A schedule may keep it stopped for now.
+    const goal = sandbox.state === 'running' ? 'made' : 'stopped';
+    const { outcome, sandbox: seen } = await sessions.awaitSandbox({ name, goal, timeoutMs, signal });
+    if (outcome === 'reached') return { reached: reached(seen) };
+    return { failure: seen?.failure?.message ?? seen?.message ?? 'it was undeclared by somebody else' };
+  }
+
+  /**
+   * Incus takes it away while nobody waits. When this controller ends, copies may be declared and not yet made: the next one
+   * makes them of the snapshot.
+   */
   async #dropSnapshot(origin: Origin): Promise<void> {
-    const { incus } = this.#init.controller.hands;
+    const { controller, lifetime: signal } = this.#init;
+    if (signal.aborted) return;
     try {
-      await incus.operations.finish(await incus.snapshots.delete(origin));
-    } catch (error) {
+      await controller.hands.incus.snapshots.delete(origin, { signal });
+    } catch {
       // The copies stand without it, and Incus removes it when its time is over.
-      if (!(error instanceof Problem))
-        throw new Error(`cannot delete a snapshot: ${messageOf(error)}`, { cause: error });
     }
   }
+}
+
+/** Only what is said with this code leaves nothing behind that may run: whoever asked can take back what was made for it. */
+function undeclared(cause: Problem): Problem {
+  const { message, hint, retry } = cause;
+  return new Problem({ code: 'fork.undeclared', message, ...(hint !== undefined && { hint }), retry, cause });
+}
+
+function reached(seen: SandboxReport | undefined): Pick<CopyReport, 'ipv4' | 'state'> {
+  const state = seen?.state === 'running' ? 'running' : 'stopped';
+  return { state, ...(seen?.ipv4 !== undefined && { ipv4: seen.ipv4 }) };
 }
 
 function described({ name, instance, slot }: CopyNames, { workspace, state }: Sandbox): CopyReport {

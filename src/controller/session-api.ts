@@ -1,5 +1,4 @@
 import type { VerbReport } from './control-api.ts';
-import type { ForkApi } from './fork-api.ts';
 import type { SandboxReport } from './report.ts';
 
 /** A session that a command asks for. */
@@ -42,10 +41,10 @@ export interface SessionOpened {
 
 /**
  * What can be waited for: that its instance runs with its rules, and with its session in it where nobody starts an agent;
- * that its agent was started, too; that nothing of it runs; that it stands still; that it is as declared; that it has ended
- * for good, although its files may still be on their way out; that nothing of it is left and its slot is free.
+ * that its agent was started, too; that nothing of it runs; that it stands still; that it is as declared, or runs and only
+ * its agent does not yet; that it is as declared; that it has ended for good, although its files may still be on their way out; that nothing of it is left and its slot is free.
  */
-export type SandboxGoal = 'running' | 'agent' | 'halted' | 'current' | 'stopped' | 'away' | 'gone';
+export type SandboxGoal = 'running' | 'agent' | 'halted' | 'made' | 'current' | 'stopped' | 'away' | 'gone';
 
 /** How a wait ended. */
 export interface SandboxAwaited {
@@ -56,7 +55,7 @@ export interface SandboxAwaited {
 }
 
 /** What commands for sessions ask of a controller. */
-export interface SessionApi extends ForkApi {
+export interface SessionApi {
   /**
    * Take a slot by declaring a session in it. Of many that want the same slot exactly one gets it. A slot is taken by any
    * instance of its name, whoever owns it; a stopped ephemeral leftover of the user's own is waited for, and a stopped

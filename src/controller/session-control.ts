@@ -9,7 +9,6 @@ import { parseSessionInstance, sessionNames, type SessionNames } from '../spec/s
 import { awaitSandbox } from './await-sandbox.ts';
 import type { VerbReport } from './control-api.ts';
 import type { Controller } from './controller.ts';
-import { ForkControl } from './fork-control.ts';
 import { refusal } from './refusal.ts';
 import type { SessionApi, SessionOpened, SessionRequest } from './session-api.ts';
 import { busy, busySession, containersWith, holderOf, type OwnSession } from './session-holder.ts';
@@ -64,24 +63,10 @@ const remainsMs = 5_000;
 /** Opens and ends sessions. Takers of slots follow each other, so that each sees what the one before took. */
 export class SessionControl implements SessionApi {
   readonly #init: SessionControlInit;
-  readonly #forks: ForkControl;
   readonly #turns = new Turns();
 
   constructor(init: SessionControlInit) {
     this.#init = init;
-    this.#forks = new ForkControl({
-      ...init,
-      isTaken: (names) => this.isTaken(names),
-      inTurn: (run) => this.inTurn(run),
-      tell: (source) => init.controller.sources.read(source, init.lifetime),
-      bury: (place) => this.bury(place),
-      record: (name, entry) => this.record(name, entry),
-      awaitSandbox: (options) => this.awaitSandbox(options),
-    });
-  }
-
-  fork(request: Parameters<SessionApi['fork']>[0]): ReturnType<SessionApi['fork']> {
-    return this.#forks.fork(request);
   }
 
   async openSession(request: SessionRequest): Promise<SessionOpened> {

@@ -1,5 +1,6 @@
 import { Problem, renderPosition } from '../base/problem.ts';
 import { isSessionName } from '../spec/names.ts';
+import { isReservedName } from '../host/incus/temporary-names.ts';
 
 /**
  * What a new snapshot may be called. Incus takes more: `.` and `..` of it end up as paths in its storage pool, and what steers
@@ -9,11 +10,13 @@ const newName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** @throws {Problem} `snapshot.name` */
 export function requireNewName(name: string): void {
-  if (newName.test(name)) return;
+  if (newName.test(name) && !isReservedName(name)) return;
   throw new Problem({
     code: 'snapshot.name',
     message: `${JSON.stringify(name.slice(0, 80))} is no name for a snapshot`,
-    hint: 'Use up to 63 letters, digits, dots, dashes and underscores, with a letter or digit first',
+    hint:
+      'Use up to 63 letters, digits, dots, dashes and underscores, with a letter or digit first; not coi-fork- or ' +
+      'coi-publish- in front, as what coi makes for a moment is called',
   });
 }
 

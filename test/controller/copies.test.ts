@@ -16,10 +16,14 @@ function copied(changes: Partial<Sandbox>, init: Partial<Parameters<typeof copie
 describe('the settings of a copy', () => {
   it('are those of the original, for no process, on no way out, and from its origin', () => {
     const kept = { limits: { processes: 5 }, workspace: '/src', schedule: { stop: '0 1 * * *', timezone: 'UTC' } };
-    const lease = { pid: 1, startedAt: '1', boot: 'x' };
-    const copy = copied({ ...kept, lease, endsWithin: 3, origin: { instance: 'other', snapshot: 'old' } });
+    const dropped = {
+      lease: { pid: 1, startedAt: '1', boot: 'x' },
+      endsWithin: 3,
+      asked: { at: 1, force: true },
+    } as const;
+    const copy = copied({ ...kept, ...dropped, origin: { instance: 'other', snapshot: 'old' } });
     expect(copy).toMatchObject({ ...kept, origin });
-    expect([copy.lease, copy.endsWithin]).toEqual([undefined, undefined]);
+    expect(Object.keys(copy).filter((key) => Object.hasOwn(dropped, key))).toEqual([]);
     expect(copied(kept, { workspace: '/other' }).workspace).toBe('/other');
   });
 

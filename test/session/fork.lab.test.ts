@@ -1,5 +1,6 @@
 import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ForkReport } from '../../src/controller/fork-api.ts';
@@ -63,9 +64,19 @@ async function session(...args: string[]): Promise<string> {
   return /(?:Starting|Resuming) session (\S+)/.exec(started.stderr)?.[1] ?? '';
 }
 
-const asRoot = (instance: string, line: string) => desk.lab.incus('exec', instance, '--', 'sh', '-c', line);
-const inside = (line: string, instance = name) =>
-  desk.lab.incus('exec', instance, '--', 'su', '--login', 'code', '--command', line);
+/** Incus begins nothing in a container whose system is still starting, and says so. */
+async function execIn(instance: string, ...argv: string[]): Promise<string> {
+  const begun = async () => {
+    const ended = await desk.lab.run(['incus', 'exec', instance, '--', ...argv]);
+    return ended.stderr.includes('Failed to retrieve PID') ? undefined : ended;
+  };
+  const { stdout, stderr, exitCode } = await until('a program to begin', begun, { timeoutMs: 60_000 });
+  expect({ stderr, exitCode }).toMatchObject({ exitCode: 0 });
+  return stdout;
+}
+
+const asRoot = (instance: string, line: string) => execIn(instance, 'sh', '-c', line);
+const inside = (line: string, instance = name) => execIn(instance, 'su', '--login', 'code', '--command', line);
 
 async function agentOf(instance: string): Promise<{ pid: string; words: string[] }> {
   const find = async () => (await inside('pgrep -x dummy || true', instance)).trim() || undefined;
@@ -76,6 +87,14 @@ async function agentOf(instance: string): Promise<{ pid: string; words: string[]
 
 async function snapshots(instance: string): Promise<string[]> {
   return JSON.parse(await desk.lab.incus('query', `/1.0/instances/${instance}/snapshots`)) as string[];
+}
+
+/** Waits until these are all that there are: nobody waits for the end of the one that copies are made of. */
+async function snapshotsAre(instance: string, ...names: string[]): Promise<void> {
+  const expected = names.map((each) => `/1.0/instances/${instance}/snapshots/${each}`);
+  await until('its own snapshots', async () => isDeepStrictEqual(await snapshots(instance), expected), {
+    timeoutMs: 30_000,
+  });
 }
 
 /** Everything by which one could be told from others. */
@@ -135,7 +154,7 @@ describe('a fork of a session', () => {
     expect(await git(`${here}-try-1`, 'branch', '--show-current')).toBe('try-1');
     expect(await git(here, 'status', '--porcelain')).toBe(before);
     expect((await agentOf(name)).pid).toBe(pid);
-    expect(await snapshots(name)).toEqual([]);
+    await snapshotsAre(name);
 
     // What it does from here on is saved as a session of its own.
     const [first] = copies;
@@ -194,9 +213,8 @@ describe('a fork of a declared sandbox', () => {
     await desk.controller.ready('web', 'running');
     await desk.lab.incus('config', 'set', 'coi-web', 'environment.FOO=bar', 'user.thing=1');
     await desk.lab.incus('config', 'device', 'add', 'coi-web', 'extra', 'none');
-    // As a controller that died leaves it.
-    await desk.lab.incus('snapshot', 'create', 'coi-web', 'coi-fork-left');
-    await desk.lab.incus('snapshot', 'create', 'coi-web', 'mine');
+    const own = ['coi-fork-mine', 'mine'];
+    for (const each of own) await desk.lab.incus('snapshot', 'create', 'coi-web', each);
     await asRoot('coi-web', 'echo here >/root/mark');
     expect(await fork('web', 'try', '-n', '3')).toMatchObject({ exitCode: 0 });
     for (const each of ['try-1', 'try-2', 'try-3']) {
@@ -213,7 +231,7 @@ describe('a fork of a declared sandbox', () => {
       const report = await desk.controller.ready(each, 'running');
       expect(report).toMatchObject({ copy_of: 'coi-web', drift: [], generation: 1 });
     }
-    expect(await snapshots('coi-web')).toEqual(['/1.0/instances/coi-web/snapshots/mine']);
+    await snapshotsAre('coi-web', ...own);
     expect(await fork('web', 'try-2')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is taken') });
     // One whose container is lost is not made anew from the image: nothing that it was would be in it.
     // Its protection is put back before somebody is quick enough.
@@ -257,6 +275,19 @@ describe('a fork of a declared sandbox', () => {
     expect(await desk.coi('/', ['delete', 'still', '--wait'])).toMatchObject({ exitCode: 0 });
   });
 
+  it('outside its schedule is stopped, as its schedule says, and stays', async () => {
+    await desk.controller.declare('night', 'schedule = { stop = "* * * * *" }');
+    await desk.controller.ready('night', 'stopped');
+    const { stdout, stderr, exitCode } = await fork('night', 'dark');
+    expect({ stdout, stderr, exitCode }).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/coi-dark +stopped/),
+      stderr: expect.stringContaining('coi-dark is not to run now. The reason: coi why coi-dark'),
+    });
+    expect(await desk.controller.ready('dark', 'stopped')).toMatchObject({ desired_state: 'running' });
+    expect(await desk.coi('/', ['delete', 'dark', '--wait'])).toMatchObject({ exitCode: 0 });
+  });
+
   it('stands although another one fails, which is undeclared and said', async () => {
     await desk.controller.declare('base', `workspace = "${projects}"`);
     await desk.controller.ready('base', 'running');
@@ -268,26 +299,30 @@ describe('a fork of a declared sandbox', () => {
     ]);
     await desk.controller.gone('bad');
     await desk.controller.ready('good', 'running');
-    expect(await snapshots('coi-base')).toEqual([]);
+    await snapshotsAre('coi-base');
     expect(await desk.coi('/', ['delete', 'good', '--wait'])).toMatchObject({ exitCode: 0 });
   });
 
-  it('comes to be, and the original runs, although the controller is killed meanwhile', async () => {
-    await desk.controller.declare('root');
-    await desk.controller.ready('root', 'running');
-    const forking = desk.spawn('/', ['fork', 'root', 'later', '-n', '2']);
-    const declared = async () => (await readdir(join(desk.lab.stateDir, 'desired/0'))).includes('later-2.toml');
-    await until('copies to be declared', declared, { timeoutMs: 30_000, everyMs: 5 });
-    await desk.controller.restart('SIGKILL');
-    await forking.ended;
-    for (const each of ['root', 'later-1', 'later-2']) await desk.controller.ready(each, 'running');
-    const left = (await snapshots('coi-root')).map(async (path) => {
-      const { expires_at: end } = JSON.parse(await desk.lab.incus('query', path)) as { expires_at: string };
-      return Date.parse(end) - Date.now();
-    });
-    for (const ms of await Promise.all(left)) expect(ms).toBeLessThanOrEqual(3_600_000);
-    expect(await desk.coi('/', ['delete', 'later-1', 'later-2', '--wait'])).toMatchObject({ exitCode: 0 });
-  });
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    'comes to be, and the original runs, although %s ends the controller meanwhile',
+    async (end) => {
+      const [of, copy] = [`of-${end.toLowerCase()}`, `to-${end.toLowerCase()}`];
+      await desk.controller.declare(of);
+      await desk.controller.ready(of, 'running');
+      const copies = [`${copy}-1`, `${copy}-2`];
+      const forking = desk.spawn('/', ['fork', of, copy, '-n', '2']);
+      const declared = async () => (await readdir(join(desk.lab.stateDir, 'desired/0'))).includes(`${copy}-2.toml`);
+      await until('copies to be declared', declared, { timeoutMs: 30_000, everyMs: 5 });
+      await desk.controller.restart(end);
+      await forking.ended;
+      for (const each of [of, ...copies]) await desk.controller.ready(each, 'running');
+      // Which Incus itself takes away, for nobody else does.
+      const left = (await snapshots(`coi-${of}`)).map((path) => desk.lab.incus('query', path));
+      const ends = (await Promise.all(left)).map((text) => (JSON.parse(text) as { expires_at: string }).expires_at);
+      expect(ends).toEqual([expect.stringMatching(/^20/)]);
+      expect(await desk.coi('/', ['delete', ...copies, '--wait'])).toMatchObject({ exitCode: 0 });
+    },
+  );
 });
 
 describe('a fork on a storage driver that copies file by file', () => {

@@ -2,6 +2,7 @@ import { chown, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../lab/until.ts';
+import { temporaryNameFor } from '../../src/host/incus/temporary-names.ts';
 import { openDesk, type Desk } from './desk.ts';
 
 let desk: Desk;
@@ -61,7 +62,7 @@ describe('coi snapshot create', () => {
   });
 
   it('refuses names that would harm, and what Incus cannot do, each with its reason', async () => {
-    for (const name of ['..', '.', 'a/b', 'a b', '', 'x'.repeat(64), '\u001B[2J', '_', 'ü']) {
+    for (const name of ['..', '.', 'a/b', 'a b', '', 'x'.repeat(64), '\u001B[2J', '_', 'ü', 'coi-fork-x']) {
       const { exitCode, stderr } = await snapshot('create', name);
       expect({ name, exitCode }).toEqual({ name, exitCode: 1 });
       expect(stderr).toContain('is no name for a snapshot');
@@ -227,12 +228,17 @@ describe('coi snapshot delete', () => {
       exitCode: 0,
     });
     expect(await names()).toEqual(['a', 'c']);
+    // As is there while copies are made.
+    const moment = temporaryNameFor('fork', { now: () => Date.now() });
+    await desk.lab.incus('snapshot', 'create', container, moment);
+    expect((await snapshot('list')).stdout).not.toContain(moment);
     const kept = await desk.coi(here, ['snapshot', 'delete', '--all'], { input: 'no\n' });
     expect(kept).toMatchObject({ exitCode: 0, stdout: '' });
     expect(kept.stderr).toContain(`Delete 2 snapshots of ${container}: a, c? [y/N]`);
-    expect(await names()).toEqual(['a', 'c']);
+    expect(await names()).toEqual(['a', 'c', moment]);
     expect(await desk.coi(here, ['snapshot', 'delete', '--all'], { input: 'YES\n' })).toMatchObject({ exitCode: 0 });
-    expect(await names()).toEqual([]);
+    expect(await names()).toEqual([moment]);
+    expect(await snapshot('delete', moment)).toMatchObject({ exitCode: 0 });
     expect(await snapshot('delete', '--all')).toMatchObject({
       exitCode: 0,
       stdout: `There are no snapshots of ${container}`,

@@ -18,10 +18,17 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Standard input, one byte a character; empty unless given. What is printed comes back in the same way. */
   readonly input?: string;
+  /** Handed on as descriptors from 3 on. */
+  readonly descriptors?: readonly number[];
+  /** Longest run, in milliseconds; a minute unless given. */
+  readonly limitMs?: number;
 }
 
-/** Longest run of one program, in milliseconds: whole trees of files are read and written. */
-const longestMs = 600_000;
+/** Longest run of a program that reads and writes whole trees of files, in milliseconds. */
+export const wholeTreeMs = 600_000;
+
+/** Longest run of any other one, in milliseconds. */
+const usualMs = 60_000;
 
 /** Most that a program may print, in bytes: the names of all files of a repository. */
 const mostPrinted = 256 * 2 ** 20;
@@ -30,11 +37,11 @@ const mostPrinted = 256 * 2 ** 20;
  * Runs a program as the user whose files it is about, with nothing of root's left where we are root.
  *
  * @returns what it printed, one byte a character: names of files are any bytes
- * @throws {Problem} `git.failed` with the last line that it said when it fails, or takes longer than ten minutes
+ * @throws {Problem} `git.failed` with the last line that it said when it fails, or takes too long
  */
 export async function runAs(argv: readonly string[], options: RunOptions): Promise<string> {
   const [file = '', ...args] = argv;
-  const { user, cwd, signal, env = {}, input = '' } = options;
+  const { user, cwd, signal, env = {}, input = '', descriptors = [], limitMs = usualMs } = options;
   const isRoot = process.geteuid?.() === 0 && user.uid !== 0;
   try {
     const { stdout } = await execa(file, args, {
@@ -46,7 +53,9 @@ export async function runAs(argv: readonly string[], options: RunOptions): Promi
       input: Buffer.from(input, 'latin1'),
       encoding: 'latin1',
       stripFinalNewline: false,
-      timeout: longestMs,
+      // Numbers go on to spawn as they are, see child_process; the types know only of few.
+      stdio: ['pipe', 'pipe', 'pipe', ...(descriptors as readonly 3[])],
+      timeout: limitMs,
       maxBuffer: mostPrinted,
       cancelSignal: signal,
     });
@@ -54,11 +63,11 @@ export async function runAs(argv: readonly string[], options: RunOptions): Promi
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof ExecaError)) throw error;
-    throw failed(argv, error);
+    throw failed(argv, error, limitMs);
   }
 }
 
-function failed(argv: readonly string[], { stderr, timedOut, code, cause }: ExecaError): Problem {
+function failed(argv: readonly string[], { stderr, timedOut, code, cause }: ExecaError, limitMs: number): Problem {
   if (code === 'ENOENT') {
     const hint = 'Install it; or fork with --shared, so that the copies work in the same directory.';
     return new Problem({ code: 'git.none', message: `There is no program ${argv[0]} on this host`, hint, cause });
@@ -68,6 +77,7 @@ function failed(argv: readonly string[], { stderr, timedOut, code, cause }: Exec
     .split('\n')
     .at(-1)
     ?.slice(0, 300);
-  const why = timedOut ? 'it took longer than ten minutes' : said || 'it said nothing';
-  return new Problem({ code: 'git.failed', message: `${argv[0]} failed: ${why}`, cause });
+  const why = timedOut ? `it took longer than ${limitMs / 1_000} s` : said || 'it said nothing';
+  const hint = 'Put right what it says; or fork with --shared, so that the copies work in the same directory.';
+  return new Problem({ code: 'git.failed', message: `${argv[0]} failed: ${why}`, hint, cause });
 }

@@ -1,9 +1,7 @@
 import { runAs, type RunOptions } from './as-user.ts';
-import type { Repository } from './repository.ts';
 
 /**
- * What a repository's own configuration could have git run, turned off for every command: an agent may have written it.
- * A value on the command line outranks all files, whatever they include. See git-config(1), githooks(5).
+ * What a configuration could have git run, turned off for every command, although no configuration of a workspace is read. A value on the command line outranks all files, whatever they include. See git-config(1), githooks(5).
  */
 const overrides: readonly string[] = [
   'core.hooksPath=/dev/null',
@@ -36,23 +34,12 @@ const environment: Readonly<Record<string, string>> = {
 };
 
 /**
- * Runs git on a repository that may be hostile: no hook, no filter, no program of its configuration is run, and no network
- * is used. Filters are named by attributes and defined in configurations, which may include others by conditions: commands
- * that read or write contents are therefore run in a repository of our own, see clean-repository.ts.
+ * Runs git in a repository of our own, see clean-repository.ts, on a workspace that may be hostile: no hook, no filter, no program is
+ * run, and no network is used.
  *
  * @returns what it printed @throws {Problem} as {@link runAs}
  */
 export function runGit(args: readonly string[], { env, ...options }: RunOptions): Promise<string> {
   const settings = overrides.flatMap((each) => ['-c', each]);
   return runAs(['git', '--no-pager', ...settings, ...args], { ...options, env: { ...environment, ...env } });
-}
-
-/** Runs git on a repository itself, wherever that says it is by now. @throws {Problem} as {@link runAs} */
-export function runHere(
-  { workspace, gitDir, common, user }: Repository,
-  args: readonly string[],
-  signal: AbortSignal,
-): Promise<string> {
-  const env = { GIT_DIR: gitDir, GIT_COMMON_DIR: common, GIT_WORK_TREE: workspace };
-  return runGit(args, { user, cwd: workspace, env, signal });
 }

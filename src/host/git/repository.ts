@@ -4,6 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Problem } from '../../base/problem.ts';
 import { userEntry } from '../home/user-entry.ts';
 import { runAs, type FileUser } from './as-user.ts';
+import { elsewhere } from './elsewhere.ts';
+import { look } from './look.ts';
 
 /** The repository of a workspace. */
 export interface Repository {
@@ -31,29 +33,37 @@ const longestText = 4_200;
  */
 export async function findRepository(workspace: string, signal: AbortSignal): Promise<Repository | undefined> {
   const dot = join(workspace, '.git');
-  const seen = await lstat(dot).catch(() => undefined);
+  const seen = await look(dot);
   if (!seen) return undefined;
   const user = await ownerOf(workspace);
   const places = seen.isFile() ? await ofWorktree(dot) : seen.isDirectory() ? { gitDir: dot, common: dot } : undefined;
   if (!places) throw elsewhere(dot, 'is neither a directory nor a worktree that its repository knows');
   const { gitDir, common } = places;
   // An empty directory is put in the place of a repository that is not there, to be read-only inside.
-  if (!(await exists(join(gitDir, 'HEAD')))) return undefined;
+  if (!(await look(join(gitDir, 'HEAD')))) return undefined;
   if (gitDir === common) await requireOwnCommon(gitDir);
   for (const name of ['alternates', 'http-alternates']) {
     const path = join(common, 'objects/info', name);
-    if (await exists(path)) throw elsewhere(path, 'says that objects are elsewhere, too');
+    if (await look(path)) throw elsewhere(path, 'says that objects are elsewhere, too');
   }
-  const find = ['find', gitDir, ...(gitDir === common ? [] : [common]), '-type', 'l', '-print', '-quit'];
-  const link = (await runAs(find, { user, cwd: workspace, signal })).trim();
-  if (link) throw elsewhere(link, 'is a link');
+  const odd = await firstOdd([...new Set([gitDir, common])], { user, cwd: workspace, signal });
+  if (odd) throw elsewhere(odd, 'is a link, or nothing that belongs there');
   return { workspace, gitDir, common, user };
+}
+
+/**
+ * The first thing that is neither file, directory nor socket: links lead elsewhere, and whoever opens a FIFO waits. Nobody relies
+ * on that: what is put there later is neither followed nor waited for. It is said early, and before anything is made.
+ */
+async function firstOdd(directories: readonly string[], options: Parameters<typeof runAs>[1]): Promise<string> {
+  const odd = ['f', 'd', 's'].flatMap((type) => ['!', '-type', type]);
+  return (await runAs(['find', ...directories, ...odd, '-print', '-quit'], options)).trim();
 }
 
 /** One that names no other directory is put there, to be read-only inside, while a sandbox works in it. */
 async function requireOwnCommon(gitDir: string): Promise<void> {
   const path = join(gitDir, 'commondir');
-  if (!(await exists(path))) return;
+  if (!(await look(path))) return;
   const named = (await readText(path))?.trim();
   if (named === undefined || resolve(gitDir, named) !== gitDir) throw elsewhere(path, 'names another directory');
 }
@@ -105,22 +115,4 @@ async function readText(path: string): Promise<string | undefined> {
   if (!(await file.stat()).isFile()) return undefined;
   const { bytesRead, buffer } = await file.read(Buffer.alloc(longestText), 0, longestText, 0);
   return buffer.toString('utf8', 0, bytesRead);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-function elsewhere(path: string, why: string): Problem {
-  return new Problem({
-    code: 'git.elsewhere',
-    message: `${path} ${why}: git could be led to files that are not of this workspace`,
-    hint: 'Put it right on the host; or fork with --shared, so that the copies work in the same directory.',
-  });
 }

@@ -16,6 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { worktreeLeft } from '../../../src/cli/worktree-left.ts';
+import type { SandboxReport } from '../../../src/controller/report.ts';
 import { findRepository, type Repository } from '../../../src/host/git/repository.ts';
 import { makeWorktrees, removeWorktrees, requireFree } from '../../../src/host/git/worktrees.ts';
 
@@ -53,7 +55,7 @@ function beside(name: string) {
 async function make(...names: string[]): Promise<void> {
   const found = await repository();
   const wanted = names.map(beside);
-  await makeWorktrees(found, { wanted, commit: await requireFree(found, wanted, signal), signal });
+  await makeWorktrees(found, { wanted, commit: await requireFree(found, wanted), signal });
 }
 
 describe('worktrees for copies', () => {
@@ -91,7 +93,7 @@ describe('worktrees for copies', () => {
       before,
     );
     expect(await git(workspace, 'branch', '--show-current')).toBe('main');
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith('coi-fork-'))).toEqual([]);
+    expect((await readdir('/var/tmp')).filter((name) => name.startsWith('coi-fork-'))).toEqual([]);
   });
 
   it('are made of a worktree and of a detached head, too, and beyond a link no file is looked for', async () => {
@@ -106,7 +108,7 @@ describe('worktrees for copies', () => {
     await symlink(join(dir, 'outside'), join(workspace, 'sub'));
     const found = await repository();
     const wanted = [{ path: `${workspace}-c`, branch: 'c' }];
-    await makeWorktrees(found, { wanted, commit: await requireFree(found, wanted, signal), signal });
+    await makeWorktrees(found, { wanted, commit: await requireFree(found, wanted), signal });
     expect(await readlink(join(`${workspace}-c`, 'sub'))).toBe(join(dir, 'outside'));
   });
 
@@ -144,7 +146,10 @@ describe('worktrees for copies', () => {
     await writeFile(join(workspace, '.git/config'), `${config}${rest}${filter} process = ${planted}\n${included}`);
     await make('a');
     expect(await readFile(join(beside('a').path, 'new'), 'utf8')).toBe('as it is');
-    await removeWorktrees(await repository(), [beside('a')]);
+    await removeWorktrees(await repository(), {
+      wanted: [beside('a')],
+      commit: await git(workspace, 'rev-parse', 'HEAD'),
+    });
     expect(await lstat(ran).catch(() => 'nothing ran')).toBe('nothing ran');
     expect(await lstat(beside('a').path).catch(() => 'removed')).toBe('removed');
   });
@@ -182,19 +187,26 @@ describe('worktrees for copies', () => {
     await make('a');
     const found = await repository();
     for (const names of [['a'], ['b', 'a']]) {
-      await expect(requireFree(found, names.map(beside), signal)).rejects.toMatchObject({ code: 'git.taken' });
+      await expect(requireFree(found, names.map(beside))).rejects.toMatchObject({ code: 'git.taken' });
     }
     await git(workspace, 'branch', 'c');
-    await expect(requireFree(found, [beside('c')], signal)).rejects.toMatchObject({ code: 'git.taken' });
+    await expect(requireFree(found, [beside('c')])).rejects.toMatchObject({ code: 'git.taken' });
     const wanted = [beside('d'), { path: join(dir, 'committed/no/directory\0'), branch: 'e' }];
     await writeFile(join(dir, 'in-the-way'), '');
     const blocked = [wanted[0]!, { path: join(dir, 'in-the-way/below'), branch: 'e' }];
-    const commit = await requireFree(found, [beside('d')], signal);
+    const commit = await requireFree(found, [beside('d')]);
     await expect(makeWorktrees(found, { wanted: blocked, commit, signal })).rejects.toMatchObject({
       code: 'git.failed',
     });
     expect(await lstat(beside('d').path).catch(() => 'removed')).toBe('removed');
     expect((await git(workspace, 'branch', '--format=%(refname:short)')).split('\n')).toEqual(['a', 'c', 'main']);
+
+    await make('f');
+    await git(beside('f').path, 'commit', '--quiet', '--allow-empty', '-m', 'somebody worked here');
+    const made = [beside('a'), beside('f')];
+    expect(await removeWorktrees(found, { wanted: made, commit })).toEqual([beside('f')]);
+    expect((await git(workspace, 'branch', '--format=%(refname:short)')).split('\n')).toEqual(['c', 'f', 'main']);
+    expect((await git(workspace, 'worktree', 'list')).split('\n')).toHaveLength(2);
 
     workspace = join(dir, 'empty');
     await mkdir(workspace);
@@ -202,10 +214,16 @@ describe('worktrees for copies', () => {
     await mkdir(join(workspace, '.git'));
     expect(await findRepository(workspace, signal)).toBeUndefined();
     await git(workspace, 'init', '--quiet');
-    await expect(requireFree(await repository(), [beside('f')], signal)).rejects.toMatchObject({
+    await expect(requireFree(await repository(), [beside('f')])).rejects.toMatchObject({
       code: 'git.no-commit',
     });
   });
+});
+
+it('what cannot be looked at is not taken for a workspace without a repository', async () => {
+  const tooLong = join(workspace, 'x'.repeat(300));
+  await expect(findRepository(tooLong, signal)).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
+  expect(await worktreeLeft({ copy_of: 'coi-web', workspace: tooLong } as SandboxReport)).toContain('ENAMETOOLONG');
 });
 
 describe('a repository that leads elsewhere', () => {
