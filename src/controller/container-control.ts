@@ -14,6 +14,7 @@ import type {
 } from './container-api.ts';
 import type { VerbReport } from './control-api.ts';
 import { mountFault } from './mount-fault.ts';
+import { protection } from './refusal.ts';
 import { placeText } from './report.ts';
 import type { Change, SessionControl, SessionControlInit } from './session-control.ts';
 import { uidOf } from './session-control.ts';
@@ -66,7 +67,7 @@ export class ContainerControl implements ContainerApi {
         ...before,
         ...(isLeaving ? { endsWithin: force ? 0 : graceS } : { state: to, asked: order }),
       }),
-      isRefused: (before) => this.#whyNot(name, before, to),
+      isRefused: (before) => (isLeaving && protection(before)) || this.#whyNot(name, before, to),
       entry: { kind: to === 'running' ? 'start' : 'stop', why: 'asked for by command', actor: by },
       message: to === 'running' ? 'It is being started' : 'It is being stopped',
     });

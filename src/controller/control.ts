@@ -19,7 +19,7 @@ import type {
 import type { ContainerApi } from './container-api.ts';
 import type { Controller } from './controller.ts';
 import { knownNames } from './known-names.ts';
-import { refusal } from './refusal.ts';
+import { protection, refusal } from './refusal.ts';
 import { reportProblem } from './report.ts';
 import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
@@ -187,9 +187,8 @@ export class Control implements ControlApi {
     const manifest = controller.desired.manifests().get(name);
     const source = manifest?.source ?? controller.sandboxes.get(name)?.world.instance?.stamp.source ?? '';
     if (!session.isSession(source)) return refusal(name, manifest);
-    if (manifest?.sandbox.policy.deletion === 'protect') {
-      return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
-    }
+    const isProtected = manifest && protection(manifest.sandbox);
+    if (isProtected) return { name, done: false, message: isProtected };
     // Before: its deletion may begin as soon as the tombstone is there.
     const takeBack = noSave ? await this.#countAsSaved(name) : undefined;
     try {

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { ContainerControl, type ContainerControlInit } from '../../src/controller/container-control.ts';
+import { Sandboxes } from '../../src/controller/sandboxes.ts';
+import { SessionControl, type SessionControlInit, type SessionManifest } from '../../src/controller/session-control.ts';
+import { plan } from '../../src/plan/plan.ts';
+import type { World } from '../../src/plan/world.ts';
+import type { Manifest, Sandbox } from '../../src/spec/sandbox.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { manifest, owned, world } from '../plan/given.ts';
+
+interface Given {
+  readonly seen?: Partial<World>;
+  /** Whether somebody looks at it after each change; so unless given. */
+  readonly isLookedAt?: boolean;
+}
+
+/** A controller as far as commands for containers need one, with one that a command declared. */
+function controlWith(changes: Partial<Sandbox>, { seen = {}, isLookedAt = true }: Given = {}) {
+  const at: Manifest = { ...manifest(changes), source: 'session/0' };
+  const sandboxes = new Sandboxes(() => undefined);
+  const clock = new FakeClock();
+  const put: SessionManifest[] = [];
+  const look = () => {
+    const now = world(at, { instance: owned(at), ...seen });
+    sandboxes.record({ world: now, plan: plan(now) });
+  };
+  look();
+  const init = {
+    controller: {
+      sandboxes,
+      desired: { manifests: () => new Map([[at.name, at]]), tombstoneOf: () => undefined },
+      sources: { read: async () => undefined },
+      hintSandbox: () => void (isLookedAt && setImmediate(look)),
+      hands: { clock },
+    },
+    manifests: {
+      sourceOf: (uid: number) => `session/${uid}`,
+      isSession: () => true,
+      read: async () => at.sandbox,
+      put: async (_: number, each: SessionManifest) => void put.push(each),
+    },
+    audit: async () => undefined,
+    lifetime: new AbortController().signal,
+  } as unknown as SessionControlInit;
+  const sessions = new SessionControl(init);
+  const control = new ContainerControl({ ...init, sessions } as ContainerControlInit);
+  const power = (to: 'running' | 'stopped') => control.setPower({ name: 'a', by: 'ann', to });
+  return { control, sessions, clock, put, power };
+}
+
+describe('a stop by command', () => {
+  it('does not delete what is protected, although it goes when it stops', async () => {
+    const policy = { deletion: 'protect', drift: 'enforce', allow: 'in-place' } as const;
+    const { power, put } = controlWith({ restart: 'never', policy });
+    expect(await power('stopped')).toMatchObject({ done: false, message: expect.stringContaining('"protect"') });
+    expect(put).toEqual([]);
+    // One that stays may be stopped.
+    const kept = controlWith({ restart: 'never', persistent: true, policy });
+    expect(await kept.power('stopped')).toMatchObject({ done: true });
+    expect(kept.put).toMatchObject([{ sandbox: { state: 'stopped' } }]);
+    expect(kept.put[0]?.sandbox.endsWithin).toBeUndefined();
+  });
+});
