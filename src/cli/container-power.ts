@@ -40,10 +40,10 @@ export const containerStop: Verb = async (call) => {
 /** `coi container delete`: a tombstone in place of its manifest; its rules go with it. */
 export const containerDelete: Verb = async (call) => {
   const { io, options } = call;
-  const { instance, sandbox, state } = await own(call, (name) => `delete ${name}`);
-  if (state !== 'stopped' && options['force'] !== true) throw stillRuns(instance, state);
+  const { instance, sandbox } = await own(call, (name) => `delete ${name}`);
   await using api = await connect(io, 'write');
-  const begin = (names: readonly string[]) => api.delete({ names, by: whoCalls(io).by });
+  const onlyStopped = options['force'] !== true;
+  const begin = (names: readonly string[]) => api.delete({ names, by: whoCalls(io).by, onlyStopped });
   requireTaken(instance, await letGo(api, io, { name: instance, sandbox, doing: 'Deleting', done: 'Deleted', begin }));
   return exitCodes.done;
 };
@@ -51,7 +51,7 @@ export const containerDelete: Verb = async (call) => {
 async function own({ io, args: [name = ''] }: Call, instead: (name: string) => string) {
   await using incus = await openOwnIncus(io);
   const instance = await requireInstance(incus, name, io.signal);
-  return { instance: instance.name, sandbox: requireOwn(instance, instead(instance.name)), state: instance.state };
+  return { instance: instance.name, sandbox: requireOwn(instance, instead(instance.name)) };
 }
 
 function requireTaken(instance: string, { done, message }: PowerReport): void {
@@ -76,13 +76,5 @@ async function reach(api: ControlApi, io: Io, { instance, sandbox: name, goal, d
     code: 'container.not-reached',
     message: `${doing} ${instance} is not done yet: ${printable(why?.message ?? 'it takes long')}`,
     hint: `It goes on as soon as it can; what is in the way: coi why ${name}`,
-  });
-}
-
-function stillRuns(instance: string, state: string): Problem {
-  return new Problem({
-    code: 'container.running',
-    message: `${instance} is ${state}: only what is stopped is deleted`,
-    hint: `Stop it first: coi container stop ${instance}. Or end it with everything inside: coi container delete --force ${instance}`,
   });
 }

@@ -212,7 +212,7 @@ describe('a container', () => {
     const { ipv4 } = await desk.controller.ready('doomed');
     const refused = await container('delete', 'doomed');
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(refused.stderr).toContain('doomed is running: only what is stopped is deleted');
+    expect(refused.stderr).toContain('doomed: It is running, and only what is stopped is deleted');
     expect(await state('doomed')).toBe('Running');
     expect(await container('stop', 'doomed')).toMatchObject({ exitCode: 0 });
     expect(await container('delete', 'doomed')).toMatchObject({ exitCode: 0, stdout: '' });
