@@ -29,10 +29,12 @@ export const containerMount: Verb = async ({ io, args, options }) => {
   const { instance, sandbox } = await ownOf(io, name);
   await using api = await connect(io, 'write');
   const mount = mountOf(host, options);
-  const { done, message } = await api.addMount({ name: sandbox, by: whoCalls(io).by, device, path, mount });
-  if (!done) throw refused(`Cannot mount ${device} in ${instance}: ${message}`);
-  const wait = { name: sandbox, goal: 'current', timeoutMs: mountMs, signal: io.signal } as const;
-  const { outcome, sandbox: report } = await withProgress(io, `Mounting ${path}`, () => api.awaitSandbox(wait));
+  const ask = async () => {
+    const { done, message } = await api.addMount({ name: sandbox, by: whoCalls(io).by, device, path, mount });
+    if (!done) throw refused(`Cannot mount ${device} in ${instance}: ${message}`);
+    return api.awaitSandbox({ name: sandbox, goal: 'current', timeoutMs: mountMs, signal: io.signal });
+  };
+  const { outcome, sandbox: report } = await withProgress(io, `Mounting ${path}`, ask);
   if (outcome === 'reached') return exitCodes.done;
   const why = report?.message ?? 'it takes long';
   const hint = `What is in the way: coi why ${sandbox}`;

@@ -1,11 +1,8 @@
 import { Problem } from '../base/problem.ts';
-import type { PowerReport } from '../controller/container-api.ts';
-import type { ControlApi } from '../controller/control-api.ts';
-import type { SandboxGoal } from '../controller/session-api.ts';
+import type { PowerReport, PowerRequest } from '../controller/container-api.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import { openOwnIncus, requireInstance, requireOwn } from './find-instance.ts';
-import type { Io } from './io.ts';
 import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { letGo } from './until-gone.ts';
@@ -16,25 +13,12 @@ import { whoCalls } from './who.ts';
 const waitMs = { running: 900_000, stopped: 120_000 } as const;
 
 /** `coi container start`: its manifest says that it is to run; also after what runs inside has ended it. */
-export const containerStart: Verb = async (call) => {
-  const { instance, sandbox } = await own(call, (name) => `start ${name}`);
-  await using api = await connect(call.io, 'write');
-  const report = await api.setPower({ name: sandbox, by: whoCalls(call.io).by, to: 'running' });
-  requireTaken(instance, report);
-  await reach(api, call.io, { instance, sandbox, goal: 'running', doing: 'Starting' });
-  return exitCodes.done;
-};
+export const containerStart: Verb = (call) => power(call, { to: 'running', doing: 'Starting', verb: 'start' });
 
 /** `coi container stop`: its manifest says that it is to stand still. One that is ephemeral goes then. */
-export const containerStop: Verb = async (call) => {
+export const containerStop: Verb = (call) => {
   const force = call.options['force'] === true;
-  const { instance, sandbox } = await own(call, (name) => `stop ${name}${force ? ' --force' : ''}`);
-  await using api = await connect(call.io, 'write');
-  const report = await api.setPower({ name: sandbox, by: whoCalls(call.io).by, to: 'stopped', force });
-  requireTaken(instance, report);
-  const goal = report.isLeaving ? 'gone' : 'halted';
-  await reach(api, call.io, { instance, sandbox, goal, doing: 'Stopping' });
-  return exitCodes.done;
+  return power(call, { to: 'stopped', force, doing: 'Stopping', verb: 'stop' });
 };
 
 /** `coi container delete`: a tombstone in place of its manifest; its rules go with it. */
@@ -59,18 +43,23 @@ function requireTaken(instance: string, { done, message }: PowerReport): void {
   throw new Problem({ code: 'container.refused', message: `${instance}: ${printable(message)}` });
 }
 
-interface Reaching {
-  readonly instance: string;
-  readonly sandbox: string;
-  readonly goal: Extract<SandboxGoal, 'running' | 'halted' | 'gone'>;
+interface Powering extends Pick<PowerRequest, 'to' | 'force'> {
   readonly doing: string;
+  readonly verb: string;
 }
 
-async function reach(api: ControlApi, io: Io, { instance, sandbox: name, goal, doing }: Reaching): Promise<void> {
-  const timeoutMs = waitMs[goal === 'running' ? 'running' : 'stopped'];
-  const wait = () => api.awaitSandbox({ name, goal, timeoutMs, signal: io.signal });
-  const { outcome, sandbox } = await withProgress(io, `${doing} ${instance}`, wait);
-  if (outcome === 'reached') return;
+async function power(call: Call, { to, force = false, doing, verb }: Powering): Promise<number> {
+  const { io } = call;
+  const { instance, sandbox: name } = await own(call, (each) => `${verb} ${each}${force ? ' --force' : ''}`);
+  await using api = await connect(io, 'write');
+  const ask = async () => {
+    const report = await api.setPower({ name, by: whoCalls(io).by, to, force });
+    requireTaken(instance, report);
+    const goal = to === 'running' ? to : report.isLeaving ? 'gone' : 'halted';
+    return api.awaitSandbox({ name, goal, timeoutMs: waitMs[to], signal: io.signal });
+  };
+  const { outcome, sandbox } = await withProgress(io, `${doing} ${instance}`, ask);
+  if (outcome === 'reached') return exitCodes.done;
   const why = sandbox?.conditions.find(({ type, status }) => type === 'Stalled' && status === 'True') ?? sandbox;
   throw new Problem({
     code: 'container.not-reached',

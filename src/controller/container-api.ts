@@ -50,7 +50,10 @@ export interface MountRequest {
   readonly mount: Mount;
 }
 
-/** What commands for containers by name ask of a controller. None of them waits for what follows. */
+/**
+ * What commands for containers by name ask of a controller. None of them waits for more of what follows than the first look at
+ * it: `container.held-up` when that takes over two minutes.
+ */
 export interface ContainerApi {
   /**
    * Declare a container under the very name of its instance. Of several that want the same name exactly one gets it.

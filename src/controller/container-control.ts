@@ -1,3 +1,4 @@
+import { openDeadline } from '../base/deadline.ts';
 import { Problem } from '../base/problem.ts';
 import { untilAborted } from '../base/until-aborted.ts';
 import { activeOverrides } from '../plan/override.ts';
@@ -16,7 +17,7 @@ import type { VerbReport } from './control-api.ts';
 import { mountFault } from './mount-fault.ts';
 import { protection } from './refusal.ts';
 import { placeText } from './report.ts';
-import type { Change, SessionControl, SessionControlInit } from './session-control.ts';
+import type { SessionControl, SessionControlInit } from './session-control.ts';
 import { uidOf } from './session-control.ts';
 
 /** What declares containers by name. */
@@ -26,6 +27,9 @@ export interface ContainerControlInit extends SessionControlInit {
 
 /** Seconds that what runs inside has to end by itself, where the container goes afterwards. */
 const graceS = 10;
+
+/** Longest wait for the look at what a command changed, in milliseconds. */
+const lookMs = 120_000;
 
 /** Containers that commands name: each is declared like anything else, and the loop does the rest. */
 export class ContainerControl implements ContainerApi {
@@ -50,18 +54,40 @@ export class ContainerControl implements ContainerApi {
   }
 
   setPower(request: PowerRequest): Promise<PowerReport> {
-    return this.#init.sessions.inTurn(() => this.#setPower(request));
+    return this.#looked(request.name, () => this.#setPower(request));
   }
 
   addMount(request: MountRequest): Promise<VerbReport> {
-    return this.#init.sessions.inTurn(() => this.#addMount(request));
+    return this.#looked(request.name, () => this.#addMount(request));
+  }
+
+  /**
+   * What follows is judged by a look from afterwards, which may be long in coming where something holds the sandbox: nobody
+   * else's turn waits for it.
+   */
+  async #looked<T extends VerbReport>(name: string, change: () => Promise<T>): Promise<T> {
+    const { controller, sessions, lifetime } = this.#init;
+    using looks = new DisposableStack();
+    const { report, done } = await sessions.inTurn(async () => {
+      const look = looks.use(controller.sandboxes.nextLook(name));
+      return { report: await change(), done: look.done };
+    });
+    if (!report.done) return report;
+    using deadline = openDeadline(controller.hands.clock, lookMs, lifetime);
+    try {
+      await untilAborted(done, deadline.signal);
+    } catch (error) {
+      throw deadline.hasPassed() ? isHeldUp(name) : error;
+    }
+    return report;
   }
 
   async #setPower({ name, by, to, force = false }: PowerRequest): Promise<PowerReport> {
+    const { sessions } = this.#init;
     const sandbox = this.#declared(name)?.sandbox;
     const isLeaving = to === 'stopped' && sandbox !== undefined && isSpentByStop(sandbox);
     const order = this.#order(force);
-    const report = await this.#change(name, {
+    const report = await sessions.changeOne(name, {
       // The process that it was for has nothing to do with what a command asks for now.
       changed: ({ lease: _lease, ...before }) => ({
         ...before,
@@ -82,21 +108,12 @@ export class ContainerControl implements ContainerApi {
       ...(this.#hasEnded(name, before) && { state: 'stopped' }),
     });
     const fault = await this.#mountFault(name, path, changed);
-    return this.#change(name, {
+    return this.#init.sessions.changeOne(name, {
       changed,
       isRefused: () => fault ?? false,
       entry: { kind: 'mount', why: `${JSON.stringify(device)} at ${JSON.stringify(path)} by command`, actor: by },
       message: `"${mount.host}" is being mounted at "${path}"`,
     });
-  }
-
-  /** What follows is judged by a look from afterwards. */
-  async #change(name: string, change: Change): Promise<VerbReport> {
-    const { controller, sessions, lifetime } = this.#init;
-    using look = controller.sandboxes.nextLook(name);
-    const report = await sessions.changeOne(name, change);
-    if (report.done) await untilAborted(look.done, lifetime);
-    return report;
   }
 
   #whyNot(name: string, { endsWithin }: Sandbox, to: PowerRequest['to']): string | false {
@@ -152,6 +169,15 @@ export class ContainerControl implements ContainerApi {
       hint: 'Take another name. All there are: coi container list',
     });
   }
+}
+
+/** It was declared all the same. */
+function isHeldUp(name: string): Problem {
+  return new Problem({
+    code: 'container.held-up',
+    message: `What was asked for "${name}" is declared, and something has kept it from being done for ${lookMs / 1_000} s`,
+    hint: `It goes on as soon as it can; what is in the way: coi why ${name}`,
+  });
 }
 
 /** Whether it is of no more use once it stands still. */

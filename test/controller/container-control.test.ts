@@ -61,3 +61,17 @@ describe('a stop by command', () => {
     expect(kept.put[0]?.sandbox.endsWithin).toBeUndefined();
   });
 });
+
+describe('what a command changes', () => {
+  it('holds up nobody else who takes a name, however long nobody looks at it, and says so in the end', async () => {
+    const { power, control, sessions, clock, put } = controlWith({ persistent: true }, { isLookedAt: false });
+    const stopped = power('stopped').catch((error: unknown) => error);
+    const mount = { name: 'a', by: 'ann', device: 'd', path: '/d', mount: { host: '/srv' } };
+    const mounted = control.addMount(mount).catch((error: unknown) => error);
+    expect(await sessions.inTurn(async () => 'mine')).toBe('mine');
+    expect(put).toHaveLength(2);
+    await clock.advance(120_000);
+    const heldUp = { code: 'container.held-up', hint: expect.stringContaining('coi why a') };
+    expect([await stopped, await mounted]).toMatchObject([heldUp, heldUp]);
+  });
+});
