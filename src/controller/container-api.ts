@@ -64,7 +64,8 @@ export interface ContainerApi {
   launch(request: LaunchRequest): Promise<Launched>;
   /**
    * Have a container that a command declared run, or stand still. One that is to go when it stops goes. Refused where a
-   * directory declares it, an override holds it, or it would go and its policy.deletion is "protect".
+   * directory declares it, an override holds it, or it would go and its policy.deletion is "protect",
+   * or its schedule says that it is to stand still.
    */
   setPower(request: PowerRequest): Promise<PowerReport>;
   /** Show one more directory in a container that a command declared. Refused where it cannot be with what it has. */

@@ -1,6 +1,7 @@
 import { openDeadline } from '../base/deadline.ts';
 import { Problem } from '../base/problem.ts';
 import { untilAborted } from '../base/until-aborted.ts';
+import { goalOf } from '../plan/goal.ts';
 import { activeOverrides } from '../plan/override.ts';
 import { containerNames } from '../spec/container-names.ts';
 import type { Manifest, Sandbox } from '../spec/sandbox.ts';
@@ -116,7 +117,7 @@ export class ContainerControl implements ContainerApi {
     });
   }
 
-  #whyNot(name: string, { endsWithin }: Sandbox, to: PowerRequest['to']): string | false {
+  #whyNot(name: string, before: Sandbox, to: PowerRequest['to']): string | false {
     const { overrides = [], desired } = this.#init.controller.sandboxes.get(name)?.world ?? {};
     const hash = desired?.kind === 'declared' ? desired.manifest.hash : undefined;
     const active = activeOverrides(overrides, hash, this.#now());
@@ -124,9 +125,24 @@ export class ContainerControl implements ContainerApi {
       return `It is suspended, so that nothing is done to it: coi suspend ${name} --off`;
     }
     if (to === 'stopped') return false;
-    if (endsWithin !== undefined) return 'It was shut down, and goes when it has stopped';
+    if (before.endsWithin !== undefined) return 'It was shut down, and goes when it has stopped';
     const isHeld = active.some(({ kind }) => kind === 'freeze' || kind === 'quarantine');
-    return isHeld && `It is held still: let it go on with coi resume ${name}`;
+    if (isHeld) return `It is held still: let it go on with coi resume ${name}`;
+    return this.#whyNotUp(name, before);
+  }
+
+  /** What else has a say in whether it runs, as a schedule has, once it is asked to. */
+  #whyNotUp(name: string, { lease: _lease, ...before }: Sandbox): string | false {
+    const world = this.#init.controller.sandboxes.get(name)?.world;
+    const declared = this.#declared(name);
+    if (!world || !declared) return false;
+    const manifest = { ...declared, sandbox: { ...before, state: 'running', asked: this.#order(false) } } as const;
+    // What is still on its way down is started after that; and an override that names a manifest names no other.
+    const instance = world.instance && { ...world.instance, power: 'stopped' as const };
+    const overrides = activeOverrides(world.overrides, undefined, this.#now());
+    const then = { ...world, instance, isAbandoned: false, now: this.#now() };
+    const { state, because } = goalOf(then, { manifest, sourceComplete: true, overrides });
+    return state !== 'running' && `It would not run now: its ${because} says ${state}. Apply it with another one first`;
   }
 
   /** Undefined also for one that is refused elsewhere, with a reason of its own. */

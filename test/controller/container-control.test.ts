@@ -6,7 +6,7 @@ import { plan } from '../../src/plan/plan.ts';
 import type { World } from '../../src/plan/world.ts';
 import type { Manifest, Sandbox } from '../../src/spec/sandbox.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
-import { manifest, owned, world } from '../plan/given.ts';
+import { manifest, now, owned, world } from '../plan/given.ts';
 
 interface Given {
   readonly seen?: Partial<World>;
@@ -18,11 +18,11 @@ interface Given {
 function controlWith(changes: Partial<Sandbox>, { seen = {}, isLookedAt = true }: Given = {}) {
   const at: Manifest = { ...manifest(changes), source: 'session/0' };
   const sandboxes = new Sandboxes(() => undefined);
-  const clock = new FakeClock();
+  const clock = new FakeClock({ wall: now });
   const put: SessionManifest[] = [];
   const look = () => {
-    const now = world(at, { instance: owned(at), ...seen });
-    sandboxes.record({ world: now, plan: plan(now) });
+    const seenNow = world(at, { instance: owned(at), ...seen });
+    sandboxes.record({ world: seenNow, plan: plan(seenNow) });
   };
   look();
   const init = {
@@ -59,6 +59,23 @@ describe('a stop by command', () => {
     expect(await kept.power('stopped')).toMatchObject({ done: true });
     expect(kept.put).toMatchObject([{ sandbox: { state: 'stopped' } }]);
     expect(kept.put[0]?.sandbox.endsWithin).toBeUndefined();
+  });
+});
+
+describe('a start by command', () => {
+  it('is refused at once where a schedule or a lifetime has it stand still, and taken where a run was merely over', async () => {
+    const refused = async (seen: Partial<World>, changes: Partial<Sandbox> = {}) => {
+      const { power, put } = controlWith({ persistent: true, ...changes }, { seen });
+      const report = await power('running');
+      expect(put).toHaveLength(report.done ? 1 : 0);
+      return report.done ? undefined : report.message;
+    };
+    expect(await refused({ scheduled: { state: 'stopped' } })).toContain('its schedule says stopped');
+    expect(await refused({ scheduled: { state: 'running' } })).toBeUndefined();
+    expect(await refused({}, { lifetime: { ttlMs: 1 } })).toContain('its lifetime says absent');
+    expect(await refused({ isAbandoned: true })).toBeUndefined();
+    const ran = { ...owned(manifest()), startedAt: 1, power: 'stopped' } as const;
+    expect(await refused({ instance: ran }, { limits: { runtime: { maxMs: 5 } } })).toBeUndefined();
   });
 });
 
