@@ -43,7 +43,7 @@ export interface MountRequest {
   /** Of its sandbox. */
   readonly name: string;
   readonly by: string;
-  /** What people call it. */
+  /** Name of its device. */
   readonly device: string;
   /** Absolute, inside. */
   readonly path: string;

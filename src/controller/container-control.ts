@@ -104,11 +104,11 @@ export class ContainerControl implements ContainerApi {
   async #addMount({ name, by, device, path, mount }: MountRequest): Promise<VerbReport> {
     const changed = (before: Sandbox): Sandbox => ({
       ...before,
-      mounts: { ...before.mounts, [path]: mount },
+      mounts: { ...before.mounts, [path]: { ...mount, device } },
       // Another manifest starts what ended by itself: nobody asked for that.
       ...(this.#hasEnded(name, before) && { state: 'stopped' }),
     });
-    const fault = await this.#mountFault(name, path, changed);
+    const fault = await this.#mountFault(name, { path, device }, changed);
     return this.#init.sessions.changeOne(name, {
       changed,
       isRefused: () => fault ?? false,
@@ -146,12 +146,17 @@ export class ContainerControl implements ContainerApi {
   }
 
   /** Undefined also for one that is refused elsewhere, with a reason of its own. */
-  async #mountFault(name: string, path: string, changed: (before: Sandbox) => Sandbox): Promise<string | undefined> {
-    const { manifests } = this.#init;
+  async #mountFault(
+    name: string,
+    place: Pick<MountRequest, 'path' | 'device'>,
+    changed: (before: Sandbox) => Sandbox,
+  ): Promise<string | undefined> {
+    const { manifests, controller } = this.#init;
     const manifest = this.#declared(name);
     if (!manifest || !manifests.isSession(manifest.source)) return undefined;
     const read = (text: string) => manifests.read(text, uidOf(manifest.source));
-    return mountFault({ manifest, path, sandbox: changed(manifest.sandbox), read });
+    const devices = controller.sandboxes.get(name)?.world.instance?.devices ?? {};
+    return mountFault({ manifest, devices, ...place, sandbox: changed(manifest.sandbox), read });
   }
 
   #hasEnded(name: string, { restart }: Sandbox): boolean {

@@ -269,6 +269,7 @@ describe('a container', () => {
       const look = async () => {
         const { devices } = await desk.controller.instance('mounted');
         const mounts = Object.values(devices).filter(({ path }) => path === '/data' || path === '/raw');
+        expect([devices['data']?.['path'], devices['raw']?.['path']]).toEqual(['/data', '/raw']);
         expect(mounts.map(({ path, shift, readonly }) => ({ path, shift, readonly }))).toEqual(
           expect.arrayContaining([
             { path: '/data', shift: 'true', readonly: 'true' },
@@ -289,6 +290,10 @@ describe('a container', () => {
         return stderr;
       };
       expect(await said('d', shared, '/data')).toContain('is a mount of it already');
+      for (const device of ['data', 'root', 'eth0'])
+        expect(await said(device, shared, '/d')).toContain(`"${device}" is a device of it already`);
+      for (const device of ['', 'a/b', 'mount-1']) expect(await said(device, shared, '/d')).toContain('device');
+      expect(await said('workspace', shared, '/d')).toContain('that of something else');
       expect(await said('d', shared, '/data/below')).toContain('nested');
       expect(await said('d', shared, '/proc/x')).toContain('what the system inside needs');
       expect(await said('d', shared, 'relative')).toContain('must be absolute');
