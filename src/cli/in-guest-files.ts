@@ -1,18 +1,16 @@
 import { messageOf, Problem } from '../base/problem.ts';
-import { systemClock as clock } from '../base/clock.ts';
-import { openIncus, type Incus } from '../host/incus/client.ts';
+import type { Incus } from '../host/incus/client.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import { SftpError, SftpLost } from '../host/incus/sftp/sftp-error.ts';
 import { Sftp } from '../host/incus/sftp/sftp.ts';
-import { incusSocket } from '../host/incus/socket.ts';
 import { endWhenSilent } from '../host/tree/end-when-silent.ts';
 import { Endless } from '../host/tree/fetch-tree.ts';
 import { codeOf } from '../host/tree/held-directory.ts';
 import { GuestFull } from '../host/tree/send-tree.ts';
 import { usualPrefix } from '../spec/session-names.ts';
 import type { Io } from './io.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { printable } from './printable.ts';
-import { readSettings } from './settings.ts';
 
 /** How long an end that was asked for may take, in milliseconds. */
 const lastMs = 5_000;
@@ -36,8 +34,7 @@ export async function inGuestFiles<Result>(
   container: string,
   work: (files: GuestFiles) => Promise<Result>,
 ): Promise<Result> {
-  const { incus: settings } = await readSettings(io);
-  await using incus = openIncus({ socketPath: incusSocket(io.env), project: settings.project, clock });
+  await using incus = await openOwnIncus(io);
   try {
     const { instance, socket } = await connect(incus, container, io.signal);
     using sftp = await Sftp.onSocket(socket);
