@@ -32,7 +32,8 @@ export const containerMount: Verb = async ({ io, args, options }) => {
   const mount = mountOf(host, options);
   const ask = async () => {
     const { done, message } = await api.addMount({ name: sandbox, by: whoCalls(io).by, device, path, mount });
-    if (!done) throw refused(`Cannot mount ${device} in ${instance}: ${message}`);
+    const hint = `Nothing was changed. What it has: incus config device show ${instance}`;
+    if (!done) throw refused(`Cannot mount ${device} in ${instance}: ${message}`, hint);
     return api.awaitSandbox({ name: sandbox, goal: 'current', timeoutMs: mountMs, signal: io.signal });
   };
   const { outcome, sandbox: report } = await withProgress(io, `Mounting ${path}`, ask);
@@ -71,6 +72,6 @@ async function requireSource({ cwd }: Io, source: string): Promise<string> {
   throw refused(`Cannot mount "${path}": it is no directory`, hint);
 }
 
-function refused(message: string, hint?: string): Problem {
-  return new Problem({ code: 'container.mount', message: printable(message), ...(hint !== undefined && { hint }) });
+function refused(message: string, hint: string): Problem {
+  return new Problem({ code: 'container.mount', message: printable(message), hint });
 }

@@ -29,19 +29,26 @@ export const containerDelete: Verb = async (call) => {
   await using api = await connect(io, 'write');
   const onlyStopped = options['force'] !== true;
   const begin = (names: readonly string[]) => api.delete({ names, by: whoCalls(io).by, onlyStopped });
-  requireTaken(instance, await letGo(api, io, { name: instance, sandbox, doing: 'Deleting', done: 'Deleted', begin }));
+  const going = { name: instance, sandbox, doing: 'Deleting', done: 'Deleted', begin };
+  requireTaken({ instance, sandbox }, await letGo(api, io, going));
   return exitCodes.done;
 };
 
-async function own({ io, args: [name = ''] }: Call, instead: (name: string) => string) {
+interface Own {
+  readonly instance: string;
+  readonly sandbox: string;
+}
+
+async function own({ io, args: [name = ''] }: Call, instead: (name: string) => string): Promise<Own> {
   await using incus = await openOwnIncus(io);
   const instance = await requireInstance(incus, name, io.signal);
   return { instance: instance.name, sandbox: requireOwn(instance, instead(instance.name)) };
 }
 
-function requireTaken(instance: string, { done, message }: PowerReport): void {
+function requireTaken({ instance, sandbox }: Own, { done, message }: PowerReport): void {
   if (done) return;
-  throw new Problem({ code: 'container.refused', message: `${instance}: ${printable(message)}` });
+  const hint = `What is so, and why: coi why ${sandbox}`;
+  throw new Problem({ code: 'container.refused', message: `${instance}: ${printable(message)}`, hint });
 }
 
 interface Powering extends Pick<PowerRequest, 'to' | 'force'> {
@@ -55,7 +62,7 @@ async function power(call: Call, { to, force = false, doing, verb }: Powering): 
   await using api = await connect(io, 'write');
   const ask = async () => {
     const report = await api.setPower({ name, by: whoCalls(io).by, to, force });
-    requireTaken(instance, report);
+    requireTaken({ instance, sandbox: name }, report);
     const goal = to === 'running' ? to : report.isLeaving ? 'gone' : 'halted';
     return api.awaitSandbox({ name, goal, timeoutMs: waitMs[to], signal: io.signal });
   };

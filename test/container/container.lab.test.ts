@@ -245,7 +245,8 @@ describe('a container', () => {
     await withContainer('frosty', async () => {
       await desk.coi(here, ['freeze', 'frosty']);
       await desk.controller.when('frosty', (each) => each.state === 'frozen');
-      expect((await container('start', 'frosty')).stderr).toContain('coi resume frosty');
+      const start = await container('start', 'frosty');
+      for (const said of ['coi resume frosty', 'coi why frosty']) expect(start.stderr).toContain(said);
       expect((await container('exec', 'frosty', '--', 'true')).stderr).toContain('coi resume frosty');
     });
     // What held it was about that one.
@@ -292,6 +293,7 @@ describe('a container', () => {
       expect(await said('d', shared, '/data')).toContain('is a mount of it already');
       for (const device of ['data', 'root', 'eth0'])
         expect(await said(device, shared, '/d')).toContain(`"${device}" is a device of it already`);
+      expect(await said('data', shared, '/d')).toContain('incus config device show mounted');
       for (const device of ['', 'a/b', 'mount-1']) expect(await said(device, shared, '/d')).toContain('device');
       expect(await said('workspace', shared, '/d')).toContain('that of something else');
       expect(await said('d', shared, '/data/below')).toContain('nested');
