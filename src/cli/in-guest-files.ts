@@ -1,5 +1,4 @@
 import { messageOf, Problem } from '../base/problem.ts';
-import { isIncusError } from '../host/incus/errors.ts';
 import { SftpError, SftpLost } from '../host/incus/sftp/sftp-error.ts';
 import { Sftp } from '../host/incus/sftp/sftp.ts';
 import { endWhenSilent } from '../host/tree/end-when-silent.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ContainerControl, type ContainerControlInit } from '../../src/controller/container-control.ts';
+import { ContainerControl } from '../../src/controller/container-control.ts';
 import { Sandboxes } from '../../src/controller/sandboxes.ts';
 import { SessionControl, type SessionControlInit, type SessionManifest } from '../../src/controller/session-control.ts';
 import { plan } from '../../src/plan/plan.ts';
@@ -43,7 +43,7 @@ function controlWith(changes: Partial<Sandbox>, { seen = {}, isLookedAt = true }
     lifetime: new AbortController().signal,
   } as unknown as SessionControlInit;
   const sessions = new SessionControl(init);
-  const control = new ContainerControl({ ...init, sessions } as ContainerControlInit);
+  const control = new ContainerControl({ ...init, sessions });
   const power = (to: 'running' | 'stopped') => control.setPower({ name: 'a', by: 'ann', to });
   return { control, sessions, clock, put, power };
 }
