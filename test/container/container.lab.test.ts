@@ -225,6 +225,25 @@ describe('a container', () => {
     expect(await declared()).toEqual([]);
   });
 
+  it('that is protected is not stopped where it would go then', async () => {
+    const file = join(desk.lab.dir, 'guarded.toml');
+    const apply = async (...keys: readonly string[]) => {
+      await writeFile(file, manifest('guarded', 'restart = "never"', ...keys));
+      expect(await desk.coi(here, ['apply', '-f', file, '--wait'])).toMatchObject({ exitCode: 0 });
+      await desk.controller.ready('guarded', 'running');
+    };
+    await apply('policy.deletion = "protect"');
+    for (const verb of [['stop'], ['stop', '--force'], ['delete', '--force']]) {
+      const [word = '', ...flags] = verb;
+      const said = expect.stringContaining('policy.deletion is "protect"');
+      expect(await container(word, 'coi-guarded', ...flags)).toEqual({ exitCode: 1, stdout: '', stderr: said });
+    }
+    expect(await state('coi-guarded')).toBe('Running');
+    await apply();
+    expect(await container('stop', 'coi-guarded')).toMatchObject({ exitCode: 0 });
+    await gone('guarded', 'coi-guarded');
+  });
+
   it('that a directory declares, that is held, or that is not of coi is left as it is, with what to do instead', async () => {
     await using _other = await strange('other', 8);
     await using _filed = await filed('filed');
