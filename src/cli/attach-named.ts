@@ -1,8 +1,6 @@
-import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { SandboxReport } from '../controller/report.ts';
-import { openIncus, type Incus } from '../host/incus/client.ts';
-import { incusSocket } from '../host/incus/socket.ts';
+import type { Incus } from '../host/incus/client.ts';
 import { workspacePath } from '../spec/workspace-path.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { connect } from './connect.ts';
@@ -10,8 +8,8 @@ import { findContainer } from './end-containers.ts';
 import { exitCodes } from './failure.ts';
 import { showInside } from './inside-terminal.ts';
 import type { Io } from './io.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { endShown, savedWhere } from './session-end.ts';
-import { readSettings } from './settings.ts';
 import { endOfProgram, showSession, type ShownEnd } from './show-agent.ts';
 import { hasTmux, type TmuxPlace } from './show-tmux.ts';
 
@@ -26,8 +24,7 @@ export async function attachNamed(io: Io, name: string, { bash = false }: Attach
   const found = await findNamed(io, name);
   if (!found) throw noContainer(name);
   requireRunning(found);
-  const { incus: settings } = await readSettings(io);
-  await using incus = openIncus({ socketPath: incusSocket(io.env), project: settings.project, clock });
+  await using incus = await openOwnIncus(io);
   const { instance } = found;
   const place = { instance, codeUser: userOf(found), workspace: found.workspace_inside ?? workspacePath };
   if (!bash && !(await hasTmux(incus, place))) {

@@ -1,6 +1,5 @@
 import { systemClock as clock } from '../base/clock.ts';
 import type { ControlApi } from '../controller/control-api.ts';
-import { openIncus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
 import { baseTools } from '../image/base-tools.ts';
 import type { BuildRequest } from '../image/build-image.ts';
@@ -9,6 +8,7 @@ import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
 import { upToDate } from '../image/up-to-date.ts';
 import type { Io } from './io.ts';
+import { openIncusIn } from './open-own-incus.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { etcDirectory } from './settings-files.ts';
@@ -45,7 +45,7 @@ export async function buildHere(io: Io, request: BuildRequest, keep?: number): P
   const settings = await readSettings(io);
   const socketPath = incusSocket(io.env);
   const { project } = settings.incus;
-  await using incus = openIncus({ socketPath, project, clock });
+  await using incus = openIncusIn(io, project);
   await using connected = new AsyncDisposableStack();
   const api = once(async () => connected.use(await connectLater(io)));
   const places = { etc: etcDirectory(io.env), cwd: io.cwd };

@@ -1,5 +1,6 @@
 import { exitCodes } from './failure.ts';
-import { findInstance, openOwnIncus } from './find-instance.ts';
+import { findInstance } from './find-instance.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import type { Call, Verb } from './verb.ts';
 
 /** `coi container exists`: says it by its exit code alone. */

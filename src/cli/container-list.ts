@@ -1,7 +1,7 @@
 import type { RuntimeState } from '../host/incus/instance-state.ts';
 import type { WholeInstance } from '../host/incus/whole-instance.ts';
 import { exitCodes } from './failure.ts';
-import { openOwnIncus } from './find-instance.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { compare } from './sort-status.ts';

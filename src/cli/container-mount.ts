@@ -5,8 +5,9 @@ import { expandHome } from '../spec/expand-home.ts';
 import type { Mount } from '../spec/sandbox.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
-import { openOwnIncus, requireInstance, requireOwn } from './find-instance.ts';
+import { requireInstance, requireOwn } from './find-instance.ts';
 import type { Io } from './io.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import type { Verb } from './verb.ts';
@@ -29,10 +30,13 @@ export const containerMount: Verb = async ({ io, args, options }) => {
   const { instance, sandbox } = await ownOf(io, name);
   await using api = await connect(io, 'write');
   const mount = mountOf(host, options);
-  const { done, message } = await api.addMount({ name: sandbox, by: whoCalls(io).by, device, path, mount });
-  if (!done) throw refused(`Cannot mount ${device} in ${instance}: ${message}`);
-  const wait = { name: sandbox, goal: 'current', timeoutMs: mountMs, signal: io.signal } as const;
-  const { outcome, sandbox: report } = await withProgress(io, `Mounting ${path}`, () => api.awaitSandbox(wait));
+  const ask = async () => {
+    const { done, message } = await api.addMount({ name: sandbox, by: whoCalls(io).by, device, path, mount });
+    const hint = `Nothing was changed. What it has: incus config device show ${instance}`;
+    if (!done) throw refused(`Cannot mount ${device} in ${instance}: ${message}`, hint);
+    return api.awaitSandbox({ name: sandbox, goal: 'current', timeoutMs: mountMs, signal: io.signal });
+  };
+  const { outcome, sandbox: report } = await withProgress(io, `Mounting ${path}`, ask);
   if (outcome === 'reached') return exitCodes.done;
   const why = report?.message ?? 'it takes long';
   const hint = `What is in the way: coi why ${sandbox}`;
@@ -68,6 +72,6 @@ async function requireSource({ cwd }: Io, source: string): Promise<string> {
   throw refused(`Cannot mount "${path}": it is no directory`, hint);
 }
 
-function refused(message: string, hint?: string): Problem {
-  return new Problem({ code: 'container.mount', message: printable(message), ...(hint !== undefined && { hint }) });
+function refused(message: string, hint: string): Problem {
+  return new Problem({ code: 'container.mount', message: printable(message), hint });
 }

@@ -99,7 +99,7 @@ export const containerVerbs: readonly VerbSpec[] = [
     name: 'container mount',
     args: '<name> <device> <source> <path>',
     about: 'Show a directory of the host in a container, also while it runs',
-    detail: `It becomes a mount of its manifest; DEVICE is what the log calls it.\n${managed}`,
+    detail: `It becomes a mount of its manifest; DEVICE is the name of its device, one that it has not yet.\n${managed}`,
     example: 'coi container mount my-container data /srv/data /data',
     flags: [
       { flags: '--no-shift', about: 'Leave the owners of its files as they are: inside they belong to nobody' },

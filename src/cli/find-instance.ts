@@ -1,19 +1,9 @@
-import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
-import { openIncus, type Incus } from '../host/incus/client.ts';
+import type { Incus } from '../host/incus/client.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import type { Instance } from '../host/incus/instance.ts';
-import { incusSocket } from '../host/incus/socket.ts';
 import { classify } from '../observe/owned.ts';
 import { instanceName } from '../spec/schema/formats.ts';
-import type { Io } from './io.ts';
-import { readSettings } from './settings.ts';
-
-/** The Incus of this host, as settings and environment name it. */
-export async function openOwnIncus(io: Io): Promise<Incus> {
-  const { incus } = await readSettings(io);
-  return openIncus({ socketPath: incusSocket(io.env), project: incus.project, clock });
-}
 
 /** The instance of exactly this name, whoever owns it; undefined when there is none, or could be none. */
 export async function findInstance(incus: Incus, name: string, signal: AbortSignal): Promise<Instance | undefined> {

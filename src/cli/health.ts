@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { pause, systemClock } from '../base/clock.ts';
+import { pause } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { ControlApi } from '../controller/control-api.ts';
 import type { Caller } from '../health/caller.ts';
@@ -7,8 +7,6 @@ import { checksFor, type CheckChoice } from '../health/checks.ts';
 import { thisMachine } from '../health/machine.ts';
 import { runChecks, type HealthReport } from '../health/run-checks.ts';
 import { Sight } from '../health/sight.ts';
-import { openIncus } from '../host/incus/client.ts';
-import { incusSocket } from '../host/incus/socket.ts';
 import { ownerOf } from '../session/save/owner.ts';
 import type { Settings } from '../spec/settings.ts';
 import { openClient, probeSocket } from './client.ts';
@@ -16,6 +14,7 @@ import { withFlags } from './health-settings.ts';
 import { tryOut } from './health-trial.ts';
 import type { Io } from './io.ts';
 import type { ToolFlags } from './meant-tool.ts';
+import { openIncusIn } from './open-own-incus.ts';
 import { withProgress } from './progress.ts';
 import { showHealth } from './render-health.ts';
 import { savedSessions } from './resume-session.ts';
@@ -38,8 +37,7 @@ export const health: Verb = async ({ io, options }) => {
 async function examine(io: Io, choice: CheckChoice, flags: ToolFlags): Promise<HealthReport> {
   const [usable, { settings: host }] = await Promise.all([readUsableSettings(io, false), readUsableSettings(io, true)]);
   const seen = withFlags(usable, flags);
-  const { project } = host.incus;
-  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock: systemClock });
+  await using incus = openIncusIn(io, host.incus.project);
   const isRoot = process.getuid?.() === 0;
   // What root's own settings say is about root's sessions, not about the controller.
   const controller = controllerOf(io, isRoot ? host : seen.settings);

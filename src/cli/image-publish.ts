@@ -1,11 +1,9 @@
-import { Problem } from '../base/problem.ts';
 import { renderSize, renderDuration } from '../base/units.ts';
 import type { Incus } from '../host/incus/client.ts';
-import { isIncusError } from '../host/incus/errors.ts';
-import type { Instance } from '../host/incus/instance.ts';
 import { publishAs, type PublishedAs, type PublishingAs } from '../image/publish-as.ts';
-import { classify } from '../observe/owned.ts';
+import { isTombstoneName } from '../plan/tombstone-name.ts';
 import { exitCodes } from './failure.ts';
+import { requireInstance, requireOwn } from './find-instance.ts';
 import type { Io } from './io.ts';
 import { requireAlias } from './named-image.ts';
 import { openOwnIncus } from './open-own-incus.ts';
@@ -25,7 +23,9 @@ export const imagePublish: Verb = async ({ io, args: [container = '', alias = ''
   const { description, compression, delete: goes = false } = options as PublishOptions;
   requireAlias(alias);
   await using incus = await openOwnIncus(io);
-  const source = await findSource(incus, io, container);
+  const source = await requireInstance(incus, container, io.signal);
+  // What waits for its deletion goes at any moment.
+  if (isTombstoneName(source.name)) requireOwn(source, `publish ${source.name}`);
   if (goes) await requireDeletable(io, source);
   const startedAt = io.clock.monotonic();
   const published = await publish(incus, io, {
@@ -58,30 +58,4 @@ function tell(io: Io, alias: string, { image, formerly, took }: PublishedAs & { 
   io.stderr.write(`Published ${printable(alias)}: ${renderSize(image.sizeBytes)} in ${renderDuration(took)}\n`);
   if (formerly?.alias !== undefined)
     io.stderr.write(`What ${printable(alias)} was before is now ${printable(formerly.alias)}\n`);
-}
-
-/** The container of this name, or of the sandbox of this name. @throws {Problem} `image.no-source` */
-async function findSource({ instances }: Incus, { signal }: Io, name: string): Promise<Instance> {
-  for (const each of [name, `coi-${name}`].filter(isInstanceName)) {
-    try {
-      const { value } = await instances.get(each, { signal });
-      const owner = classify(value);
-      const isMeant = each === name || (owner.kind === 'owned' && owner.stamp.name === name);
-      const isGoing = owner.kind === 'owned' && owner.isTombstone;
-      if (isMeant && !isGoing) return value;
-    } catch (error) {
-      // Not being there is an answer to this question.
-      if (!isIncusError(error, 'gone')) throw error;
-    }
-  }
-  throw new Problem({
-    code: 'image.no-source',
-    message: `There is no container ${JSON.stringify(name.slice(0, 80))}`,
-    hint: 'See those of coi with: coi list',
-  });
-}
-
-/** Anything else cannot be one, and might not be a part of a path. */
-function isInstanceName(name: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9-]{0,62}$/.test(name);
 }

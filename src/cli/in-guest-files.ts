@@ -1,18 +1,14 @@
 import { messageOf, Problem } from '../base/problem.ts';
-import { systemClock as clock } from '../base/clock.ts';
-import { openIncus, type Incus } from '../host/incus/client.ts';
-import { isIncusError } from '../host/incus/errors.ts';
 import { SftpError, SftpLost } from '../host/incus/sftp/sftp-error.ts';
 import { Sftp } from '../host/incus/sftp/sftp.ts';
-import { incusSocket } from '../host/incus/socket.ts';
 import { endWhenSilent } from '../host/tree/end-when-silent.ts';
 import { Endless } from '../host/tree/fetch-tree.ts';
 import { codeOf } from '../host/tree/held-directory.ts';
 import { GuestFull } from '../host/tree/send-tree.ts';
-import { usualPrefix } from '../spec/session-names.ts';
+import { requireInstance } from './find-instance.ts';
 import type { Io } from './io.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { printable } from './printable.ts';
-import { readSettings } from './settings.ts';
 
 /** How long an end that was asked for may take, in milliseconds. */
 const lastMs = 5_000;
@@ -28,7 +24,7 @@ export interface GuestFiles {
  * Do something with the files of a container, running or not, whoever made it. Nothing of it needs a controller.
  *
  * @param container its name, or that of a sandbox
- * @throws {Problem} `file.no-container`, `file.lost`, `file.full-inside`, `file.disk-full`, `file.refused`, `file.too-much`
+ * @throws {Problem} `container.none`, `file.lost`, `file.full-inside`, `file.disk-full`, `file.refused`, `file.too-much`
  * @throws {IncusError} when Incus is not there, or refuses
  */
 export async function inGuestFiles<Result>(
@@ -36,10 +32,10 @@ export async function inGuestFiles<Result>(
   container: string,
   work: (files: GuestFiles) => Promise<Result>,
 ): Promise<Result> {
-  const { incus: settings } = await readSettings(io);
-  await using incus = openIncus({ socketPath: incusSocket(io.env), project: settings.project, clock });
+  await using incus = await openOwnIncus(io);
   try {
-    const { instance, socket } = await connect(incus, container, io.signal);
+    const { name: instance } = await requireInstance(incus, container, io.signal);
+    const socket = await incus.files.connect(instance, { signal: io.signal });
     using sftp = await Sftp.onSocket(socket);
     using _silence = endWhenSilent(sftp.channel, io.clock);
     // What is half there is removed first, as far as that answers.
@@ -54,27 +50,6 @@ export async function inGuestFiles<Result>(
   } catch (error) {
     throw explained(error, container);
   }
-}
-
-/** What is called so in Incus comes first, then the container of the sandbox that is called so. */
-async function connect(incus: Incus, container: string, signal: AbortSignal) {
-  for (const instance of [container, `${usualPrefix}${container}`].filter(isPossibleName)) {
-    try {
-      return { instance, socket: await incus.files.connect(instance, { signal }) };
-    } catch (error) {
-      if (!isIncusError(error, 'gone')) throw error;
-    }
-  }
-  throw new Problem({
-    code: 'file.no-container',
-    message: `There is no container "${printable(container.slice(0, 80))}"`,
-    hint: 'See those of coi with: coi list; all of them with: incus list',
-  });
-}
-
-/** Letters, digits and dashes: Incus documentation, "Instance properties". */
-function isPossibleName(instance: string): boolean {
-  return /^[A-Za-z0-9-]{1,63}$/.test(instance);
 }
 
 function explained(error: unknown, container: string): unknown {

@@ -6,5 +6,10 @@ import { readSettings } from './settings.ts';
 /** Incus as this user sees it, in the project of the settings. Dispose of it. */
 export async function openOwnIncus(io: Io): Promise<Incus> {
   const { incus } = await readSettings(io);
-  return openIncus({ socketPath: incusSocket(io.env), project: incus.project, clock: io.clock });
+  return openIncusIn(io, incus.project);
+}
+
+/** The same, for whoever has read the settings already. */
+export function openIncusIn({ env, clock }: Pick<Io, 'env' | 'clock'>, project: string): Incus {
+  return openIncus({ socketPath: incusSocket(env), project, clock });
 }

@@ -34,7 +34,7 @@ export function positiveCount(text: string): number {
 /** Number of a user or a group; the highest one means none. */
 export function numericId(text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32 - 1) return Number(text);
-  throw new UsageProblem(`"${text}" is no number of a user or a group`, 'Example: --user 1000');
+  throw new UsageProblem(`"${text}" is no number of a user or a group`, 'Write it in figures, like 1000');
 }
 
 /** Permissions as chmod(1) has them in figures, 0 to 7777. */

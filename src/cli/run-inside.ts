@@ -1,11 +1,9 @@
-import { systemClock as clock } from '../base/clock.ts';
 import type { SessionOpened } from '../controller/session-api.ts';
-import { openIncus } from '../host/incus/client.ts';
-import { incusSocket } from '../host/incus/socket.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
 import { guestCommand } from '../session/guest-command.ts';
 import { guestEnvironment } from '../session/guest-environment.ts';
 import { execInside } from './exec-inside.ts';
+import { openIncusIn } from './open-own-incus.ts';
 import { jsonText } from './printable.ts';
 import type { SessionOptions } from './session-flags.ts';
 import type { AskedSession } from './session-request.ts';
@@ -23,11 +21,7 @@ export interface RunOptions extends SessionOptions {
 export async function runInside(call: Call, asked: AskedSession, opened: SessionOpened): Promise<number> {
   const { io, args } = call;
   const options = call.options as RunOptions;
-  await using incus = openIncus({
-    socketPath: incusSocket(io.env),
-    project: asked.settings.incus.project,
-    clock,
-  });
+  await using incus = openIncusIn(io, asked.settings.incus.project);
   const { uid, name } = asked.sandbox.codeUser;
   const began = io.clock.monotonic();
   const { exitCode, output } = await execInside(io, incus, {

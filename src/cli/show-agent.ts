@@ -1,14 +1,13 @@
 import { insideFiles } from '../apply/inside-files.ts';
-import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
-import { openIncus, type Incus } from '../host/incus/client.ts';
+import type { Incus } from '../host/incus/client.ts';
 import type { SandboxReport } from '../controller/report.ts';
-import { incusSocket } from '../host/incus/socket.ts';
 import { agentStart } from '../session/agent-recipes.ts';
 import { homeOf } from '../source/homes.ts';
 import { showInside } from './inside-terminal.ts';
 import { leaveEnvironment } from './leave-environment.ts';
 import type { Io } from './io.ts';
+import { openIncusIn } from './open-own-incus.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import type { ShellStart } from './shell-summary.ts';
 import { workspaceInside } from '../spec/workspace-path.ts';
@@ -26,8 +25,7 @@ export interface ShownEnd {
 /** Show the agent of a session in this terminal. */
 export async function showAgent(io: Io, shown: ShellStart): Promise<ShownEnd> {
   const { asked, mode } = shown;
-  const project = asked.settings.incus.project;
-  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
+  await using incus = openIncusIn(io, asked.settings.incus.project);
   if (mode === 'direct') return endOfProgram(await showDirect(io, incus, shown));
   return await showSession(io, incus, placeOf(shown));
 }
@@ -42,8 +40,7 @@ export function endOfProgram(exitCode: number): ShownEnd {
 
 /** Wait until an agent that nobody looks at is there. */
 export async function awaitAgent(io: Io, shown: ShellStart): Promise<void> {
-  const project = shown.asked.settings.incus.project;
-  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
+  await using incus = openIncusIn(io, shown.asked.settings.incus.project);
   await untilTmux(incus, placeOf(shown), io.signal);
 }
 
@@ -69,8 +66,7 @@ export async function requireAgent(io: Io, shown: ShellStart, { state, exit_code
 
 /** Whether the agent's tmux session is there. */
 export async function isThere(io: Io, shown: ShellStart): Promise<boolean> {
-  const project = shown.asked.settings.incus.project;
-  await using incus = openIncus({ socketPath: incusSocket(io.env), project, clock });
+  await using incus = openIncusIn(io, shown.asked.settings.incus.project);
   return await hasTmux(incus, placeOf(shown));
 }
 

@@ -2,8 +2,9 @@ import { Problem } from '../base/problem.ts';
 import { requireNewName } from '../controller/snapshot-problems.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { withProgress } from './progress.ts';
-import { findTarget, incusOf, type TargetFlags } from './snapshot-target.ts';
+import { findTarget, type TargetFlags } from './snapshot-target.ts';
 import type { Verb } from './verb.ts';
 import { whoCalls } from './who.ts';
 
@@ -16,7 +17,7 @@ export const snapshotCreate: Verb = async ({ io, args, options }) => {
   const [given] = args;
   if (given !== undefined) requireNewName(given);
   await using api = await connect(io, 'write');
-  await using incus = await incusOf(io);
+  await using incus = await openOwnIncus(io);
   const { name, instance } = await findTarget(io, flags, { status: await api.status(), incus });
   const request = { name, by: whoCalls(io).by, ...(stateful && { stateful }) };
   const make = (snapshot: string) => api.createSnapshot({ ...request, snapshot });

@@ -1,11 +1,12 @@
 import { confirm } from './confirm.ts';
 import { connect } from './connect.ts';
 import { exitCodes, reportFailure } from './failure.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { plural } from './plural.ts';
 import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { isYes } from './snapshot-restore.ts';
-import { findTarget, incusOf, type TargetFlags } from './snapshot-target.ts';
+import { findTarget, type TargetFlags } from './snapshot-target.ts';
 import { listSnapshots } from './list-snapshots.ts';
 import { UsageProblem } from './usage.ts';
 import type { Call, Verb } from './verb.ts';
@@ -29,7 +30,7 @@ export const snapshotDelete: Verb = async (call) => {
 async function deleteThem({ io, args, options }: Call): Promise<number> {
   const { all = false, force = false, ...flags } = options as DeleteFlags;
   await using api = await connect(io, 'write');
-  await using incus = await incusOf(io);
+  await using incus = await openOwnIncus(io);
   const { name, instance } = await findTarget(io, flags, { status: await api.status(), incus });
   const listed = all ? await listSnapshots(incus, instance, io.signal) : [];
   const names = all ? listed.map((snapshot) => snapshot.name) : args;

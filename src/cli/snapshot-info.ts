@@ -1,15 +1,16 @@
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { jsonText, printable } from './printable.ts';
 import { readSnapshot, reportSnapshot, timeText, yesOrNo } from './snapshot-report.ts';
-import { findTarget, incusOf, type TargetFlags } from './snapshot-target.ts';
+import { findTarget, type TargetFlags } from './snapshot-target.ts';
 import type { Verb } from './verb.ts';
 
 /** `coi snapshot info` */
 export const snapshotInfo: Verb = async ({ io, args, options }) => {
   const { format, ...flags } = options as TargetFlags & { readonly format?: string };
   await using api = await connect(io, 'read');
-  await using incus = await incusOf(io);
+  await using incus = await openOwnIncus(io);
   const { instance } = await findTarget(io, flags, { status: await api.status(), incus });
   const snapshot = await readSnapshot(incus, { instance, name: args[0]! }, io.signal);
   if (format === 'json') {

@@ -5,11 +5,12 @@ import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
 import { listSnapshots } from './list-snapshots.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { ownPrefix } from './own-prefix.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { renderSnapshots, reportSnapshot } from './snapshot-report.ts';
-import { containersIn, findTarget, incusOf, type TargetFlags } from './snapshot-target.ts';
+import { containersIn, findTarget, type TargetFlags } from './snapshot-target.ts';
 import type { Verb } from './verb.ts';
 
 interface ListFlags extends TargetFlags {
@@ -21,7 +22,7 @@ interface ListFlags extends TargetFlags {
 export const snapshotList: Verb = async ({ io, options }) => {
   const { all = false, format, ...flags } = options as ListFlags;
   await using api = await connect(io, 'read');
-  await using incus = await incusOf(io);
+  await using incus = await openOwnIncus(io);
   const status = await api.status();
   if (all) {
     const names = containersIn(status)

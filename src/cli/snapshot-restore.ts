@@ -5,10 +5,11 @@ import type { Snapshot } from '../host/incus/snapshots.ts';
 import { confirm } from './confirm.ts';
 import { connect } from './connect.ts';
 import { exitCodes } from './failure.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { printable } from './printable.ts';
 import { withProgress } from './progress.ts';
 import { readSnapshot, timeText } from './snapshot-report.ts';
-import { findTarget, incusOf, type TargetFlags } from './snapshot-target.ts';
+import { findTarget, type TargetFlags } from './snapshot-target.ts';
 import type { Verb } from './verb.ts';
 import { whoCalls } from './who.ts';
 
@@ -21,7 +22,7 @@ interface RestoreFlags extends TargetFlags {
 export const snapshotRestore: Verb = async ({ io, args, options }) => {
   const { force = false, stateful = false, ...flags } = options as RestoreFlags;
   await using api = await connect(io, 'write');
-  await using incus = await incusOf(io);
+  await using incus = await openOwnIncus(io);
   const found = await findTarget(io, flags, { status: await api.status(), incus });
   const { name, instance } = found;
   const snapshot = await readSnapshot(incus, { instance, name: args[0]! }, io.signal);

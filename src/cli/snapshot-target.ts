@@ -1,29 +1,20 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { systemClock as clock } from '../base/clock.ts';
 import { Problem } from '../base/problem.ts';
 import type { StatusReport } from '../controller/control-api.ts';
 import type { SandboxReport } from '../controller/report.ts';
-import { openIncus, type Incus } from '../host/incus/client.ts';
-import { isIncusError } from '../host/incus/errors.ts';
-import { incusSocket } from '../host/incus/socket.ts';
+import type { Incus } from '../host/incus/client.ts';
 import { isTombstoneName } from '../plan/tombstone-name.ts';
 import { parseSessionInstance, workspaceHash } from '../spec/session-names.ts';
 import { findContainer } from './end-containers.ts';
+import { requireInstance, requireOwn } from './find-instance.ts';
 import type { Io } from './io.ts';
 import { ownPrefix } from './own-prefix.ts';
-import { readSettings } from './settings.ts';
 
 /** Flags that say which container is meant. */
 export interface TargetFlags {
   readonly container?: string;
   readonly workspace?: string;
-}
-
-/** Incus, as this command is to see it. */
-export async function incusOf(io: Io): Promise<Incus> {
-  const { incus } = await readSettings(io);
-  return openIncus({ socketPath: incusSocket(io.env), project: incus.project, clock });
 }
 
 /** The containers of coi that there are, without those on their way out. */
@@ -34,7 +25,8 @@ export function containersIn({ sandboxes }: StatusReport): readonly SandboxRepor
 /**
  * The container that is meant: by flag, by `COI_CONTAINER`, or the only one of the workspace.
  *
- * @throws {Problem} `snapshot.no-container`, `snapshot.which` where the workspace has several, `snapshot.foreign`
+ * @throws {Problem} `snapshot.no-container`, `snapshot.which` where the workspace has several, and as {@link requireInstance}
+ *   and {@link requireOwn} do for one that is named
  */
 export async function findTarget(
   io: Io,
@@ -45,7 +37,9 @@ export async function findTarget(
   if (!named) return onlyOne(await ofWorkspace(io, flags, status));
   const found = findContainer({ ...status, sandboxes: [...containersIn(status)] }, named);
   if (found) return found;
-  throw (await isInstance(incus, named, io.signal)) ? foreign(named) : none(`There is no container ${quoted(named)}`);
+  const instance = await requireInstance(incus, named, io.signal);
+  requireOwn(instance, 'snapshot --help');
+  throw none(`The container ${instance.name} was only just made`);
 }
 
 async function ofWorkspace(io: Io, { workspace = '.' }: TargetFlags, status: StatusReport) {
@@ -72,36 +66,10 @@ function onlyOne({ path, all }: { readonly path: string; readonly all: readonly 
   });
 }
 
-/** Instance names as Incus takes them; anything else would be another path of its API. */
-const possible = /^[A-Za-z0-9-]{1,63}$/;
-
-async function isInstance(incus: Incus, name: string, signal: AbortSignal): Promise<boolean> {
-  if (!possible.test(name)) return false;
-  try {
-    await incus.instances.get(name, { signal });
-    return true;
-  } catch (error) {
-    if (isIncusError(error, 'gone')) return false;
-    throw error;
-  }
-}
-
-function foreign(name: string): Problem {
-  return new Problem({
-    code: 'snapshot.foreign',
-    message: `${name} is an instance of Incus, and none of coi's`,
-    hint: 'Use the command of Incus: incus snapshot --help',
-  });
-}
-
 function none(message: string): Problem {
   return new Problem({
     code: 'snapshot.no-container',
     message,
     hint: 'See them with: coi list. Say which one with -c NAME',
   });
-}
-
-function quoted(name: string): string {
-  return JSON.stringify(name.slice(0, 80));
 }

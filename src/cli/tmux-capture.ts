@@ -1,5 +1,5 @@
 import { exitCodes } from './failure.ts';
-import { openOwnIncus } from './find-instance.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { printableLines } from './printable.ts';
 import { requirePlace, runBesideTmux } from './tmux-place.ts';
 import type { Verb } from './verb.ts';

@@ -1,8 +1,8 @@
 import type { Incus } from '../host/incus/client.ts';
 import { IncusError } from '../host/incus/errors.ts';
 import { exitCodes } from './failure.ts';
-import { openOwnIncus } from './find-instance.ts';
 import type { Io } from './io.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { ownPrefix } from './own-prefix.ts';
 import { jsonText } from './printable.ts';
 import { withProgress } from './progress.ts';

@@ -77,6 +77,7 @@ export async function runBesideTmux(
   throw new Problem({
     code: 'tmux.failed',
     message: `tmux in ${instance} failed: ${stderr.toString('utf8').trim().slice(0, 500) || `exit code ${exitCode}`}`,
+    hint: `Look at what it shows: coi attach ${instance}. For a shell beside it: coi attach ${instance} --bash`,
   });
 }
 

@@ -1,6 +1,6 @@
 import { ulid } from 'ulid';
 import { exitCodes } from './failure.ts';
-import { openOwnIncus } from './find-instance.ts';
+import { openOwnIncus } from './open-own-incus.ts';
 import { requirePlace, runBesideTmux } from './tmux-place.ts';
 import type { Verb } from './verb.ts';
 

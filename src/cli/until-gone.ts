@@ -22,10 +22,11 @@ export interface Going {
 /** Make a sandbox go, and wait until nothing of it is left. */
 export async function letGo(api: ControlApi, io: Io, going: Going): Promise<VerbReport> {
   const { name, sandbox: sandboxName, doing, done, graceMs = 0 } = going;
-  const [report] = await going.begin([sandboxName]);
+  const what = `${doing} ${name}`;
+  const [report] = await withProgress(io, what, () => going.begin([sandboxName]));
   if (!report?.done) return { name, done: false, message: report?.message ?? 'Nobody knows it any more' };
   const wait = { name: sandboxName, goal: 'gone', timeoutMs: goneMs + graceMs, signal: io.signal } as const;
-  const { outcome, sandbox } = await withProgress(io, `${doing} ${name}`, () => api.awaitSandbox(wait));
+  const { outcome, sandbox } = await withProgress(io, what, () => api.awaitSandbox(wait));
   if (outcome === 'reached') return { name, done: true, message: done };
   return { name, done: false, message: `It is not gone yet: ${sandbox?.message ?? 'it takes long'}` };
 }

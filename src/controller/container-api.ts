@@ -43,14 +43,17 @@ export interface MountRequest {
   /** Of its sandbox. */
   readonly name: string;
   readonly by: string;
-  /** What people call it. */
+  /** Name of its device. */
   readonly device: string;
   /** Absolute, inside. */
   readonly path: string;
   readonly mount: Mount;
 }
 
-/** What commands for containers by name ask of a controller. None of them waits for what follows. */
+/**
+ * What commands for containers by name ask of a controller. None of them waits for more of what follows than the first look at
+ * it: `container.held-up` when that takes over two minutes.
+ */
 export interface ContainerApi {
   /**
    * Declare a container under the very name of its instance. Of several that want the same name exactly one gets it.
@@ -61,7 +64,8 @@ export interface ContainerApi {
   launch(request: LaunchRequest): Promise<Launched>;
   /**
    * Have a container that a command declared run, or stand still. One that is to go when it stops goes. Refused where a
-   * directory declares it, or an override holds it.
+   * directory declares it, an override holds it, or it would go and its policy.deletion is "protect",
+   * or its schedule says that it is to stand still.
    */
   setPower(request: PowerRequest): Promise<PowerReport>;
   /** Show one more directory in a container that a command declared. Refused where it cannot be with what it has. */

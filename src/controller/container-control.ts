@@ -1,5 +1,7 @@
+import { openDeadline } from '../base/deadline.ts';
 import { Problem } from '../base/problem.ts';
 import { untilAborted } from '../base/until-aborted.ts';
+import { goalOf } from '../plan/goal.ts';
 import { activeOverrides } from '../plan/override.ts';
 import { containerNames } from '../spec/container-names.ts';
 import type { Manifest, Sandbox } from '../spec/sandbox.ts';
@@ -14,8 +16,9 @@ import type {
 } from './container-api.ts';
 import type { VerbReport } from './control-api.ts';
 import { mountFault } from './mount-fault.ts';
+import { protection } from './refusal.ts';
 import { placeText } from './report.ts';
-import type { Change, SessionControl, SessionControlInit } from './session-control.ts';
+import type { SessionControl, SessionControlInit } from './session-control.ts';
 import { uidOf } from './session-control.ts';
 
 /** What declares containers by name. */
@@ -25,6 +28,9 @@ export interface ContainerControlInit extends SessionControlInit {
 
 /** Seconds that what runs inside has to end by itself, where the container goes afterwards. */
 const graceS = 10;
+
+/** Longest wait for the look at what a command changed, in milliseconds. */
+const lookMs = 120_000;
 
 /** Containers that commands name: each is declared like anything else, and the loop does the rest. */
 export class ContainerControl implements ContainerApi {
@@ -49,24 +55,46 @@ export class ContainerControl implements ContainerApi {
   }
 
   setPower(request: PowerRequest): Promise<PowerReport> {
-    return this.#init.sessions.inTurn(() => this.#setPower(request));
+    return this.#looked(request.name, () => this.#setPower(request));
   }
 
   addMount(request: MountRequest): Promise<VerbReport> {
-    return this.#init.sessions.inTurn(() => this.#addMount(request));
+    return this.#looked(request.name, () => this.#addMount(request));
+  }
+
+  /**
+   * What follows is judged by a look from afterwards, which may be long in coming where something holds the sandbox: nobody
+   * else's turn waits for it.
+   */
+  async #looked<T extends VerbReport>(name: string, change: () => Promise<T>): Promise<T> {
+    const { controller, sessions, lifetime } = this.#init;
+    using looks = new DisposableStack();
+    const { report, done } = await sessions.inTurn(async () => {
+      const look = looks.use(controller.sandboxes.nextLook(name));
+      return { report: await change(), done: look.done };
+    });
+    if (!report.done) return report;
+    using deadline = openDeadline(controller.hands.clock, lookMs, lifetime);
+    try {
+      await untilAborted(done, deadline.signal);
+    } catch (error) {
+      throw deadline.hasPassed() ? isHeldUp(name) : error;
+    }
+    return report;
   }
 
   async #setPower({ name, by, to, force = false }: PowerRequest): Promise<PowerReport> {
+    const { sessions } = this.#init;
     const sandbox = this.#declared(name)?.sandbox;
     const isLeaving = to === 'stopped' && sandbox !== undefined && isSpentByStop(sandbox);
     const order = this.#order(force);
-    const report = await this.#change(name, {
+    const report = await sessions.changeOne(name, {
       // The process that it was for has nothing to do with what a command asks for now.
       changed: ({ lease: _lease, ...before }) => ({
         ...before,
         ...(isLeaving ? { endsWithin: force ? 0 : graceS } : { state: to, asked: order }),
       }),
-      isRefused: (before) => this.#whyNot(name, before, to),
+      isRefused: (before) => (isLeaving && protection(before)) || this.#whyNot(name, before, to),
       entry: { kind: to === 'running' ? 'start' : 'stop', why: 'asked for by command', actor: by },
       message: to === 'running' ? 'It is being started' : 'It is being stopped',
     });
@@ -76,12 +104,12 @@ export class ContainerControl implements ContainerApi {
   async #addMount({ name, by, device, path, mount }: MountRequest): Promise<VerbReport> {
     const changed = (before: Sandbox): Sandbox => ({
       ...before,
-      mounts: { ...before.mounts, [path]: mount },
+      mounts: { ...before.mounts, [path]: { ...mount, device } },
       // Another manifest starts what ended by itself: nobody asked for that.
       ...(this.#hasEnded(name, before) && { state: 'stopped' }),
     });
-    const fault = await this.#mountFault(name, path, changed);
-    return this.#change(name, {
+    const fault = await this.#mountFault(name, { path, device }, changed);
+    return this.#init.sessions.changeOne(name, {
       changed,
       isRefused: () => fault ?? false,
       entry: { kind: 'mount', why: `${JSON.stringify(device)} at ${JSON.stringify(path)} by command`, actor: by },
@@ -89,16 +117,7 @@ export class ContainerControl implements ContainerApi {
     });
   }
 
-  /** What follows is judged by a look from afterwards. */
-  async #change(name: string, change: Change): Promise<VerbReport> {
-    const { controller, sessions, lifetime } = this.#init;
-    using look = controller.sandboxes.nextLook(name);
-    const report = await sessions.changeOne(name, change);
-    if (report.done) await untilAborted(look.done, lifetime);
-    return report;
-  }
-
-  #whyNot(name: string, { endsWithin }: Sandbox, to: PowerRequest['to']): string | false {
+  #whyNot(name: string, before: Sandbox, to: PowerRequest['to']): string | false {
     const { overrides = [], desired } = this.#init.controller.sandboxes.get(name)?.world ?? {};
     const hash = desired?.kind === 'declared' ? desired.manifest.hash : undefined;
     const active = activeOverrides(overrides, hash, this.#now());
@@ -106,18 +125,38 @@ export class ContainerControl implements ContainerApi {
       return `It is suspended, so that nothing is done to it: coi suspend ${name} --off`;
     }
     if (to === 'stopped') return false;
-    if (endsWithin !== undefined) return 'It was shut down, and goes when it has stopped';
+    if (before.endsWithin !== undefined) return 'It was shut down, and goes when it has stopped';
     const isHeld = active.some(({ kind }) => kind === 'freeze' || kind === 'quarantine');
-    return isHeld && `It is held still: let it go on with coi resume ${name}`;
+    if (isHeld) return `It is held still: let it go on with coi resume ${name}`;
+    return this.#whyNotUp(name, before);
+  }
+
+  /** What else has a say in whether it runs, as a schedule has, once it is asked to. */
+  #whyNotUp(name: string, { lease: _lease, ...before }: Sandbox): string | false {
+    const world = this.#init.controller.sandboxes.get(name)?.world;
+    const declared = this.#declared(name);
+    if (!world || !declared) return false;
+    const manifest = { ...declared, sandbox: { ...before, state: 'running', asked: this.#order(false) } } as const;
+    // What is still on its way down is started after that; and an override that names a manifest names no other.
+    const instance = world.instance && { ...world.instance, power: 'stopped' as const };
+    const overrides = activeOverrides(world.overrides, undefined, this.#now());
+    const then = { ...world, instance, isAbandoned: false, now: this.#now() };
+    const { state, because } = goalOf(then, { manifest, sourceComplete: true, overrides });
+    return state !== 'running' && `It would not run now: its ${because} says ${state}. Apply it with another one first`;
   }
 
   /** Undefined also for one that is refused elsewhere, with a reason of its own. */
-  async #mountFault(name: string, path: string, changed: (before: Sandbox) => Sandbox): Promise<string | undefined> {
-    const { manifests } = this.#init;
+  async #mountFault(
+    name: string,
+    place: Pick<MountRequest, 'path' | 'device'>,
+    changed: (before: Sandbox) => Sandbox,
+  ): Promise<string | undefined> {
+    const { manifests, controller } = this.#init;
     const manifest = this.#declared(name);
     if (!manifest || !manifests.isSession(manifest.source)) return undefined;
     const read = (text: string) => manifests.read(text, uidOf(manifest.source));
-    return mountFault({ manifest, path, sandbox: changed(manifest.sandbox), read });
+    const devices = controller.sandboxes.get(name)?.world.instance?.devices ?? {};
+    return mountFault({ manifest, devices, ...place, sandbox: changed(manifest.sandbox), read });
   }
 
   #hasEnded(name: string, { restart }: Sandbox): boolean {
@@ -151,6 +190,15 @@ export class ContainerControl implements ContainerApi {
       hint: 'Take another name. All there are: coi container list',
     });
   }
+}
+
+/** It was declared all the same. */
+function isHeldUp(name: string): Problem {
+  return new Problem({
+    code: 'container.held-up',
+    message: `What was asked for "${name}" is declared, and something has kept it from being done for ${lookMs / 1_000} s`,
+    hint: `It goes on as soon as it can; what is in the way: coi why ${name}`,
+  });
 }
 
 /** Whether it is of no more use once it stands still. */

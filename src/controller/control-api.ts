@@ -147,6 +147,8 @@ export interface ControlApi extends SessionApi, ContainerApi, SnapshotApi, ForkA
     readonly by: string;
     /** What agents left is not saved. */
     readonly noSave?: boolean;
+    /** Refused for what is not stopped by now, whatever it was a moment ago. */
+    readonly onlyStopped?: boolean;
   }): Promise<readonly VerbReport[]>;
   /** Hold sandboxes frozen until `resume`. */
   freeze(options: {

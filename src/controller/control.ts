@@ -2,6 +2,7 @@ import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem, ProblemList } from '../base/problem.ts';
 import { untilAborted } from '../base/until-aborted.ts';
+import type { Instance } from '../host/incus/instance.ts';
 import type { Override } from '../plan/override.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import { renderStamp } from '../plan/stamp.ts';
@@ -19,8 +20,9 @@ import type {
 import type { ContainerApi } from './container-api.ts';
 import type { ForkApi } from './fork-api.ts';
 import type { Controller } from './controller.ts';
+import { sandboxKey } from './hints.ts';
 import { knownNames } from './known-names.ts';
-import { refusal } from './refusal.ts';
+import { protection, refusal } from './refusal.ts';
 import { reportProblem } from './report.ts';
 import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
@@ -72,6 +74,12 @@ export interface ControlInit {
     signal: AbortSignal,
   ) => Promise<void>;
   readonly lifetime: AbortSignal;
+}
+
+/** By whom something is deleted, and whether what an agent left is not saved. */
+interface Deletion {
+  readonly by: string;
+  readonly noSave: boolean;
 }
 
 /** What commands may ask of a controller, answered by the controller itself. */
@@ -173,25 +181,33 @@ export class Control implements ControlApi {
     await this.#init.controller.untilLookedAt(this.#init.lifetime);
   }
 
-  async delete({ names, by, noSave = false }: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
+  async delete(request: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
+    const { names, by, noSave = false, onlyStopped = false } = request;
     const { desired, sandboxes } = this.#init.controller;
     return this.#each(names, async (name) => {
       const isGoing = !desired.manifests().has(name) && sandboxes.get(name)?.world.tombstone !== undefined;
-      return noSave && isGoing ? this.#goOnUnsaved(name, by) : this.#deleteOne(name, { by, noSave });
+      if (noSave && isGoing) return this.#goOnUnsaved(name, by);
+      return onlyStopped ? this.#deleteStopped(name, { by, noSave }) : this.#deleteOne(name, { by, noSave });
     });
   }
 
-  async #deleteOne(
-    name: string,
-    { by, noSave }: { readonly by: string; readonly noSave: boolean },
-  ): Promise<VerbReport> {
+  /** Until its deletion is declared nobody works on it, so that nobody starts it. */
+  async #deleteStopped(name: string, how: Deletion): Promise<VerbReport> {
+    const { controller, lifetime } = this.#init;
+    using _ = await controller.queue.claim(sandboxKey(name), lifetime);
+    const world = controller.sandboxes.get(name)?.world;
+    const instance = controller.desired.manifests().get(name)?.instance ?? world?.instance?.name;
+    const seen = instance === undefined ? undefined : await controller.instances.refresh(instance, lifetime);
+    return seen && seen.instance.state !== 'stopped' ? stillRuns(name, seen.instance) : this.#deleteOne(name, how);
+  }
+
+  async #deleteOne(name: string, { by, noSave }: Deletion): Promise<VerbReport> {
     const { controller, session, lifetime } = this.#init;
     const manifest = controller.desired.manifests().get(name);
     const source = manifest?.source ?? controller.sandboxes.get(name)?.world.instance?.stamp.source ?? '';
     if (!session.isSession(source)) return refusal(name, manifest);
-    if (manifest?.sandbox.policy.deletion === 'protect') {
-      return { name, done: false, message: 'Its policy.deletion is "protect": apply it with another value first' };
-    }
+    const isProtected = manifest && protection(manifest.sandbox);
+    if (isProtected) return { name, done: false, message: isProtected };
     // Before: its deletion may begin as soon as the tombstone is there.
     const takeBack = noSave ? await this.#countAsSaved(name) : undefined;
     try {
@@ -357,6 +373,12 @@ export class Control implements ControlApi {
 
 function isHold({ kind }: Override): boolean {
   return kind === 'freeze' || kind === 'quarantine';
+}
+
+function stillRuns(name: string, { name: instance, status }: Instance): VerbReport {
+  const stop = `stop it first with coi container stop ${instance}`;
+  const message = `It is ${status.toLowerCase()}, and only what is stopped is deleted: ${stop}, or delete it with --force`;
+  return { name, done: false, message };
 }
 
 /** What a copy worked in was made for it, and is its user's. */

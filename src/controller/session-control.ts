@@ -9,7 +9,7 @@ import { parseSessionInstance, sessionNames, type SessionNames } from '../spec/s
 import { awaitSandbox } from './await-sandbox.ts';
 import type { VerbReport } from './control-api.ts';
 import type { Controller } from './controller.ts';
-import { refusal } from './refusal.ts';
+import { protection, refusal } from './refusal.ts';
 import type { SessionApi, SessionOpened, SessionRequest } from './session-api.ts';
 import { busy, busySession, containersWith, holderOf, type OwnSession } from './session-holder.ts';
 
@@ -99,8 +99,7 @@ export class SessionControl implements SessionApi {
   shutDown({ names, by, graceS }: Parameters<SessionApi['shutDown']>[0]): ReturnType<SessionApi['shutDown']> {
     return this.#change(names, {
       changed: ({ lease: _lease, ...sandbox }) => ({ ...sandbox, endsWithin: graceS }),
-      isRefused: ({ policy }) =>
-        policy.deletion === 'protect' && 'Its policy.deletion is "protect": apply it with another value first',
+      isRefused: protection,
       entry: { kind: 'shutdown', why: 'shut down by command', actor: by },
       message: 'It is being shut down',
     });

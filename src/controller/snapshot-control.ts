@@ -134,14 +134,10 @@ export class SnapshotControl implements SnapshotApi {
 /** What Incus said against a new snapshot, in words that say what to do. */
 function refusedBecause(
   error: unknown,
-  {
-    snapshot,
-    instance,
-    stateful,
-  }: { readonly snapshot: string; readonly instance: string; readonly stateful?: boolean },
+  { snapshot, instance }: { readonly snapshot: string; readonly instance: string },
 ): unknown {
   if (isIncusError(error, 'conflict') && error.code === 'incus.taken') return taken(snapshot, instance);
-  return stateful && isIncusError(error, 'invalid', 'transient') ? stateless(error) : error;
+  return isIncusError(error, 'invalid') && error.code === 'incus.stateless' ? stateless(error) : error;
 }
 
 function taken(snapshot: string, instance: string): Problem {

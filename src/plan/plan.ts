@@ -1,12 +1,6 @@
 import { converge } from './converge.ts';
-import {
-  abandoned,
-  effectiveState,
-  ranOut,
-  shutDown,
-  type EffectiveState,
-  type StateInputs,
-} from './effective-state.ts';
+import { abandoned, ranOut, shutDown, type EffectiveState } from './effective-state.ts';
+import { goalOf } from './goal.ts';
 import type { Aim } from './obstacle.ts';
 import { activeOverrides } from './override.ts';
 import type { Draft, Plan, Step } from './step.ts';
@@ -65,26 +59,11 @@ type Declared = Extract<World['desired'], { kind: 'declared' }>;
 
 function declared(world: World, { manifest, sourceComplete }: Declared): Draft {
   const overrides = activeOverrides(world.overrides, manifest.hash, world.now);
-  const goal = effectiveState(manifest, {
-    overrides,
-    scheduled: world.scheduled,
-    createdAt: world.instance?.createdAt,
-    run: runOf(world),
-    mayBeExtended: !sourceComplete,
-    isAbandoned: world.isAbandoned === true,
-    now: world.now,
-  });
+  const goal = goalOf(world, { manifest, sourceComplete, overrides });
   const nextLookAt = earliest([goal.changesAt, ...overrides.map(({ until }) => until)]);
   if (goal.state === 'absent') return { nextLookAt, ...leave(world, { manifest, goal, overrides }) };
   const draft = converge(world, { manifest, goal, overrides });
   return { ...draft, nextLookAt: earliest([draft.nextLookAt, nextLookAt]) };
-}
-
-/** Counted from the start that coi made: what runs inside could begin anew for ever by starting its system again. */
-function runOf({ instance }: World): StateInputs['run'] {
-  if (!instance) return undefined;
-  const { stamp, startedAt, power } = instance;
-  return { startedAt: startedAt && (stamp.started ?? startedAt), isStopped: power === 'stopped' };
 }
 
 /** A declared sandbox that is not to exist now: the expiry is remembered first, or it would be created again. */

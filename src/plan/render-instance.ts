@@ -105,13 +105,13 @@ function protectionHash(sandbox: Sandbox): string {
   return covered ? shortHash([covered.workspace, covered.protectedPaths]) : '';
 }
 
-/** Named by their paths, so that one more changes nothing about the others. */
+/** Named by their paths where they have no name, so that one more changes nothing about the others. */
 function mountDevices(
   { mounts = {} }: Sandbox,
   { workspaces, uid, shift }: Places,
 ): Record<string, Record<string, string>> {
-  const devices = Object.entries(mounts).map(([path, { host, readonly, shift: isShifted = true }]) => {
-    const name = `mount-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
+  const devices = Object.entries(mounts).map(([path, { host, readonly, shift: isShifted = true, device }]) => {
+    const name = device ?? `mount-${createHash('sha256').update(path).digest('hex').slice(0, 8)}`;
     const source = shownPath(workspaces, uid, host);
     return [name, { ...diskDevice({ source, path }, shift && isShifted), ...(readonly && { readonly: 'true' }) }];
   });

@@ -15,6 +15,9 @@ interface Rule {
   readonly hint: string;
 }
 
+/** Devices that every container may have. */
+const ownDevices = ['root', 'eth0', 'workspace'];
+
 const rules: readonly Rule[] = [
   {
     reads: ['schedule'],
@@ -79,6 +82,16 @@ const rules: readonly Rule[] = [
     broken: ({ mounts = {} }) => Object.keys(mounts).some((path, _, all) => all.some((other) => isBelow(path, other))),
     message: 'mounts are nested: one lies below another',
     hint: 'Give them paths that lie beside each other.',
+  },
+  {
+    reads: ['mounts'],
+    path: ['mounts'],
+    broken: ({ mounts = {} }) => {
+      const devices = [...ownDevices, ...Object.values(mounts).flatMap(({ device }) => device ?? [])];
+      return new Set(devices).size < devices.length;
+    },
+    message: `two mounts have the same device, or one has that of something else: ${ownDevices.join(', ')}`,
+    hint: 'Give each a name of its own, or leave device out.',
   },
   {
     reads: ['mounts'],

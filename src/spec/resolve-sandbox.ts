@@ -92,9 +92,14 @@ function claudeOf({ effort_level: effort, model }: NonNullable<SandboxLayer['too
 
 /** In order of the paths inside, so that the order in files means nothing. */
 function resolveMounts(mounts: NonNullable<SandboxLayer['mounts']>, home: string): Part<'mounts'> {
-  const all = Object.entries(mounts).map(([path, { host, readonly, shift }]): [string, Mount] => [
+  const all = Object.entries(mounts).map(([path, { host, readonly, shift, device }]): [string, Mount] => [
     expandHome(path, '/'),
-    { host: expandHome(host, home), ...(readonly && { readonly }), ...(shift === false && { shift }) },
+    {
+      host: expandHome(host, home),
+      ...(readonly && { readonly }),
+      ...(shift === false && { shift }),
+      ...(device !== undefined && { device }),
+    },
   ]);
   if (all.length === 0) return {};
   return { mounts: Object.fromEntries(all.toSorted(([a], [b]) => (a < b ? -1 : 1))) };

@@ -20,6 +20,8 @@ export interface Mount {
   readonly readonly?: true;
   /** Ids of its files stay as they are on the host; left out they are shifted as those of the workspace. */
   readonly shift?: false;
+  /** Name of its device; one after the path inside unless given. */
+  readonly device?: string;
 }
 
 /** Limits as Incus takes them: texts that its instance options define. */

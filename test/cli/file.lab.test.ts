@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renderStamp } from '../../src/plan/stamp.ts';
 import { createContainer } from '../lab/create.ts';
 import { until } from '../lab/until.ts';
 import { treeOf } from '../session/save/tree.ts';
@@ -477,7 +478,8 @@ describe('coi file', () => {
   });
 
   it('works with a container that is stopped, or frozen, or named by its sandbox', async () => {
-    await createContainer(desk.lab, { name: 'still', start: false });
+    const stamp = { uid: '01JZZZZZZZZZZZZZZZZZZZZZZZ', name: 'quiet', instance: 'still', source: 'session/0' };
+    await createContainer(desk.lab, { name: 'still', start: false, config: renderStamp(stamp) });
     await desk.host('echo pushed >stopped');
     expect(await desk.user('file', 'push', 'stopped', 'still:/tmp/stopped')).toMatchObject({ exitCode: 0 });
     expect(await desk.user('file', 'pull', 'still:/tmp/stopped', 'again')).toMatchObject({ exitCode: 0 });
@@ -487,8 +489,7 @@ describe('coi file', () => {
     expect(await desk.user('file', 'push', 'stopped', 'ice:/tmp/stopped')).toMatchObject({ exitCode: 0 });
     await desk.lab.incus('start', 'ice');
     expect(await desk.inside('cat /tmp/stopped', 'ice')).toBe('pushed');
-    // A sandbox "box" has the container coi-box.
-    expect(await desk.user('file', 'pull', 'box:/etc/passwd', 'passwd')).toMatchObject({ exitCode: 0 });
+    expect(await desk.user('file', 'pull', 'quiet:/etc/passwd', 'passwd')).toMatchObject({ exitCode: 0 });
     expect(lstatSync(at('passwd')).uid).toBe(userId);
   });
 });

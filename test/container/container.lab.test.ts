@@ -212,7 +212,7 @@ describe('a container', () => {
     const { ipv4 } = await desk.controller.ready('doomed');
     const refused = await container('delete', 'doomed');
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(refused.stderr).toContain('doomed is running: only what is stopped is deleted');
+    expect(refused.stderr).toContain('doomed: It is running, and only what is stopped is deleted');
     expect(await state('doomed')).toBe('Running');
     expect(await container('stop', 'doomed')).toMatchObject({ exitCode: 0 });
     expect(await container('delete', 'doomed')).toMatchObject({ exitCode: 0, stdout: '' });
@@ -223,6 +223,25 @@ describe('a container', () => {
       stderr: expect.stringContaining('There is no container "doomed"'),
     });
     expect(await declared()).toEqual([]);
+  });
+
+  it('that is protected is not stopped where it would go then', async () => {
+    const file = join(desk.lab.dir, 'guarded.toml');
+    const apply = async (...keys: readonly string[]) => {
+      await writeFile(file, manifest('guarded', 'restart = "never"', ...keys));
+      expect(await desk.coi(here, ['apply', '-f', file, '--wait'])).toMatchObject({ exitCode: 0 });
+      await desk.controller.ready('guarded', 'running');
+    };
+    await apply('policy.deletion = "protect"');
+    for (const verb of [['stop'], ['stop', '--force'], ['delete', '--force']]) {
+      const [word = '', ...flags] = verb;
+      const said = expect.stringContaining('policy.deletion is "protect"');
+      expect(await container(word, 'coi-guarded', ...flags)).toEqual({ exitCode: 1, stdout: '', stderr: said });
+    }
+    expect(await state('coi-guarded')).toBe('Running');
+    await apply();
+    expect(await container('stop', 'coi-guarded')).toMatchObject({ exitCode: 0 });
+    await gone('guarded', 'coi-guarded');
   });
 
   it('that a directory declares, that is held, or that is not of coi is left as it is, with what to do instead', async () => {
@@ -245,7 +264,8 @@ describe('a container', () => {
     await withContainer('frosty', async () => {
       await desk.coi(here, ['freeze', 'frosty']);
       await desk.controller.when('frosty', (each) => each.state === 'frozen');
-      expect((await container('start', 'frosty')).stderr).toContain('coi resume frosty');
+      const start = await container('start', 'frosty');
+      for (const said of ['coi resume frosty', 'coi why frosty']) expect(start.stderr).toContain(said);
       expect((await container('exec', 'frosty', '--', 'true')).stderr).toContain('coi resume frosty');
     });
     // What held it was about that one.
@@ -269,6 +289,7 @@ describe('a container', () => {
       const look = async () => {
         const { devices } = await desk.controller.instance('mounted');
         const mounts = Object.values(devices).filter(({ path }) => path === '/data' || path === '/raw');
+        expect([devices['data']?.['path'], devices['raw']?.['path']]).toEqual(['/data', '/raw']);
         expect(mounts.map(({ path, shift, readonly }) => ({ path, shift, readonly }))).toEqual(
           expect.arrayContaining([
             { path: '/data', shift: 'true', readonly: 'true' },
@@ -289,6 +310,11 @@ describe('a container', () => {
         return stderr;
       };
       expect(await said('d', shared, '/data')).toContain('is a mount of it already');
+      for (const device of ['data', 'root', 'eth0'])
+        expect(await said(device, shared, '/d')).toContain(`"${device}" is a device of it already`);
+      expect(await said('data', shared, '/d')).toContain('incus config device show mounted');
+      for (const device of ['', 'a/b', 'mount-1']) expect(await said(device, shared, '/d')).toContain('device');
+      expect(await said('workspace', shared, '/d')).toContain('that of something else');
       expect(await said('d', shared, '/data/below')).toContain('nested');
       expect(await said('d', shared, '/proc/x')).toContain('what the system inside needs');
       expect(await said('d', shared, 'relative')).toContain('must be absolute');

@@ -22,6 +22,7 @@ export const containerRows: Readonly<Record<string, Proof | readonly Proof[]>> =
     tests: [
       'stops and starts by command, also after its end from inside, and keeps what is in it',
       'is deleted once it is stopped, or by force, with its rules and its manifest',
+      'that is protected is not stopped where it would go then',
       'that a directory declares, that is held, or that is not of coi is left as it is, with what to do instead',
     ],
   },

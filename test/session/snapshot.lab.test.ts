@@ -293,7 +293,7 @@ describe('the container of a snapshot', () => {
     await desk.lab.incus('init', 'busybox', 'foreign');
     const { exitCode, stderr } = await snapshot('create', 'x', '-c', 'foreign');
     expect(exitCode).toBe(1);
-    expect(stderr).toContain("foreign is an instance of Incus, and none of coi's");
+    expect(stderr).toContain('"foreign" is not a container of coi');
     expect(stderr).toContain('incus snapshot');
     expect(await names('foreign')).toEqual([]);
     for (const name of ['nowhere', '../x', '..']) {

@@ -129,7 +129,7 @@ describe('renderManifest()', () => {
   });
 
   it('writes what a command asked of a container, and mounts of all kinds, so that they read back', () => {
-    const mounts = '{ "/a" = { host = "/x", shift = false, readonly = true }, "/b" = { host = "/y" } }';
+    const mounts = '{ "/a" = { host = "/x", shift = false, readonly = true, device = "d" }, "/b" = { host = "/y" } }';
     const { manifests } = parse('a.toml', `[sandbox.a]\nmounts = ${mounts}`);
     for (const asked of [{ at: 7 }, { at: 7, force: true }] as const) {
       const sandbox = { ...manifests[0]!.sandbox, asked };

@@ -294,6 +294,21 @@ describe('parseManifestFile() reports', () => {
       found: { code: 'spec.combination', at: '3:1' },
     },
     {
+      what: 'two mounts with one device',
+      body: '[sandbox.a]\nmounts = { "/a" = { host = "/x", device = "d" }, "/b" = { host = "/y", device = "d" } }',
+      found: { code: 'spec.combination', at: '3:1', hint: expect.stringContaining('leave device out') },
+    },
+    {
+      what: 'a mount with the device of something else',
+      body: '[sandbox.a]\nmounts = { "/a" = { host = "/x", device = "root" } }',
+      found: { code: 'spec.combination', at: '3:1' },
+    },
+    {
+      what: 'a mount whose device has a name that is given to others',
+      body: '[sandbox.a]\nmounts = { "/a" = { host = "/x", device = "mount-1a2b3c4d" } }',
+      found: { code: 'spec.value', at: '3:43' },
+    },
+    {
       what: 'a schedule of nothing',
       body: '[sandbox.a]\nschedule = {}',
       found: { code: 'spec.combination', at: '3:1' },

@@ -112,6 +112,11 @@ const rules: readonly Rule[] = [
   },
   // Its helper was lost before it had begun the program, of which nothing ran.
   { pattern: /Failed to retrieve PID of executing/, class: 'transient', code: 'incus.exec-not-begun' },
+  {
+    pattern: /Stateful snapshots? requires? |Unable to create a stateful snapshot\. CRIU/,
+    class: 'invalid',
+    code: 'incus.stateless',
+  },
   { pattern: /is currently in use/, class: 'conflict', code: 'incus.in-use' },
   { pattern: /directory not empty/, class: 'conflict', code: 'incus.not-empty' },
   { pattern: /Failed shutting down instance/, class: 'transient', code: 'incus.stop-timeout' },

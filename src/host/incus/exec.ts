@@ -1,4 +1,5 @@
 import type { Api } from './api.ts';
+import { attachUntilBegun } from './attach-until-begun.ts';
 import { openDeadline } from '../../base/deadline.ts';
 import { withEnvironment } from './exec-environment.ts';
 import { ExecOutput } from './exec-output.ts';
@@ -121,15 +122,11 @@ export class Exec {
    */
   async attach(request: AttachRequest): Promise<Attached> {
     const input = new ReplayedInput(request.stdin);
-    const begin = () => attachProgram(this.#api, this.#operations, { ...request, stdin: input.read() });
-    let current = await begin();
-    const run = async (at: number) => {
-      if (at > 0) current = await begin();
-      return await current.exitCode;
-    };
-    const { clock } = this.#api.transport;
-    const exitCode = untilBegun(clock, request.signal, run, () => input.isWhole);
-    return { send: (signal) => current.send(signal), exitCode };
+    return await attachUntilBegun(this.#api.transport.clock, {
+      begin: () => attachProgram(this.#api, this.#operations, { ...request, stdin: input.read() }),
+      mayAgain: () => input.isWhole,
+      signal: request.signal,
+    });
   }
 
   /**

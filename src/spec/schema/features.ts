@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { toolNames } from '../defaults.ts';
 import { field } from './field.ts';
 import { mostProtectedPaths, protectedPathFault, usualProtectedPaths } from '../protected-paths.ts';
-import { absolutePath, homePath, homePathAllowed } from './formats.ts';
+import { absolutePath, deviceName, homePath, homePathAllowed } from './formats.ts';
 
 /** What runs inside. */
 export const toolSection = z.strictObject({
@@ -125,6 +125,10 @@ export const manifestMounts = z.record(
       description:
         'Whether its files belong inside to the users with the same numbers as on the host; else they belong to nobody there.',
       default: true,
+    }),
+    device: field(deviceName, {
+      description: 'What its device of the container is called. It gets a name after its path unless given.',
+      allowed: 'a name such as "data", with letters, digits, dots, dashes and underscores, not beginning with "mount-"',
     }),
   }),
 );

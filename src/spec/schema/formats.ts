@@ -56,6 +56,8 @@ export const homePathAllowed = 'an absolute path, or one that begins with "~/"';
 export const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/);
 /** Names of Incus projects, networks and storage pools: usable in paths and on the wire as they stand. */
 export const incusName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
+/** Names of devices of an instance. Those that begin with `mount-` are given to mounts that have no name. */
+export const deviceName = z.string().regex(/^(?!mount-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 /** Names of network interfaces: IFNAMSIZ in netdevice(7) leaves 15 characters. */
 export const interfaceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/);
 /** Image alias, fingerprint, or either behind a remote's name. */

@@ -115,6 +115,14 @@ const seen = [
     'incus.start-failed',
   ],
   [undefined, 'Failed to retrieve PID of executing child process', 'transient', 'incus.exec-not-begun'],
+  [undefined, "Unable to create a stateful snapshot. CRIU isn't installed", 'invalid', 'incus.stateless'],
+  [
+    undefined,
+    'Stateful snapshots require that the instance has migration.stateful be set to true',
+    'invalid',
+    'incus.stateless',
+  ],
+  [undefined, "Unable to create a stateful snapshot. The instance isn't running", 'conflict', 'incus.wrong-state'],
   [403, 'not authorized', 'forbidden', 'incus.forbidden'],
 ] as const;
 

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { attachUntilBegun } from '../../../src/host/incus/attach-until-begun.ts';
 import { refusalError } from '../../../src/host/incus/classify.ts';
 import { ReplayedInput } from '../../../src/host/incus/replayed-input.ts';
 import { untilBegun } from '../../../src/host/incus/until-begun.ts';
@@ -59,6 +60,31 @@ describe('a program that was never begun', () => {
     await setImmediate();
     stop.abort(new Error('enough'));
     expect(await begun).toMatchObject({ message: 'enough' });
+  });
+});
+
+describe('a signal to a program that was never begun', () => {
+  test('is sent to what is begun in its place, whenever it came', async () => {
+    const got: (readonly [program: number, signal: number])[] = [];
+    const ends = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
+    let programs = 0;
+    const begin = async () => {
+      const own = programs++;
+      return { send: (signal: number) => void got.push([own, signal]), exitCode: ends[own]!.promise };
+    };
+    const attached = await attachUntilBegun(clock, { begin, mayAgain: () => true, signal: stop.signal });
+    attached.send(15);
+    ends[0]!.reject(lost);
+    await setImmediate();
+    // Nothing runs for now.
+    attached.send(2);
+    await clock.advance(500);
+    ends[1]!.resolve(130);
+    expect(await attached.exitCode).toBe(130);
+    expect(got.filter(([program]) => program === 1)).toEqual([
+      [1, 15],
+      [1, 2],
+    ]);
   });
 });
 
