@@ -4,9 +4,9 @@ import { findBase, identitiesOf, type Base, type BaseTools } from './bases.ts';
 import { BuildLog } from './build-log.ts';
 import { lockBuild } from './build-lock.ts';
 import { buildStages, timed } from './build-stages.ts';
-import type { BuildContainer, BuildTools, Built, StageReport } from './build-tools.ts';
+import type { BuildContainer, BuildTools, Built } from './build-tools.ts';
 import type { Definition } from './definition.ts';
-import { publishBase, publishContainer } from './finish-image.ts';
+import { publishContainer } from './finish-image.ts';
 import { recipeOf, stageHashes } from './recipe.ts';
 import { retainVersions } from './retain.ts';
 import { countKept, returnToStage } from './stages.ts';
@@ -67,26 +67,22 @@ function fullHint(log: BuildLog): string | undefined {
 }
 
 async function build(tools: BuildTools, { definition, force }: BuildRequest, log: BuildLog): Promise<Built> {
-  const { alias, steps, expectations } = definition;
+  const { alias, steps } = definition;
   const bases = baseTools(tools, definition, log.take);
-  const needsContainer = steps.length + expectations.length > 0;
-  await using container = needsContainer ? await openContainer(tools, definition) : undefined;
-  const start = container && !force ? await keptStart(tools, { definition, container, bases }) : undefined;
-  if (!start) await container?.drop();
+  await using container = await openContainer(tools, definition);
+  const start = force ? undefined : await keptStart(tools, { definition, container, bases });
+  if (!start) await container.drop();
   const { image, identity, kept, base } = start ?? (await freshStart(bases, definition));
-  const stages: StageReport[] = [];
-  let instance: string | undefined;
-  await container?.run(image, async (name) => {
-    instance = name;
+  const { instance, stages } = await container.run(image, async (name) => {
     const hashes = stageHashes(identity, steps);
-    stages.push(...(await buildStages(tools, name, { definition, hashes, kept, isKeeping: isKept(definition), log })));
+    const init = { definition, hashes, kept, isKeeping: isKept(definition), log };
+    return { instance: name, stages: await buildStages(tools, name, init) };
   });
+  // Of the container also where there were no steps: the base is somebody else's image.
   const result = { definition, recipe: recipeOf(definition, identity) };
-  const origin = steps.length === 0 ? undefined : instance;
-  const finish = () =>
-    origin === undefined ? publishBase(tools, image, result) : publishContainer(tools, origin, result);
+  const finish = () => publishContainer(tools, instance, result);
   const { value: finished, report } = await timed(tools, { name: 'publish', title: 'publish' }, finish);
-  if (base?.isFresh && steps.length > 0) await dropFresh(tools, base);
+  if (base?.isFresh) await dropFresh(tools, base);
   await retain(tools, alias);
   return { alias, ...finished, skipped: false, stages: [...stages, report] };
 }

@@ -210,6 +210,20 @@ describe('an image that is built', () => {
     expect(stagesOf(await shop.built('held'))).toEqual(['one', 'check', 'publish']);
   });
 
+  it('leaves its base alone where nothing is done to it, also when it is too large', async () => {
+    const [before] = (await shop.images('named')) as [IncusImage];
+    await shop.define('bare', { 'image.toml': imageToml('"named"', [], '[size]\nmax = "10KiB"\n') });
+    expect(await shop.build('bare')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('more than the') });
+    expect(await shop.images('bare')).toEqual([]);
+    expect(await shop.images('named')).toContainEqual(before);
+    await shop.define('bare', { 'image.toml': imageToml('{ definition = "small" }', []) });
+    const small = await shop.images('small');
+    const bare = await shop.built('bare');
+    expect(await shop.images('small')).toEqual(small);
+    expect(small.map(({ fingerprint }) => fingerprint)).not.toContain(bare.fingerprint);
+    expect((await shop.images('bare'))[0]?.properties['coi.definition']).toBe('bare');
+  });
+
   it('has the files of its steps, and nothing that was the build container’s own', async () => {
     await shop.define('files', {
       'image.toml': `${imageToml('"named"', [])}[[step]]\nname = "lay"\nfiles = ["tree"]\nscript = "steps/lay"\n`,
