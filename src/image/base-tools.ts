@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { BaseTools } from './bases.ts';
+import { lockBuild } from './build-lock.ts';
 import type { BuildTools } from './build-tools.ts';
 import type { Definition } from './definition.ts';
 import { readDefinition } from './read-definition.ts';
@@ -33,6 +34,12 @@ export function baseTools(
     incus,
     signal,
     say,
+    hold: (identity) =>
+      lockBuild({
+        subject: `${tools.place}\n${identity}`,
+        signal,
+        onWait: () => say(`Another process fetches or makes what this starts from; waiting for it`),
+      }),
     aliasOf: async (name) => (await definitionOf(name)).alias,
     build: buildLower,
     fetch: (name) => during(`Fetching ${name}`, () => fetch(name)),

@@ -72,8 +72,11 @@ async function build(tools: BuildTools, { definition, force }: BuildRequest, log
   await using container = await openContainer(tools, definition);
   const start = force ? undefined : await keptStart(tools, { definition, container, bases });
   if (!start) await container.drop();
-  const { image, identity, kept, base } = start ?? (await freshStart(bases, definition));
+  await using base = start ? undefined : await findBase(bases, definition);
+  const { image, identity, kept } = start ?? startFrom(base!);
   const { instance, stages } = await container.run(image, async (name) => {
+    // Once there is the container, nobody has to wait for what it was made from.
+    await base?.[Symbol.asyncDispose]();
     const hashes = stageHashes(identity, steps);
     const init = { definition, hashes, kept, isKeeping: isKept(definition), log };
     return { instance: name, stages: await buildStages(tools, name, init) };
@@ -82,7 +85,6 @@ async function build(tools: BuildTools, { definition, force }: BuildRequest, log
   const result = { definition, recipe: recipeOf(definition, identity) };
   const finish = () => publishContainer(tools, instance, result);
   const { value: finished, report } = await timed(tools, { name: 'publish', title: 'publish' }, finish);
-  if (base?.isFresh) await dropFresh(tools, base);
   await retain(tools, alias);
   return { alias, ...finished, skipped: false, stages: [...stages, report] };
 }
@@ -108,8 +110,6 @@ interface Start {
   readonly identity: string;
   /** How many stages are there already. */
   readonly kept: number;
-  /** Unless it goes on from an earlier build. */
-  readonly base?: Base;
 }
 
 interface Keeping {
@@ -133,20 +133,13 @@ async function keptStart({ incus }: BuildTools, { definition, container, bases }
   return undefined;
 }
 
-async function freshStart(bases: BaseTools, definition: Definition): Promise<Start> {
-  const base = await findBase(bases, definition);
-  return { image: base.fingerprint, identity: base.identity, kept: 0, base };
-}
-
-/** What was only fetched for this build has no name, and nobody else needs it. */
-async function dropFresh({ incus }: BuildTools, { fingerprint }: Base): Promise<void> {
-  const { aliases } = await incus.images.get(fingerprint);
-  if (aliases.length === 0) await incus.operations.finish(await incus.images.delete(fingerprint));
+function startFrom({ fingerprint, identity }: Base): Start {
+  return { image: fingerprint, identity, kept: 0 };
 }
 
 async function retain(tools: BuildTools, alias: string): Promise<void> {
   const { keep, say } = tools;
   const used = await tools.used();
-  const gone = await retainVersions(tools, { keep, used, isMeant: (name) => name === alias });
+  const gone = await retainVersions(tools, { keep, used, only: alias });
   if (gone.length > 0) say(`Old versions that are gone: ${gone.join(', ')}`);
 }

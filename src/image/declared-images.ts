@@ -99,6 +99,7 @@ function lookTools({ incus, etc }: DeclaredImagesInit, signal: AbortSignal): Bas
   return {
     incus,
     signal,
+    hold: never,
     say: () => undefined,
     aliasOf: async (name) => (await readDefinition(await findDefinition(name, { etc, cwd: '/' }))).alias,
     build: never,

@@ -3,7 +3,6 @@ import { messageOf } from '../base/problem.ts';
 import type { KeepRule } from './keep.ts';
 import type { RemoveTools } from './remove-versions.ts';
 import { retainVersions } from './retain.ts';
-import { imageProperties } from './up-to-date.ts';
 
 /** What a controller keeps images with. */
 export interface KeepImagesInit extends RemoveTools {
@@ -27,9 +26,7 @@ export async function keepImages({ clock, keep, used, tell, ...tools }: KeepImag
     await pause(clock, ms, signal);
     if (signal.aborted) return;
     try {
-      const isMeant = (_: string, image?: { readonly properties: Readonly<Record<string, string>> }) =>
-        image?.properties[imageProperties.definition] !== undefined;
-      for (const alias of await retainVersions(tools, { keep, used: used(), isMeant })) tell(`Removed ${alias}`, false);
+      for (const alias of await retainVersions(tools, { keep, used: used() })) tell(`Removed ${alias}`, false);
     } catch (error) {
       // Incus may be away: tomorrow is soon enough.
       if (!signal.aborted) tell(messageOf(error), true);
