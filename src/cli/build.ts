@@ -4,10 +4,11 @@ import { openIncus } from '../host/incus/client.ts';
 import { incusSocket } from '../host/incus/socket.ts';
 import { baseTools } from '../image/base-tools.ts';
 import type { BuildRequest } from '../image/build-image.ts';
-import { usedImages, type BuildTools, type Built } from '../image/build-tools.ts';
+import type { BuildTools, Built } from '../image/build-tools.ts';
 import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
 import { upToDate } from '../image/up-to-date.ts';
+import { usersIn } from './image-users.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -64,7 +65,7 @@ export async function buildHere(io: Io, request: BuildRequest, keep?: number): P
       const { openBuildContainer } = await import('./build-container.ts');
       return openBuildContainer({ io, api: await api(), incus, settings, subject });
     },
-    used: async () => usedImages((await (await api()).status()).sandboxes),
+    users: async () => usersIn(await (await api()).status()),
     find: (name) => findDefinition(name, places),
     keep: keep ?? settings.images.keep,
   };

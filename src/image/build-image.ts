@@ -42,7 +42,7 @@ export async function buildImage(tools: BuildTools, request: BuildRequest): Prom
 
 async function withLog(tools: BuildTools, request: BuildRequest): Promise<Built> {
   const { definition, retry } = request;
-  await using log = await BuildLog.open(definition.name);
+  await using log = await BuildLog.open(definition.alias);
   try {
     return await build(tools, request, log);
   } catch (error) {
@@ -95,7 +95,7 @@ function isKept({ steps }: Definition): boolean {
 }
 
 async function openContainer(tools: BuildTools, definition: Definition): Promise<BuildContainer & AsyncDisposable> {
-  const container = await tools.container(definition.name);
+  const container = await tools.container(definition.alias);
   return {
     ...container,
     [Symbol.asyncDispose]: async () => {
@@ -139,7 +139,7 @@ function startFrom({ fingerprint, identity }: Base): Start {
 
 async function retain(tools: BuildTools, alias: string): Promise<void> {
   const { keep, say } = tools;
-  const used = await tools.used();
-  const gone = await retainVersions(tools, { keep, used, only: alias });
+  const users = await tools.users();
+  const gone = await retainVersions(tools, { keep, users, only: alias });
   if (gone.length > 0) say(`Old versions that are gone: ${gone.join(', ')}`);
 }

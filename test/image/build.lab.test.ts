@@ -193,6 +193,22 @@ describe('coi build', () => {
   });
 });
 
+describe('two definitions of one name', () => {
+  it('have a container each', async () => {
+    const here = await shop.desk.workspace('twins');
+    for (const twin of ['a', 'b']) {
+      await writeFolder(join(here, twin, 'twin'), {
+        'image.toml': imageToml('"named"', ['one', 'two'], `alias = "twin-${twin}"`),
+        'steps/one': script(`sleep 2; echo ${twin} >>/one`),
+        'steps/two': script('cat /one >/two'),
+      });
+    }
+    const built = await Promise.all(['./a/twin', './b/twin'].map((path) => shop.desk.coi(here, ['build', path])));
+    expect(built.map(({ exitCode, stderr }) => (exitCode === 0 ? 0 : stderr))).toEqual([0, 0]);
+    expect([await shop.inside('twin-a', 'cat /two'), await shop.inside('twin-b', 'cat /two')]).toEqual(['a', 'b']);
+  });
+});
+
 describe('an image that is built', () => {
   it('has to be as expected, and no larger than it may be', async () => {
     const files = { 'steps/one': script('echo one >/one') };
@@ -253,6 +269,14 @@ describe('an image that is built', () => {
     const { config } = await shop.desk.controller.instance('stranger');
     expect(Object.keys(config).filter((key) => key.startsWith('user.'))).toEqual([]);
     await shop.desk.lab.incus('delete', 'stranger');
+  });
+
+  it('is none where something of the build container’s own cannot be taken away', async () => {
+    const bind = 'mkdir -p /etc/ssh; : >/etc/ssh/ssh_host_key; mount -o bind /etc/hostname /etc/ssh/ssh_host_key';
+    await shop.define('keyed', { 'image.toml': imageToml('"named"', ['one']), 'steps/one': script(bind) });
+    const { exitCode, stderr } = await shop.build('keyed');
+    expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/own could not be taken away: .*ssh_host_key/)]);
+    expect(await shop.images('keyed')).toEqual([]);
   });
 
   it('does not replace one that somebody else made, unless that is asked for', async () => {
@@ -374,6 +398,16 @@ describe('names in a build container', () => {
     expect(stderr).toContain('8.8.8.8, 8.8.4.4, 1.1.1.1 stay in its resolv.conf');
     const servers = ['8.8.8.8', '8.8.4.4', '1.1.1.1'].map(own).join('');
     expect(await shop.inside('helped', 'cat /during')).toBe(servers.trimEnd());
+
+    // Also where all that is left to do is to check it.
+    const checked = (of: string) =>
+      imageToml('{ definition = "deaf" }', ['look', 'more'], `[[expect]]\ncommand = ["sh", "-c", "${of}"]\n`);
+    const asks = 'grep -q 8.8.4.4 /etc/resolv.conf';
+    await shop.define('asking', { 'image.toml': checked('false'), 'steps/look': look, 'steps/more': script('true') });
+    expect(await shop.build('asking')).toMatchObject({ exitCode: 1 });
+    await shop.define('asking', { 'image.toml': checked(asks) });
+    expect(stagesOf(await shop.built('asking'))).toEqual(['look (kept)', 'more (kept)', 'check', 'publish']);
+    expect(await shop.inside('asking', 'cat /etc/resolv.conf')).toBe(servers.trimEnd());
 
     // A step that puts it right has them go again.
     const mend = `umount /etc/resolv.conf; echo "nameserver ${publicServer}" >/etc/resolv.conf`;

@@ -65,7 +65,7 @@ function begin(more: Partial<KeepImagesInit> = {}): void {
     clock,
     signal: stop.signal,
     keep: 2,
-    used: () => new Set(),
+    users: () => [],
     tell: (text, isFailure) => void told.push(`${isFailure ? 'failed: ' : ''}${text}`),
     ...more,
   });
@@ -99,18 +99,28 @@ test('after a build, too, nothing goes that no definition made, and nothing of a
   const [oldest] = host.images;
   Object.assign(oldest!, { properties: { description: 'published by hand' } });
   const tools = { incus: host.incus(), signal: AbortSignal.timeout(60_000) };
-  expect(await retainVersions(tools, { keep: 1, used: new Set(), only: 'tools' })).toEqual(['tools-20260101-000001']);
+  expect(await retainVersions(tools, { keep: 1, users: [], only: 'tools' })).toEqual(['tools-20260101-000001']);
   expect(host.left()).toEqual(['tools0', 'tools2', 'other0', 'other1', 'other2']);
 });
 
 test('what a sandbox is declared with stays, as of the very moment, and each name has a number of its own', async () => {
   host.add('tools', 4);
   host.add('other', 4);
-  const used = new Set<string>();
-  begin({ used: () => used, keep: (name) => (name === 'other' ? 3 : 1) });
-  used.add('tools-20260101-000001').add('other0');
+  const images: string[] = [];
+  begin({
+    users: () => images.map((image) => ({ name: 'sandbox web', image })),
+    keep: (name) => (name === 'other' ? 3 : 1),
+  });
+  images.push('tools-20260101-000001', 'other-20260101-000000');
   await pass(10 * minuteMs);
   expect(host.left()).toEqual(['tools1', 'tools3', 'other0', 'other1', 'other2', 'other3']);
+});
+
+test('what is named by the beginning of a fingerprint stays, too', async () => {
+  host.add('abcdef0123456789', 3);
+  begin({ users: () => [{ name: 'sandbox web', image: 'abcdef0123456789' }], keep: 1 });
+  await pass(10 * minuteMs);
+  expect(host.left()).toEqual(['abcdef01234567890', 'abcdef01234567891', 'abcdef01234567892']);
 });
 
 test('a day on which Incus is away is told, and the next one is another', async () => {
