@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, Problem } from '../base/problem.ts';
 import { imageAlias } from '../spec/schema/formats.ts';
 import type { Definition } from './definition.ts';
+import { maxTextBytes, readPlainFile } from './read-plain-file.ts';
 
 /** An image of one script. */
 export interface CustomImage {
@@ -29,11 +29,11 @@ export async function customDefinition({ name, script, base, cwd }: CustomImage)
       hint: 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.',
     });
   }
-  const content = await readFile(resolve(cwd, script)).catch((cause: unknown) => {
+  const { content } = await readPlainFile(resolve(cwd, script), { maxBytes: maxTextBytes }).catch((cause: unknown) => {
     throw new Problem({
       code: 'image.no-file',
       message: `Cannot read the script ${JSON.stringify(script)}: ${messageOf(cause)}`,
-      hint: 'Correct the path behind --script.',
+      hint: (cause instanceof Problem && cause.hint) || 'Correct the path behind --script.',
       cause,
     });
   });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf, Problem, ProblemList } from '../base/problem.ts';
 import { parseSize } from '../base/units.ts';
@@ -7,6 +7,7 @@ import type { KeyPath, TomlLocator } from '../spec/locate-toml.ts';
 import { parseToml } from '../spec/parse-toml.ts';
 import { definitionSchema, type DefinitionFile } from './definition-schema.ts';
 import { versionVariable, type BaseSource, type BuildStep, type Definition, type Tree } from './definition.ts';
+import { maxTextBytes, readPlainFile } from './read-plain-file.ts';
 import { readScript, readTree } from './read-tree.ts';
 
 /**
@@ -17,21 +18,25 @@ import { readScript, readTree } from './read-tree.ts';
  */
 export async function readDefinition(folder: string): Promise<Definition> {
   const file = join(folder, 'image.toml');
-  const document = parseToml(file, await textOf(file));
+  const document = parseToml(file, await textOf(folder, file));
   if (document instanceof Problem) throw document;
   const found = checkData({ schema: definitionSchema, file, ...document });
   if (found.length > 0) throw new ProblemList(found.map(({ problem }) => problem));
   return await complete(document.data as DefinitionFile, { folder, file, locator: document.locator });
 }
 
-async function textOf(file: string): Promise<string> {
+async function textOf(folder: string, file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    const within = await realpath(folder);
+    const { content } = await readPlainFile(await realpath(file), { maxBytes: maxTextBytes, within });
+    return content.toString('utf8');
   } catch (cause) {
     throw new Problem({
       code: 'image.no-definition',
       message: `There is no image definition at ${file}: ${messageOf(cause)}`,
-      hint: 'A definition is a folder with an image.toml; see images/README.md.',
+      hint:
+        (cause instanceof Problem && cause.hint) ||
+        'A definition is a folder with an image.toml; see images/README.md.',
       cause,
     });
   }

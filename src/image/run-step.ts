@@ -1,4 +1,4 @@
-import { execa } from 'execa';
+import { packTar } from '../base/pack-tar.ts';
 import { Problem } from '../base/problem.ts';
 import type { BuildLog } from './build-log.ts';
 import type { BuildStep, Tree } from './definition.ts';
@@ -43,19 +43,18 @@ function isProgram(script: Uint8Array): boolean {
   return Buffer.from(script.subarray(0, 2)).toString('latin1') === '#!';
 }
 
-/** Only files and links are named: directories that are there keep their owner and mode. */
+/**
+ * What was read, and not what lies in the folder by now: its hash is that of the stage. Only files and links are named:
+ * directories that are there keep their owner and mode.
+ */
 async function layTree(guest: Guest, { folder, entries }: Tree): Promise<void> {
   if (entries.length === 0) return;
-  const options = ['--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX', '--no-recursion'];
-  const names = ['--null', '--verbatim-files-from', '--files-from=-'];
-  const { stdout } = await execa('tar', ['-C', folder, ...options, ...names, '-cf', '-'], {
-    input: entries.map(({ path }) => path).join('\0'),
-    encoding: 'buffer',
-    cancelSignal: guest.signal,
-    maxBuffer: 2 ** 30,
-  });
+  const archive = packTar(
+    entries.map((each) => (each.kind === 'file' ? { ...each, mode: each.isExecutable ? 0o755 : 0o644 } : each)),
+    guest.clock.now(),
+  );
   const { exitCode, stderr } = await runScript(guest, 'umask 022; tar -C / -xf -', {
-    stdin: stdout,
+    stdin: archive,
     timeoutMs: unpackMs,
   });
   if (exitCode === 0) return;
