@@ -51,7 +51,7 @@ interface Prepared {
 
 async function prepare({ clock, say, registries }: BuildTools, guest: Guest): Promise<Prepared> {
   const call = await registries();
-  const [environment, name] = await Promise.all([buildEnvironment(guest, call), registryName(call)]);
+  const [environment, name] = await Promise.all([buildEnvironment(guest, { call, say }), registryName(call)]);
   if (name === undefined) say('This host gets packages from no name, so nobody looks whether names resolve inside');
   return { environment, names: name === undefined ? undefined : await fixNames({ guest, name, clock, say }) };
 }
