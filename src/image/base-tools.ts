@@ -37,8 +37,10 @@ export function baseTools(
     hold: (identity) =>
       lockBuild({
         subject: `${tools.place}\n${identity}`,
+        clock: tools.clock,
         signal,
-        onWait: () => say(`Another process fetches or makes what this starts from; waiting for it`),
+        onWait: (how) =>
+          say(`Another process fetches or makes what this starts from; waiting for it (root sees which with: ${how})`),
       }),
     aliasOf: async (name) => (await definitionOf(name)).alias,
     build: buildLower,

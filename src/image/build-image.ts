@@ -31,8 +31,9 @@ export async function buildImage(tools: BuildTools, request: BuildRequest): Prom
   const { definition, force } = request;
   const { alias } = definition;
   const { signal, say } = tools;
-  const onWait = () => say(`Another process builds "${alias}" already; waiting for it`);
-  await using _ = await lockBuild({ subject: `${tools.place}\n${alias}`, signal, onWait });
+  const onWait = (how: string) =>
+    say(`Another process builds "${alias}" already; waiting for it (root sees which with: ${how})`);
+  await using _ = await lockBuild({ subject: `${tools.place}\n${alias}`, clock: tools.clock, signal, onWait });
   if (force) return await withLog(tools, request);
   const bases = baseTools(tools, definition, async () => undefined);
   // Whoever had it may have built just this.

@@ -1,19 +1,20 @@
 import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf, Problem, ProblemList } from '../base/problem.ts';
-import { parseSize } from '../base/units.ts';
+import { parseDuration, parseSize } from '../base/units.ts';
 import { checkData } from '../spec/check-data.ts';
 import type { KeyPath, TomlLocator } from '../spec/locate-toml.ts';
 import { parseToml } from '../spec/parse-toml.ts';
 import { definitionSchema, type DefinitionFile } from './definition-schema.ts';
 import { versionVariable, type BaseSource, type BuildStep, type Definition, type Tree } from './definition.ts';
+import { requireImageName } from './require-image-name.ts';
 import { maxTextBytes, readPlainFile } from './read-plain-file.ts';
 import { readScript, readTree } from './read-tree.ts';
 
 /**
  * Read a folder with an `image.toml`, and all that it names.
  *
- * @throws {Problem} `image.no-definition` when there is no such file
+ * @throws {Problem} `image.no-definition` when there is no such file, `image.name` when it has no name for an image
  * @throws {ProblemList} what is wrong with it, each with its place
  */
 export async function readDefinition(folder: string): Promise<Definition> {
@@ -50,13 +51,14 @@ interface Place {
 
 async function complete(data: DefinitionFile, place: Place): Promise<Definition> {
   const name = basename(place.folder);
-  const { description, versions = {}, base } = data;
+  const { description, versions = {}, base, alias = name } = data;
+  requireImageName(alias, 'Give it an alias in its image.toml');
   const steps: BuildStep[] = [];
   for (const index of (data.step ?? []).keys()) steps.push(await stepOf(data, index, place));
   return {
     name,
     description,
-    alias: data.alias ?? name,
+    alias,
     bases: (Array.isArray(base) ? base : [base]).map(sourceOf),
     versions,
     steps,
@@ -74,7 +76,7 @@ function sourceOf(source: Exclude<DefinitionFile['base'], readonly unknown[]>): 
 }
 
 async function stepOf({ step = [], versions = {} }: DefinitionFile, index: number, place: Place): Promise<BuildStep> {
-  const { name, script, files = [] } = step[index]!;
+  const { name, script, files = [], timeout } = step[index]!;
   const at = (...path: KeyPath) => ({ file: place.file, ...place.locator.nearest(['step', index, ...path]).value });
   const { folder } = place;
   const trees: Tree[] = [];
@@ -85,6 +87,7 @@ async function stepOf({ step = [], versions = {} }: DefinitionFile, index: numbe
     name,
     trees,
     ...(content && { script: content }),
+    ...(timeout !== undefined && { timeoutMs: parseDuration(timeout)! }),
     versions: Object.fromEntries(mentioned.map(([each, value]) => [versionVariable(each), value])),
   };
 }

@@ -1,9 +1,11 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Image } from '../../src/host/incus/images.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { findBase, type BaseTools } from '../../src/image/bases.ts';
 import { lockBuild } from '../../src/image/build-lock.ts';
 import type { BaseSource, Definition } from '../../src/image/definition.ts';
 
+const clock = new FakeClock();
 const signal = new AbortController().signal;
 const remote: BaseSource = { kind: 'remote', name: 'images:debian/13' };
 const definition = { name: 'tools', bases: [remote] } as unknown as Definition;
@@ -33,7 +35,8 @@ function toolsFor(fetched: string, more: Partial<BaseTools> = {}): BaseTools {
     incus,
     signal,
     say: () => undefined,
-    hold: (identity) => lockBuild({ subject: `fresh ${process.pid} ${identity}`, signal, onWait: () => undefined }),
+    hold: (identity) =>
+      lockBuild({ subject: `fresh ${process.pid} ${identity}`, clock, signal, onWait: () => undefined }),
     aliasOf: never,
     build: never,
     fetch: async () => {

@@ -36,6 +36,11 @@ async function faultsOf(text: string, files: Readonly<Record<string, string>> = 
 const step = (more: string) => `description = "x"\nbase = "b"\n[[step]]\nname = "one"\n${more}\n`;
 
 describe('a definition', () => {
+  it('says how long a step may take', async () => {
+    await write({ 'image.toml': step('timeout = "90m"') });
+    expect((await readDefinition(folder)).steps[0]?.timeoutMs).toBe(5_400_000);
+  });
+
   it('is read with all that it names', async () => {
     await write({
       'image.toml': [
@@ -127,6 +132,21 @@ describe('a definition', () => {
     await write({ 'image.toml': step('files = ["files"]') });
     await truncate(join(folder, 'files/sparse'), 2 ** 40);
     await expect(readDefinition(folder)).rejects.toThrow('Cannot read "files/sparse": it is larger than 256.0 MiB');
+  });
+
+  it.each(['My Image', 'coi-20260101-000000', 'x'.repeat(64)])(
+    'needs an alias where its folder is called %j',
+    async (name) => {
+      folder = join(dir, name);
+      await write({ 'image.toml': 'description = "d"\nbase = "b"\n' });
+      await expect(readDefinition(folder)).rejects.toMatchObject({ code: 'image.name' });
+      await write({ 'image.toml': 'description = "d"\nbase = "b"\nalias = "mine"\n' });
+      expect(await readDefinition(folder)).toMatchObject({ name, alias: 'mine' });
+    },
+  );
+
+  it('has no alias that is one of a version', async () => {
+    expect(await faultsOf('description = "x"\nbase = "b"\nalias = "coi-20260101-000000"\n')).toContain('alias is');
   });
 
   it('is not there without its file', async () => {

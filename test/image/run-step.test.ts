@@ -7,6 +7,7 @@ import { systemClock as clock } from '../../src/base/clock.ts';
 import { BuildLog } from '../../src/image/build-log.ts';
 import type { Guest } from '../../src/image/guest.ts';
 import { readTree } from '../../src/image/read-tree.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { runStep } from '../../src/image/run-step.ts';
 
 let dir: string;
@@ -14,6 +15,28 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'coi-step-'));
 });
 afterEach(() => rm(dir, { recursive: true }));
+
+it('a script that does not end is killed when its time is up', async () => {
+  await using log = await BuildLog.open('step');
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  const attach = ({ signal }: { readonly signal: AbortSignal }) => {
+    resolve();
+    const exitCode = new Promise((_, fail) => signal.addEventListener('abort', () => fail(new Error('killed'))));
+    return Promise.resolve({ exitCode });
+  };
+  const incus = { exec: { run: async () => ({ exitCode: 0 }), attach } } as unknown as Guest['incus'];
+  const fake = new FakeClock();
+  const guest = { incus, instance: 'box', clock: fake, signal: AbortSignal.timeout(30_000) };
+  const step = { name: 'hang', trees: [], versions: {}, script: Buffer.from('#!/bin/sh\n'), timeoutMs: 3_600_000 };
+  const running = runStep(guest, { step, environment: {}, log });
+  const failed = expect(running).rejects.toMatchObject({
+    code: 'image.step-timeout',
+    message: expect.stringContaining('Stage "hang" did not end within') as string,
+  });
+  await begun;
+  await fake.advance(3_600_000);
+  await failed;
+});
 
 it('what was read is laid, whatever became of the folder meanwhile', async () => {
   const [folder, secret, out] = ['files', 'secret', 'out'].map((name) => join(dir, name)) as [string, string, string];
