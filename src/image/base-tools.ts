@@ -16,7 +16,7 @@ export function baseTools(
   { alias }: Definition,
   output: (chunk: Uint8Array) => Promise<void>,
 ): BaseTools {
-  const { incus, signal, say, registries, during } = tools;
+  const { incus, clock, signal, say, registries, during } = tools;
   const definitionOf = async (name: string) => readDefinition(await tools.find(name));
   const buildLower = async (name: string) => {
     const { buildImage } = await import('./build-image.ts');
@@ -37,7 +37,7 @@ export function baseTools(
     hold: (identity) =>
       lockBuild({
         subject: `${tools.place}\n${identity}`,
-        clock: tools.clock,
+        clock,
         signal,
         onWait: (how) =>
           say(`Another process fetches or makes what this starts from; waiting for it (root sees which with: ${how})`),
@@ -47,7 +47,13 @@ export function baseTools(
     fetch: (name) => during(`Fetching ${name}`, () => fetch(name)),
     bootstrap: () =>
       during('Making a root file system', async () =>
-        (await import('./bootstrap.ts')).bootstrap({ incus, signal, output }),
+        (await import('./bootstrap.ts')).bootstrap({
+          incus,
+          clock,
+          env: (await registries()).env,
+          signal,
+          output,
+        }),
       ),
     bootstrapRecipe: async () => (await import('./bootstrap.ts')).bootstrapRecipe(signal),
   };

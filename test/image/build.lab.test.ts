@@ -227,15 +227,17 @@ describe('an image that is built', () => {
   });
 
   it('leaves its base alone where nothing is done to it, also when it is too large', async () => {
-    const [before] = (await shop.images('named')) as [IncusImage];
+    const stateOf = async (prefix: string) =>
+      (await shop.images(prefix)).map(({ fingerprint, aliases, properties }) => ({ fingerprint, aliases, properties }));
+    const before = await stateOf('named');
     await shop.define('bare', { 'image.toml': imageToml('"named"', [], '[size]\nmax = "10KiB"\n') });
     expect(await shop.build('bare')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('more than the') });
     expect(await shop.images('bare')).toEqual([]);
-    expect(await shop.images('named')).toContainEqual(before);
+    expect(await stateOf('named')).toEqual(before);
     await shop.define('bare', { 'image.toml': imageToml('{ definition = "small" }', []) });
-    const small = await shop.images('small');
+    const small = await stateOf('small');
     const bare = await shop.built('bare');
-    expect(await shop.images('small')).toEqual(small);
+    expect(await stateOf('small')).toEqual(small);
     expect(small.map(({ fingerprint }) => fingerprint)).not.toContain(bare.fingerprint);
     expect((await shop.images('bare'))[0]?.properties['coi.definition']).toBe('bare');
   });
@@ -407,7 +409,6 @@ describe('names in a build container', () => {
     expect(await shop.build('asking')).toMatchObject({ exitCode: 1 });
     await shop.define('asking', { 'image.toml': checked(asks) });
     expect(stagesOf(await shop.built('asking'))).toEqual(['look (kept)', 'more (kept)', 'check', 'publish']);
-    expect(await shop.inside('asking', 'cat /etc/resolv.conf')).toBe(servers.trimEnd());
 
     // A step that puts it right has them go again.
     const mend = `umount /etc/resolv.conf; echo "nameserver ${publicServer}" >/etc/resolv.conf`;
