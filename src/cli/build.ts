@@ -9,6 +9,7 @@ import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
 import { upToDate } from '../image/up-to-date.ts';
 import { usersIn } from './image-users.ts';
+import { commandLine } from './command-line.ts';
 import type { Io } from './io.ts';
 import { jsonText, printable } from './printable.ts';
 import { withProgress } from './progress.ts';
@@ -28,7 +29,7 @@ export const build: Verb = async ({ io, args, options }) => {
   const built: Built[] = [];
   for (const name of names) {
     const definition = await readDefinition(await findDefinition(name, places));
-    built.push(await buildHere(io, { definition, force, retry: `coi build ${name}` }, keep));
+    built.push(await buildHere(io, { definition, force, retry: retryOf(['build', name], options) }, keep));
   }
   if (options['format'] === 'json') {
     const reports = built.map(reportOf);
@@ -36,6 +37,12 @@ export const build: Verb = async ({ io, args, options }) => {
   } else for (const each of built) io.stdout.write(linesOf(each));
   return 0;
 };
+
+/** The command that tries it again. */
+export function retryOf(words: readonly string[], { force, keep }: Readonly<Record<string, unknown>>): string {
+  const kept = keep === undefined ? [] : ['--keep', String(keep)];
+  return commandLine(['coi', ...words, ...(force === true ? ['--force'] : []), ...kept]);
+}
 
 /**
  * Build an image as this user, by whoever reconciles. Nobody is asked where there is nothing to do.

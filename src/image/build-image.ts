@@ -42,7 +42,7 @@ export async function buildImage(tools: BuildTools, request: BuildRequest): Prom
 }
 
 async function withLog(tools: BuildTools, request: BuildRequest): Promise<Built> {
-  const { definition, retry } = request;
+  const { definition, force, retry } = request;
   await using log = await BuildLog.open(definition.alias);
   try {
     return await build(tools, request, log);
@@ -50,10 +50,11 @@ async function withLog(tools: BuildTools, request: BuildRequest): Promise<Built>
     tools.signal.throwIfAborted();
     if (!(error instanceof Problem)) throw error;
     log.keep();
+    const again = isKept(definition) && !force ? 'To go on at this stage' : 'To try again';
     throw new Problem({
       code: error.code,
       message: error.message,
-      hint: [error.hint, fullHint(log), `The whole log: ${log.path}. To go on at this stage: ${retry}`]
+      hint: [error.hint, fullHint(log), `The whole log: ${log.path}. ${again}: ${retry}`]
         .flatMap((each) => each ?? [])
         .join('\n  '),
       cause: error,

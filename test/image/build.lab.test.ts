@@ -214,7 +214,8 @@ describe('an image that is built', () => {
     const files = { 'steps/one': script('echo one >/one') };
     const expecting = (command: string) => `[[expect]]\ncommand = ["sh", "-c", "${command}"]\nuser = "code"\n`;
     await shop.define('held', { ...files, 'image.toml': imageToml('"named"', ['one'], expecting('id -un; false')) });
-    const unmet = await shop.build('held');
+    const unmet = await shop.build('held', '--keep', '2');
+    expect(unmet.stderr).toContain('To try again: coi build held --keep 2');
     expect(unmet).toMatchObject({ exitCode: 1, stdout: '' });
     expect(unmet.stderr).toMatch(/not as expected: .* as code ended with exit code 1\n +code\n/);
     await shop.define('held', { 'image.toml': imageToml('"named"', ['one'], '[size]\nmax = "10KiB"\n') });
