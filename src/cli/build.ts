@@ -40,7 +40,7 @@ export const build: Verb = async ({ io, args, options }) => {
 
 /** The command that tries it again. */
 export function retryOf(words: readonly string[], { force, keep }: Readonly<Record<string, unknown>>): string {
-  const kept = keep === undefined ? [] : ['--keep', String(keep)];
+  const kept = typeof keep === 'number' ? ['--keep', String(keep)] : [];
   return commandLine(['coi', ...words, ...(force === true ? ['--force'] : []), ...kept]);
 }
 
