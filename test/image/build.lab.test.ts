@@ -196,15 +196,25 @@ describe('coi build', () => {
 describe('two definitions of one name', () => {
   it('have a container each', async () => {
     const here = await shop.desk.workspace('twins');
+    const waits = 'while [ ! -e /go ]; do sleep 0.2; done; ';
     for (const twin of ['a', 'b']) {
       await writeFolder(join(here, twin, 'twin'), {
         'image.toml': imageToml('"named"', ['one', 'two'], `alias = "twin-${twin}"`),
-        'steps/one': script(`sleep 2; echo ${twin} >>/one`),
+        'steps/one': script(`${twin === 'a' ? waits : ''}echo ${twin} >>/one`),
         'steps/two': script('cat /one >/two'),
       });
     }
-    const built = await Promise.all(['./a/twin', './b/twin'].map((path) => shop.desk.coi(here, ['build', path])));
-    expect(built.map(({ exitCode, stderr }) => (exitCode === 0 ? 0 : stderr))).toEqual([0, 0]);
+    const before = await shop.desk.controller.instances();
+    const first = shop.desk.spawn(here, ['build', './a/twin']);
+    const own = () =>
+      until('its container to run', async () => {
+        const all = [...(await shop.desk.controller.instances())];
+        return all.find(([name, state]) => !before.has(name) && state === 'Running')?.[0];
+      });
+    const instance = await own();
+    expect(await shop.desk.coi(here, ['build', './b/twin'])).toMatchObject({ exitCode: 0 });
+    await shop.desk.lab.incus('exec', instance, '--', 'touch', '/go');
+    expect(await first.ended).toMatchObject({ exitCode: 0 });
     expect([await shop.inside('twin-a', 'cat /two'), await shop.inside('twin-b', 'cat /two')]).toEqual(['a', 'b']);
   });
 });
