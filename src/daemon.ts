@@ -11,8 +11,8 @@ import { uninstall } from './controller/uninstall.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { groupId } from './host/process/group-id.ts';
 import { openNotify, watchdogMs } from './host/process/systemd-notify.ts';
-import { usedImages } from './image/build-tools.ts';
 import { keepImages } from './image/keep-images.ts';
+import { imageUsers } from './image/users.ts';
 import { logLevelFrom, openLog, type Log, type LogLevel } from './log/open-log.ts';
 import { serveAdmin } from './server/admin.ts';
 import { serveTelemetry, type Verdict } from './server/telemetry.ts';
@@ -92,12 +92,23 @@ function keepVersions(
   { images: { keep } }: Settings,
   { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
-  const used = () =>
-    usedImages([...controller.desired.manifests().values()].map(({ name, sandbox: { image } }) => ({ name, image })));
+  const { desired } = controller;
+  const users = () =>
+    imageUsers({
+      sandboxes: [...desired.manifests().values()].map(({ name, sandbox: { image, state } }) => ({
+        name,
+        image,
+        state,
+      })),
+      images: [...desired.images().values()].map(({ name, image: { recipe } }) => ({
+        name,
+        ...(recipe.kind === 'script' && { base: recipe.base }),
+      })),
+    });
   const tell = (text: string, isFailure: boolean) =>
     isFailure ? log.warn(`Old versions of images stay: ${text}`) : log.info(`An old version of an image went: ${text}`);
-  const keepOf = (name: string) => controller.desired.images().get(name)?.image.keep ?? keep;
-  return keepImages({ incus, clock, keep: keepOf, used, tell, signal });
+  const keepOf = (name: string) => desired.images().get(name)?.image.keep ?? keep;
+  return keepImages({ incus, clock, keep: keepOf, users, tell, signal });
 }
 
 /** End when the lock's file was taken away or replaced: another controller may run by now, and two would fight. */

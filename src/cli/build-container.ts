@@ -24,11 +24,11 @@ export interface BuildContainerInit {
   readonly api: ControlApi;
   readonly incus: Pick<Incus, 'instances'>;
   readonly settings: Settings;
-  /** Tells one definition from another. */
+  /** Tells one image from another: its alias, which nobody else builds at the same time. */
   readonly subject: string;
 }
 
-/** The container of one definition: a persistent session of this user's with a name of its own, for as long as this process. */
+/** The container of one image: a persistent session of this user's with a name of its own, for as long as this process. */
 export function openBuildContainer(init: BuildContainerInit): BuildContainer {
   return {
     find: () => find(init),

@@ -1,6 +1,6 @@
 import { customDefinition } from '../image/custom-definition.ts';
 import { builtIn } from '../spec/defaults.ts';
-import { buildHere } from './build.ts';
+import { buildHere, retryOf } from './build.ts';
 import { jsonText } from './printable.ts';
 import { UsageProblem } from './usage.ts';
 import type { Verb } from './verb.ts';
@@ -14,8 +14,8 @@ export const buildCustom: Verb = async ({ io, args, options }) => {
   }
   const base = (options['base'] as string | undefined) ?? builtIn.image;
   const definition = await customDefinition({ name, script, base, cwd: io.cwd });
-  const retry = `coi build custom ${name} --script ${script} --base ${base}`;
-  const request = { definition, force: options['force'] === true, retry };
+  const asked = ['build', 'custom', name, '--script', script, '--base', base];
+  const request = { definition, force: options['force'] === true, retry: retryOf(asked, options) };
   const { alias, skipped, fingerprint, versionAlias } = await buildHere(
     io,
     request,

@@ -3,10 +3,12 @@ import type { ControlApi } from '../controller/control-api.ts';
 import { incusSocket } from '../host/incus/socket.ts';
 import { baseTools } from '../image/base-tools.ts';
 import type { BuildRequest } from '../image/build-image.ts';
-import { usedImages, type BuildTools, type Built } from '../image/build-tools.ts';
+import type { BuildTools, Built } from '../image/build-tools.ts';
 import { findDefinition } from '../image/find-definition.ts';
 import { readDefinition } from '../image/read-definition.ts';
 import { upToDate } from '../image/up-to-date.ts';
+import { usersIn } from './image-users.ts';
+import { commandLine } from './command-line.ts';
 import type { Io } from './io.ts';
 import { openIncusIn } from './open-own-incus.ts';
 import { jsonText, printable } from './printable.ts';
@@ -27,7 +29,7 @@ export const build: Verb = async ({ io, args, options }) => {
   const built: Built[] = [];
   for (const name of names) {
     const definition = await readDefinition(await findDefinition(name, places));
-    built.push(await buildHere(io, { definition, force, retry: `coi build ${name}` }, keep));
+    built.push(await buildHere(io, { definition, force, retry: retryOf(['build', name], options) }, keep));
   }
   if (options['format'] === 'json') {
     const reports = built.map(reportOf);
@@ -35,6 +37,12 @@ export const build: Verb = async ({ io, args, options }) => {
   } else for (const each of built) io.stdout.write(linesOf(each));
   return 0;
 };
+
+/** The command that tries it again. */
+export function retryOf(words: readonly string[], { force, keep }: Readonly<Record<string, unknown>>): string {
+  const kept = typeof keep === 'number' ? ['--keep', String(keep)] : [];
+  return commandLine(['coi', ...words, ...(force === true ? ['--force'] : []), ...kept]);
+}
 
 /**
  * Build an image as this user, by whoever reconciles. Nobody is asked where there is nothing to do.
@@ -64,7 +72,7 @@ export async function buildHere(io: Io, request: BuildRequest, keep?: number): P
       const { openBuildContainer } = await import('./build-container.ts');
       return openBuildContainer({ io, api: await api(), incus, settings, subject });
     },
-    used: async () => usedImages((await (await api()).status()).sandboxes),
+    users: async () => usersIn(await (await api()).status()),
     find: (name) => findDefinition(name, places),
     keep: keep ?? settings.images.keep,
   };

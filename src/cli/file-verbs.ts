@@ -17,8 +17,9 @@ export const fileVerbs: readonly VerbSpec[] = [
     detail:
       asCp('PATH') +
       'What is new belongs to root unless --uid says otherwise; what is replaced keeps its owner.\n' +
-      'Permissions come along without setuid and setgid, times too, and links as links. CONTAINER is a\n' +
-      'container of Incus, or a sandbox. Exit codes: 1 failed, 2 no colon, or a directory without -r.',
+      'Permissions come along without setuid and setgid, times too, and links as links. Not deeper than\n' +
+      '256 directories. CONTAINER is a container of Incus, or a sandbox. Exit codes: 1 failed, 2 no colon,\n' +
+      'or a directory without -r.',
     example: 'coi file push -r ./fixtures coi-1a2b3c4d-1:/home/code/fixtures --uid 1000',
     flags: [
       recursive,
@@ -37,7 +38,8 @@ export const fileVerbs: readonly VerbSpec[] = [
       asCp('LOCAL') +
       'All belongs to you. Permissions come along without setuid and setgid and without what your umask\n' +
       'takes away. With -r links stay links; none is ever followed here. A file has its name once it is\n' +
-      'complete. Not more than 500,000 things or 64 GiB, since what runs inside could go on for ever.\n' +
+      'complete. Not more than 500,000 things or 64 GiB, nor deeper than 256 directories, since what runs\n' +
+      'inside could go on for ever.\n' +
       'Exit codes: 1 failed, 2 no colon, or a directory without -r.',
     example: 'coi file pull -r coi-1a2b3c4d-1:/workspace/coverage ./coverage',
     flags: [recursive, { flags: '--no-limits', about: 'However much there is' }, formatFlag('text', 'json')],

@@ -3,7 +3,7 @@ import { decideVersions, type Verdict, type Verdicts } from '../image/keep.ts';
 import { removeVersions } from '../image/remove-versions.ts';
 import { usersOfImage } from '../image/users.ts';
 import { exitCodes } from './failure.ts';
-import { declaredUsers } from './image-users.ts';
+import { declaredUsers, requireComplete } from './image-users.ts';
 import type { Io } from './io.ts';
 import { openOwnIncus } from './open-own-incus.ts';
 import { plural } from './plural.ts';
@@ -15,21 +15,23 @@ import type { Verb } from './verb.ts';
 interface CleanupOptions {
   readonly keep?: number;
   readonly dryRun?: boolean;
+  readonly force?: boolean;
   readonly format?: string;
 }
 
 /** `coi image cleanup` */
 export const imageCleanup: Verb = async ({ io, args: [prefix = ''], options }) => {
-  const { dryRun: isDry = false, format, ...flags } = options as CleanupOptions;
+  const { dryRun: isDry = false, force: isForced = false, format, ...flags } = options as CleanupOptions;
   const keep = requireKeep(flags.keep);
   if (prefix === '') throw new UsageProblem('image cleanup needs what the aliases begin with', example);
   await using incus = await openOwnIncus(io);
-  const { users } = await declaredUsers(io);
+  const declared = await declaredUsers(io);
   const verdicts = decideVersions(await incus.images.list({ signal: io.signal }), {
     isMeant: ({ alias }) => alias.startsWith(prefix),
     keep,
-    usersOf: (image) => usersOfImage(image, users).map((name) => `sandbox ${name}`),
+    usersOf: (image) => usersOfImage(image, declared.users),
   });
+  if (verdicts.gone.length > 0 && !isForced) requireComplete(declared, 'one of these images');
   const tools = { incus, signal: io.signal };
   const removing = () => withProgress(io, 'Deleting images', () => removeVersions(tools, verdicts.gone));
   const gone = isDry ? verdicts.gone : await removing();

@@ -3,7 +3,7 @@ import type { Image } from '../host/incus/images.ts';
 import { usersOfImage } from '../image/users.ts';
 import { parseVersion } from '../image/versions.ts';
 import { exitCodes } from './failure.ts';
-import { declaredUsers } from './image-users.ts';
+import { declaredUsers, requireComplete } from './image-users.ts';
 import type { Io } from './io.ts';
 import { namedImage } from './named-image.ts';
 import { openOwnIncus } from './open-own-incus.ts';
@@ -38,8 +38,8 @@ function requireOneName({ aliases }: Image, name: string): void {
 }
 
 async function requireUnused(io: Io, image: Image, name: string): Promise<void> {
-  const { users, isComplete } = await declaredUsers(io);
-  const found = usersOfImage(image, users);
+  const declared = await declaredUsers(io);
+  const found = usersOfImage(image, declared.users);
   if (found.length > 0) {
     throw new Problem({
       code: 'image.used',
@@ -47,10 +47,5 @@ async function requireUnused(io: Io, image: Image, name: string): Promise<void> 
       hint: 'Declare another image there, or delete it all the same with --force',
     });
   }
-  if (isComplete) return;
-  throw new Problem({
-    code: 'image.users-unknown',
-    message: `You may not read all manifests, and one of them may name the image ${name}`,
-    hint: 'Ask as root (sudo), start the controller, or delete it all the same with --force',
-  });
+  requireComplete(declared, `the image ${name}`);
 }

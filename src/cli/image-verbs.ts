@@ -73,11 +73,12 @@ export const imageVerbs: readonly VerbSpec[] = [
     about: 'Delete old versions of images: aliases that end in -YYYYMMDD-HHMMSS',
     detail:
       'Of each name that begins with PREFIX the newest N versions stay, and every image that another\n' +
-      'alias or a sandbox still names. What stays and what goes is on stderr.',
+      'alias, a sandbox or a declared image still names. What stays and what goes is on stderr.',
     example: 'coi image cleanup coi- --keep 3',
     flags: [
       { flags: '--keep <n>', about: 'How many versions of each name stay: 1 or more', parse: wholeNumber },
       { flags: '--dry-run', about: 'Only say what would be deleted' },
+      { flags: '--force', about: 'Also when not all manifests can be read' },
       formatFlag('text', 'json'),
     ],
     failureCode: ({ keep }) => (typeof keep === 'number' && keep < 1 ? 2 : 1),

@@ -2,14 +2,14 @@ import { Problem } from '../base/problem.ts';
 import type { Incus } from '../host/incus/client.ts';
 import { isIncusError } from '../host/incus/errors.ts';
 import type { Image } from '../host/incus/images.ts';
-import { isFingerprint } from '../image/users.ts';
+import { mayBeFingerprint } from '../spec/names.ts';
 import type { Io } from './io.ts';
 import { UsageProblem } from './usage.ts';
 
 /** The image of an alias, or of a fingerprint or its beginning. @throws {Problem} `image.none` */
 export async function namedImage({ images }: Pick<Incus, 'images'>, io: Io, name: string): Promise<Image> {
   const { signal } = io;
-  const fingerprint = (await resolveAlias({ images }, io, name)) ?? (isFingerprint(name) ? name : undefined);
+  const fingerprint = (await resolveAlias({ images }, io, name)) ?? (mayBeFingerprint(name) ? name : undefined);
   if (fingerprint === undefined) throw noImage(name);
   try {
     return await images.get(fingerprint, { signal });

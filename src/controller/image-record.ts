@@ -31,6 +31,8 @@ export interface ImageReport {
   readonly fingerprint?: string;
   readonly built_at?: string;
   readonly next_look_at?: string;
+  /** What its script is run on; absent where a definition says that. */
+  readonly base?: string;
   readonly source: string;
   readonly file: string;
   readonly line: number;
@@ -40,6 +42,7 @@ export interface ImageReport {
 /** A declared image for JSON output. */
 export function reportImage(record: ImageRecord): ImageReport {
   const { manifest, reason, message, since, fingerprint, builtAt, nextLookAt, problem } = record;
+  const { recipe } = manifest.image;
   return {
     name: manifest.name,
     ready: isAsDeclared(record),
@@ -49,6 +52,7 @@ export function reportImage(record: ImageRecord): ImageReport {
     ...(fingerprint !== undefined && { fingerprint }),
     ...(builtAt !== undefined && { built_at: timeText(builtAt) }),
     ...(nextLookAt !== undefined && { next_look_at: timeText(nextLookAt) }),
+    ...(recipe.kind === 'script' && { base: recipe.base }),
     source: manifest.source,
     file: manifest.position.file,
     line: manifest.position.line,

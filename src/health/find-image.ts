@@ -1,6 +1,7 @@
 import { isIncusError } from '../host/incus/errors.ts';
 import type { Image } from '../host/incus/images.ts';
 import { builtIn } from '../spec/defaults.ts';
+import { mayBeFingerprint } from '../spec/names.ts';
 import type { Sight } from './sight.ts';
 
 /** The image of sandboxes that name none. */
@@ -15,7 +16,7 @@ export async function findImage({
   signal,
 }: Pick<Sight, 'seen' | 'incus' | 'signal'>): Promise<Image | undefined> {
   const name = imageName({ seen });
-  const fingerprint = (await images.resolve(name, { signal })) ?? (isFingerprint(name) ? name : undefined);
+  const fingerprint = (await images.resolve(name, { signal })) ?? (mayBeFingerprint(name) ? name : undefined);
   if (fingerprint === undefined) return undefined;
   try {
     return await images.get(fingerprint, { signal });
@@ -24,9 +25,4 @@ export async function findImage({
     if (isIncusError(error, 'gone')) return undefined;
     throw error;
   }
-}
-
-/** Incus takes their beginnings, too. */
-function isFingerprint(name: string): boolean {
-  return /^[0-9a-f]{12,64}$/.test(name);
 }

@@ -1,5 +1,6 @@
 import { Problem } from '../base/problem.ts';
 import type { BaseTools } from './bases.ts';
+import { lockBuild } from './build-lock.ts';
 import type { BuildTools } from './build-tools.ts';
 import type { Definition } from './definition.ts';
 import { readDefinition } from './read-definition.ts';
@@ -15,7 +16,7 @@ export function baseTools(
   { alias }: Definition,
   output: (chunk: Uint8Array) => Promise<void>,
 ): BaseTools {
-  const { incus, signal, say, registries, during } = tools;
+  const { incus, clock, signal, say, registries, during } = tools;
   const definitionOf = async (name: string) => readDefinition(await tools.find(name));
   const buildLower = async (name: string) => {
     const { buildImage } = await import('./build-image.ts');
@@ -33,12 +34,26 @@ export function baseTools(
     incus,
     signal,
     say,
+    hold: (identity) =>
+      lockBuild({
+        subject: `${tools.place}\n${identity}`,
+        clock,
+        signal,
+        onWait: (how) =>
+          say(`Another process fetches or makes what this starts from; waiting for it (root sees which with: ${how})`),
+      }),
     aliasOf: async (name) => (await definitionOf(name)).alias,
     build: buildLower,
     fetch: (name) => during(`Fetching ${name}`, () => fetch(name)),
     bootstrap: () =>
       during('Making a root file system', async () =>
-        (await import('./bootstrap.ts')).bootstrap({ incus, signal, output }),
+        (await import('./bootstrap.ts')).bootstrap({
+          incus,
+          clock,
+          env: (await registries()).env,
+          signal,
+          output,
+        }),
       ),
     bootstrapRecipe: async () => (await import('./bootstrap.ts')).bootstrapRecipe(signal),
   };

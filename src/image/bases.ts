@@ -2,11 +2,14 @@ import { messageOf, Problem } from '../base/problem.ts';
 import { isFingerprint } from '../spec/names.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { BaseSource, Definition } from './definition.ts';
+import { takeFresh, type FreshTools } from './fresh-base.ts';
 
 /** What finding a base needs. */
 export interface BaseTools {
   readonly incus: Pick<Incus, 'images' | 'operations' | 'server'>;
   readonly signal: AbortSignal;
+  /** Wait until nobody else holds what comes from the same place. */
+  readonly hold: FreshTools['hold'];
   /** Tell a person. */
   readonly say: (line: string) => void;
   /** The alias that a definition's image has. */
@@ -21,13 +24,11 @@ export interface BaseTools {
   readonly bootstrapRecipe: () => Promise<string>;
 }
 
-/** What an image starts from. */
-export interface Base {
+/** What an image starts from. What was made or fetched for it goes when it is disposed of, which may be done twice. */
+export interface Base extends AsyncDisposable {
   readonly fingerprint: string;
   /** What stands for it in recipes: its fingerprint where it is an image of this host, else where it comes from. */
   readonly identity: string;
-  /** Whether it was made or fetched for this build. */
-  readonly isFresh: boolean;
 }
 
 /**
@@ -69,10 +70,7 @@ export async function findBase(tools: BaseTools, { name, bases }: Definition): P
   const reasons: string[] = [];
   for (const source of bases) {
     try {
-      const base = await takeBase(tools, source);
-      await requireArchitecture(tools, base, source);
-      tools.say(`Base: ${described(source)}, ${base.fingerprint.slice(0, 12)}`);
-      return base;
+      return await checkedBase(tools, source);
     } catch (error) {
       tools.signal.throwIfAborted();
       if (!(error instanceof Problem)) throw error;
@@ -88,19 +86,32 @@ export async function findBase(tools: BaseTools, { name, bases }: Definition): P
   });
 }
 
+async function checkedBase(tools: BaseTools, source: BaseSource): Promise<Base> {
+  await using stack = new AsyncDisposableStack();
+  const base = stack.use(await takeBase(tools, source));
+  await requireArchitecture(tools, base, source);
+  tools.say(`Base: ${described(source)}, ${base.fingerprint.slice(0, 12)}`);
+  stack.move();
+  return base;
+}
+
 async function takeBase(tools: BaseTools, source: BaseSource): Promise<Base> {
   const fingerprint = await localImage(tools, source);
-  if (fingerprint !== undefined) return { fingerprint, identity: fingerprint, isFresh: false };
+  if (fingerprint !== undefined) return kept(fingerprint);
   if (source.kind === 'image') {
     throw new Problem({ code: 'image.absent', message: `this host has no image "${source.alias}"` });
   }
   if (source.kind === 'definition') {
-    const built = await tools.build(source.name);
-    return { fingerprint: built, identity: built, isFresh: false };
+    return kept(await tools.build(source.name));
   }
   const identity = await identityOf(tools, source);
-  const made = source.kind === 'remote' ? await tools.fetch(source.name) : await tools.bootstrap();
-  return { fingerprint: made, identity, isFresh: true };
+  const make = source.kind === 'remote' ? () => tools.fetch(source.name) : tools.bootstrap;
+  return { ...(await takeFresh(tools, identity, make)), identity };
+}
+
+/** An image with a place of its own on this host. */
+function kept(fingerprint: string): Base {
+  return { fingerprint, identity: fingerprint, [Symbol.asyncDispose]: async () => undefined };
 }
 
 async function requireArchitecture(

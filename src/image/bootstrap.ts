@@ -1,18 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import type { Clock } from '../base/clock.ts';
 import { packageFolder } from '../base/own-files.ts';
 import { Problem } from '../base/problem.ts';
+import { Turns } from '../base/turns.ts';
 import type { Incus } from '../host/incus/client.ts';
+import { runGroup } from '../host/process/run-group.ts';
+import { openScratch } from './scratch.ts';
 
 const program = join(packageFolder, 'images/build-rootfs');
+const saysWhy = 'build-rootfs: ';
 
-/** Large, and on a disk, where /tmp may be neither. */
-const scratchDir = '/var/tmp';
+/** Last lines that are kept for the reason of a failure. */
+const keptLines = 40;
+
+/** How long it has to end when it is called off, in milliseconds: less than whoever calls `coi build` off waits. */
+const graceMs = 5_000;
 
 /** What making a root file system needs. */
 interface BootstrapTools {
   readonly incus: Pick<Incus, 'images' | 'operations'>;
+  readonly clock: Clock;
+  readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   /** Is told what is printed. */
   readonly output: (chunk: Uint8Array) => Promise<void>;
@@ -23,50 +32,47 @@ export async function bootstrapRecipe(signal: AbortSignal): Promise<string> {
   const { exitCode, stdout, stderr } = await execa(program, ['--hash'], { reject: false, cancelSignal: signal });
   signal.throwIfAborted();
   if (exitCode === 0) return stdout.trim();
-  throw failed(stderr);
+  throw failed(stderr.split('\n'));
 }
 
 /** Make an image from the distribution's packages, without an alias. @returns its fingerprint @throws {Problem} `image.bootstrap` */
-export async function bootstrap({ incus, signal, output }: BootstrapTools): Promise<string> {
+export async function bootstrap(tools: BootstrapTools): Promise<string> {
+  const { incus, clock, signal } = tools;
   if (process.getuid?.() !== 0) {
     throw new Problem({ code: 'image.bootstrap', message: 'making a root file system needs root', hint: 'Use sudo.' });
   }
-  const dir = await mkdtemp(join(scratchDir, 'coi-rootfs-'));
-  try {
-    await make(dir, { signal, output });
-    const files = { metadata: join(dir, 'metadata.tar.xz'), rootfs: join(dir, 'rootfs.squashfs') };
-    const { fingerprint } = await incus.operations.finish(await incus.images.import(files, { signal }), { signal });
-    return String(fingerprint);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  await using scratch = await openScratch(clock.now());
+  const { dir } = scratch;
+  await make(dir, tools);
+  const files = { metadata: join(dir, 'metadata.tar.xz'), rootfs: join(dir, 'rootfs.squashfs') };
+  const { fingerprint } = await incus.operations.finish(await incus.images.import(files, { signal }), { signal });
+  return String(fingerprint);
 }
 
-async function make(dir: string, { signal, output }: Pick<BootstrapTools, 'signal' | 'output'>): Promise<void> {
-  const running = execa(program, [dir], {
-    reject: false,
-    stdin: 'ignore',
-    all: true,
-    cancelSignal: signal,
-    forceKillAfterDelay: 30_000,
-  });
-  let printed = '';
-  for await (const line of running.iterable({ from: 'all' })) {
-    printed = line;
-    await output(Buffer.from(`${printed}\n`));
-  }
-  const { exitCode, stderr } = await running;
-  signal.throwIfAborted();
-  if (exitCode !== 0) throw failed(stderr || printed);
+/** What it starts ends with it: nothing may go on in the directory while that is removed. */
+async function make(dir: string, { clock, env, signal, output }: BootstrapTools): Promise<void> {
+  const said: string[] = [];
+  const turns = new Turns();
+  let written: Promise<void> | undefined;
+  const onLine = (line: string) => {
+    said.push(line);
+    if (said.length > keptLines) said.shift();
+    written = turns.take(() => output(Buffer.from(`${line}\n`)));
+  };
+  const { exitCode } = await runGroup({ argv: [program, dir], env, clock, signal, graceMs, onLine });
+  await written;
+  if (exitCode !== 0) throw failed(said);
 }
 
-function failed(said: string): Problem {
-  const lines = said
-    .trim()
-    .split('\n')
-    .filter((line) => line !== '');
+/** It ends with `build-rootfs: ` and why, and an indented line on what to do. */
+function failed(said: readonly string[]): Problem {
+  const lines = said.filter((line) => line.trim() !== '');
+  const at = lines.findLastIndex((line) => line.startsWith(saysWhy));
+  const [why = 'it said nothing', ...rest] = at < 0 ? lines.slice(-1) : lines.slice(at);
+  const hint = rest.map((line) => line.trim()).join(' ');
   return new Problem({
     code: 'image.bootstrap',
-    message: `no root file system could be made: ${lines.findLast((line) => line.startsWith('build-rootfs:')) ?? lines.at(-1) ?? 'it said nothing'}`,
+    message: `no root file system could be made: ${why.replace(saysWhy, '')}`,
+    ...(hint && { hint }),
   });
 }

@@ -4,9 +4,9 @@ import { findBase, identitiesOf, type Base, type BaseTools } from './bases.ts';
 import { BuildLog } from './build-log.ts';
 import { lockBuild } from './build-lock.ts';
 import { buildStages, timed } from './build-stages.ts';
-import type { BuildContainer, BuildTools, Built, StageReport } from './build-tools.ts';
+import type { BuildContainer, BuildTools, Built } from './build-tools.ts';
 import type { Definition } from './definition.ts';
-import { publishBase, publishContainer } from './finish-image.ts';
+import { publishContainer } from './finish-image.ts';
 import { recipeOf, stageHashes } from './recipe.ts';
 import { retainVersions } from './retain.ts';
 import { countKept, returnToStage } from './stages.ts';
@@ -31,8 +31,9 @@ export async function buildImage(tools: BuildTools, request: BuildRequest): Prom
   const { definition, force } = request;
   const { alias } = definition;
   const { signal, say } = tools;
-  const onWait = () => say(`Another process builds "${alias}" already; waiting for it`);
-  await using _ = await lockBuild({ subject: `${tools.place}\n${alias}`, signal, onWait });
+  const onWait = (how: string) =>
+    say(`Another process builds "${alias}" already; waiting for it (root sees which with: ${how})`);
+  await using _ = await lockBuild({ subject: `${tools.place}\n${alias}`, clock: tools.clock, signal, onWait });
   if (force) return await withLog(tools, request);
   const bases = baseTools(tools, definition, async () => undefined);
   // Whoever had it may have built just this.
@@ -41,18 +42,19 @@ export async function buildImage(tools: BuildTools, request: BuildRequest): Prom
 }
 
 async function withLog(tools: BuildTools, request: BuildRequest): Promise<Built> {
-  const { definition, retry } = request;
-  await using log = await BuildLog.open(definition.name);
+  const { definition, force, retry } = request;
+  await using log = await BuildLog.open(definition.alias);
   try {
     return await build(tools, request, log);
   } catch (error) {
     tools.signal.throwIfAborted();
     if (!(error instanceof Problem)) throw error;
     log.keep();
+    const again = isKept(definition) && !force ? 'To go on at this stage' : 'To try again';
     throw new Problem({
       code: error.code,
       message: error.message,
-      hint: [error.hint, fullHint(log), `The whole log: ${log.path}. To go on at this stage: ${retry}`]
+      hint: [error.hint, fullHint(log), `The whole log: ${log.path}. ${again}: ${retry}`]
         .flatMap((each) => each ?? [])
         .join('\n  '),
       cause: error,
@@ -67,26 +69,24 @@ function fullHint(log: BuildLog): string | undefined {
 }
 
 async function build(tools: BuildTools, { definition, force }: BuildRequest, log: BuildLog): Promise<Built> {
-  const { alias, steps, expectations } = definition;
+  const { alias, steps } = definition;
   const bases = baseTools(tools, definition, log.take);
-  const needsContainer = steps.length + expectations.length > 0;
-  await using container = needsContainer ? await openContainer(tools, definition) : undefined;
-  const start = container && !force ? await keptStart(tools, { definition, container, bases }) : undefined;
-  if (!start) await container?.drop();
-  const { image, identity, kept, base } = start ?? (await freshStart(bases, definition));
-  const stages: StageReport[] = [];
-  let instance: string | undefined;
-  await container?.run(image, async (name) => {
-    instance = name;
+  await using container = await openContainer(tools, definition);
+  const start = force ? undefined : await keptStart(tools, { definition, container, bases });
+  if (!start) await container.drop();
+  await using base = start ? undefined : await findBase(bases, definition);
+  const { image, identity, kept } = start ?? startFrom(base!);
+  const { instance, stages } = await container.run(image, async (name) => {
+    // Once there is the container, nobody has to wait for what it was made from.
+    await base?.[Symbol.asyncDispose]();
     const hashes = stageHashes(identity, steps);
-    stages.push(...(await buildStages(tools, name, { definition, hashes, kept, isKeeping: isKept(definition), log })));
+    const init = { definition, hashes, kept, isKeeping: isKept(definition), log };
+    return { instance: name, stages: await buildStages(tools, name, init) };
   });
+  // Of the container also where there were no steps: the base is somebody else's image.
   const result = { definition, recipe: recipeOf(definition, identity) };
-  const origin = steps.length === 0 ? undefined : instance;
-  const finish = () =>
-    origin === undefined ? publishBase(tools, image, result) : publishContainer(tools, origin, result);
+  const finish = () => publishContainer(tools, instance, result);
   const { value: finished, report } = await timed(tools, { name: 'publish', title: 'publish' }, finish);
-  if (base?.isFresh && steps.length > 0) await dropFresh(tools, base);
   await retain(tools, alias);
   return { alias, ...finished, skipped: false, stages: [...stages, report] };
 }
@@ -97,7 +97,7 @@ function isKept({ steps }: Definition): boolean {
 }
 
 async function openContainer(tools: BuildTools, definition: Definition): Promise<BuildContainer & AsyncDisposable> {
-  const container = await tools.container(definition.name);
+  const container = await tools.container(definition.alias);
   return {
     ...container,
     [Symbol.asyncDispose]: async () => {
@@ -112,8 +112,6 @@ interface Start {
   readonly identity: string;
   /** How many stages are there already. */
   readonly kept: number;
-  /** Unless it goes on from an earlier build. */
-  readonly base?: Base;
 }
 
 interface Keeping {
@@ -137,20 +135,13 @@ async function keptStart({ incus }: BuildTools, { definition, container, bases }
   return undefined;
 }
 
-async function freshStart(bases: BaseTools, definition: Definition): Promise<Start> {
-  const base = await findBase(bases, definition);
-  return { image: base.fingerprint, identity: base.identity, kept: 0, base };
-}
-
-/** What was only fetched for this build has no name, and nobody else needs it. */
-async function dropFresh({ incus }: BuildTools, { fingerprint }: Base): Promise<void> {
-  const { aliases } = await incus.images.get(fingerprint);
-  if (aliases.length === 0) await incus.operations.finish(await incus.images.delete(fingerprint));
+function startFrom({ fingerprint, identity }: Base): Start {
+  return { image: fingerprint, identity, kept: 0 };
 }
 
 async function retain(tools: BuildTools, alias: string): Promise<void> {
   const { keep, say } = tools;
-  const used = await tools.used();
-  const gone = await retainVersions(tools, { keep, used, isMeant: (name) => name === alias });
+  const users = await tools.users();
+  const gone = await retainVersions(tools, { keep, users, only: alias });
   if (gone.length > 0) say(`Old versions that are gone: ${gone.join(', ')}`);
 }

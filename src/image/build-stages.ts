@@ -32,13 +32,9 @@ export async function buildStages(tools: BuildTools, instance: string, init: Sta
     tools.say(`[${at + 1}/${steps.length}] ${name}: kept from an earlier build`);
   const built: StageReport[] = [];
   await tools.during('Waiting until the container has come up', () => untilReady(guest, tools.clock));
-  let names: NameFix | undefined;
-  if (kept < steps.length) {
-    const prepared = await prepare(tools, guest);
-    names = prepared.names;
-    for (const at of steps.keys())
-      if (at >= kept) built.push(await buildStage({ tools, guest, init }, at, prepared.environment));
-  }
+  // Also where all stages are kept: servers that stand in are in none of them, and checks look up names, too.
+  const { names, environment } = await prepare(tools, guest);
+  for (const at of steps.keys()) if (at >= kept) built.push(await buildStage({ tools, guest, init }, at, environment));
   if (expectations.length > 0) {
     const checking = () => checkExpectations(guest, expectations, log);
     built.push((await timed(tools, { name: 'check', title: 'check' }, checking)).report);
@@ -55,7 +51,8 @@ interface Prepared {
 
 async function prepare({ clock, say, registries }: BuildTools, guest: Guest): Promise<Prepared> {
   const call = await registries();
-  const [environment, name] = await Promise.all([buildEnvironment(guest, call), registryName(call)]);
+  const [environment, name] = await Promise.all([buildEnvironment(guest, { call, say }), registryName(call)]);
+  if (name === undefined) say('This host gets packages from no name, so nobody looks whether names resolve inside');
   return { environment, names: name === undefined ? undefined : await fixNames({ guest, name, clock, say }) };
 }
 

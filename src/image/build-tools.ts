@@ -1,16 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import type { Incus } from '../host/incus/client.ts';
+import type { ImageUser } from './users.ts';
 import type { RegistryCall } from '../host/registries/ask-program.ts';
 
 /** What names of build containers begin with: a prefix of nobody, so that commands on all sessions do not mean them. */
 export const buildPrefix = 'coi-build-';
 
-/** What sandboxes are declared with: a build container needs its image no more once it is there. */
-export function usedImages(sandboxes: Iterable<{ readonly name: string; readonly image?: string }>): Set<string> {
-  return new Set([...sandboxes].flatMap(({ name, image }) => (name.startsWith(buildPrefix) ? [] : (image ?? []))));
-}
-
-/** The one container that a definition is built in, kept between builds while its stages are worth it. */
+/** The one container that an alias is built in, kept between builds while its stages are worth it. */
 export interface BuildContainer {
   /** The one of an earlier build, once it stands still; undefined where there is none. */
   find(): Promise<KeptContainer | undefined>;
@@ -44,12 +40,12 @@ export interface BuildTools {
   readonly during: <T>(what: string, work: () => Promise<T>) => Promise<T>;
   /** Which Incus this is: builds on different ones have nothing to do with each other. */
   readonly place: string;
-  /** The container of a definition. Only asked for where something is to be built. */
-  readonly container: (name: string) => Promise<BuildContainer>;
+  /** The container that an alias is built in. Only asked for where something is to be built. */
+  readonly container: (alias: string) => Promise<BuildContainer>;
   /** The folder of a definition by its name. */
   readonly find: (name: string) => Promise<string>;
-  /** Aliases and fingerprints that sandboxes are declared with. */
-  readonly used: () => Promise<ReadonlySet<string>>;
+  /** Who needs images. */
+  readonly users: () => Promise<readonly ImageUser[]>;
   /** How many versions of an image stay. */
   readonly keep: number;
   /** Aliases that are being built for each other, from the first on. */

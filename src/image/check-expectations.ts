@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
+import { renderDuration } from '../base/units.ts';
 import type { BuildLog } from './build-log.ts';
-import type { Expectation } from './definition.ts';
+import { usualTimeoutMs, type Expectation } from './definition.ts';
 import { runLong, runScript, type Guest } from './guest.ts';
 
 /**
@@ -18,20 +19,29 @@ export async function checkExpectations(
 
 async function checkOne(guest: Guest, { command, user }: Expectation, log: BuildLog): Promise<void> {
   await log.begin(`check: ${command.join(' ')}`);
-  const { uid, home } = await find(guest, user);
-  const exitCode = await runLong(guest, { argv: command, uid, env: { HOME: home, USER: user }, output: log.take });
+  const { home, ...ids } = await find(guest, user);
+  const env = { HOME: home, USER: user };
+  const run = { argv: command, user: ids, env, output: log.take, timeoutMs: usualTimeoutMs };
+  const exitCode = await runLong(guest, run);
   if (exitCode === 0) return;
   const lines = log.lastLines().map((line) => `\n  ${line}`);
   throw new Problem({
     code: 'image.expectation',
-    message: `The image is not as expected: ${JSON.stringify(command.join(' '))} as ${user} ended with exit code ${exitCode}${lines.join('')}`,
+    message: `The image is not as expected: ${JSON.stringify(command.join(' '))} as ${user} ${exitCode === undefined ? `did not end within ${renderDuration(usualTimeoutMs)}` : `ended with exit code ${exitCode}`}${lines.join('')}`,
   });
 }
 
-async function find(guest: Guest, user: string): Promise<{ readonly uid: number; readonly home: string }> {
-  const script = 'id -u "$1" && sed -n "s/^$1:\\([^:]*:\\)\\{4\\}\\([^:]*\\):.*/\\2/p" /etc/passwd';
+interface Found {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+async function find(guest: Guest, user: string): Promise<Found> {
+  const script = 'id -u "$1" && id -g "$1" && sed -n "s/^$1:\\([^:]*:\\)\\{4\\}\\([^:]*\\):.*/\\2/p" /etc/passwd';
   const { exitCode, stdout } = await runScript(guest, script, { args: [user] });
-  const [uid = '', home = ''] = stdout.toString('utf8').split('\n');
-  if (exitCode === 0 && /^\d{1,10}$/.test(uid)) return { uid: Number(uid), home: home || '/' };
+  const [uid = '', gid = '', home = ''] = stdout.toString('utf8').split('\n');
+  const isFound = exitCode === 0 && [uid, gid].every((id) => /^\d{1,10}$/.test(id));
+  if (isFound) return { uid: Number(uid), gid: Number(gid), home: home || '/' };
   throw new Problem({ code: 'image.expectation', message: `The image is not as expected: it has no user "${user}"` });
 }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, Problem } from '../base/problem.ts';
-import { imageAlias } from '../spec/schema/formats.ts';
 import type { Definition } from './definition.ts';
+import { maxTextBytes, readPlainFile } from './read-plain-file.ts';
+import { requireImageName } from './require-image-name.ts';
 
 /** An image of one script. */
 export interface CustomImage {
@@ -19,21 +19,22 @@ export interface CustomImage {
 /**
  * What one script on top of an image comes to as a definition.
  *
- * @throws {Problem} `image.name`; `image.no-file` when there is no such script
+ * @throws {Problem} `image.name`; `image.circle` when that is itself; `image.no-file` when there is no such script
  */
 export async function customDefinition({ name, script, base, cwd }: CustomImage): Promise<Definition> {
-  if (!imageAlias.safeParse(name).success) {
+  requireImageName(name, 'Use');
+  if (name === base) {
     throw new Problem({
-      code: 'image.name',
-      message: `${JSON.stringify(name.slice(0, 80))} cannot be the name of an image`,
-      hint: 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.',
+      code: 'image.circle',
+      message: `The image "${name}" would be built from itself`,
+      hint: 'Give it another name, or name another image with --base.',
     });
   }
-  const content = await readFile(resolve(cwd, script)).catch((cause: unknown) => {
+  const { content } = await readPlainFile(resolve(cwd, script), { maxBytes: maxTextBytes }).catch((cause: unknown) => {
     throw new Problem({
       code: 'image.no-file',
       message: `Cannot read the script ${JSON.stringify(script)}: ${messageOf(cause)}`,
-      hint: 'Correct the path behind --script.',
+      hint: (cause instanceof Problem && cause.hint) || 'Correct the path behind --script.',
       cause,
     });
   });

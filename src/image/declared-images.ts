@@ -24,8 +24,11 @@ export interface DeclaredImagesInit {
   readonly program: readonly [string, ...string[]];
 }
 
-/** How long a build has to clear up when it is called off, in milliseconds. The next one goes on where it was. */
-const graceMs = 5_000;
+/**
+ * How long a build has to clear up when it is called off, in milliseconds, what it started included. The next one goes on
+ * where it was.
+ */
+const graceMs = 15_000;
 
 /** Last lines of what a build said that are kept for the reason of its failure. */
 const keptLines = 40;
@@ -99,6 +102,7 @@ function lookTools({ incus, etc }: DeclaredImagesInit, signal: AbortSignal): Bas
   return {
     incus,
     signal,
+    hold: never,
     say: () => undefined,
     aliasOf: async (name) => (await readDefinition(await findDefinition(name, { etc, cwd: '/' }))).alias,
     build: never,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseSize } from '../base/units.ts';
 import { field } from '../spec/schema/field.ts';
-import { imageAlias, imageName, userName } from '../spec/schema/formats.ts';
+import { duration, durationAllowed, imageAlias, imageName, userName } from '../spec/schema/formats.ts';
 
 const relativePath = z.string().regex(/^[^/\0][^\0]*$/);
 
@@ -25,6 +25,11 @@ const step = z.strictObject({
   files: field(z.array(relativePath), {
     description: 'Folders whose content is laid over `/` before the script runs.',
     allowed: 'a list of folders in the folder',
+  }),
+  timeout: field(duration, {
+    description: 'How long its script may take.',
+    default: '2h',
+    allowed: durationAllowed,
   }),
 });
 

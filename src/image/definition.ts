@@ -25,9 +25,14 @@ export interface BuildStep {
   readonly name: string;
   readonly trees: readonly Tree[];
   readonly script?: Uint8Array;
+  /** How long its script may take, in milliseconds; {@link usualTimeoutMs} unless given. No part of what it comes to. */
+  readonly timeoutMs?: number;
   /** What of the pinned versions it mentions, by the names of its environment. */
   readonly versions: Readonly<Record<string, string>>;
 }
+
+/** How long one step or check may take unless its definition says otherwise, in milliseconds. */
+export const usualTimeoutMs = 7_200_000;
 
 /** What has to succeed in the finished image. */
 export interface Expectation {

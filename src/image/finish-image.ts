@@ -34,17 +34,6 @@ export async function publishContainer(tools: FinishTools, instance: string, res
   return { versionAlias, fingerprint: image.fingerprint };
 }
 
-/** Let the alias stand for a base as it is: there was nothing to be done to it. @throws {Problem} `image.too-large` */
-export async function publishBase(tools: FinishTools, fingerprint: string, result: Result): Promise<Finished> {
-  const { incus, clock, signal } = tools;
-  const { properties } = await incus.images.get(fingerprint, { signal });
-  await incus.images.setProperties(fingerprint, { ...properties, ...propertiesOf(result) }, { signal });
-  const versionAlias = await freeVersion(tools, result.definition.alias, clock.now());
-  await incus.images.setAlias(versionAlias, fingerprint, { signal });
-  await moveAlias(tools, result, await incus.images.get(fingerprint, { signal }));
-  return { versionAlias, fingerprint };
-}
-
 async function moveAlias(tools: FinishTools, { definition }: Result, image: Image): Promise<void> {
   const { images, operations } = tools.incus;
   const { alias, maxBytes } = definition;

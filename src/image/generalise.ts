@@ -4,8 +4,10 @@ import { runScript, type Guest } from './guest.ts';
 /**
  * Take away what is one container's own, so that those made from the image are not taken for each other: an identity that
  * two machines share gets both the same lease, see machine-id(5). The file stays, for without it a start is a first boot.
+ * Whatever cannot be taken away ends it: keys that many machines share are worse than no image.
  */
 const script = `
+set -e
 rm -rf /var/lib/coi-build /run/coi-build
 [ ! -e /etc/machine-id ] || : >/etc/machine-id
 [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { openDeadline } from '../base/deadline.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { Sink } from '../host/incus/exec-streams.ts';
 import type { ExecResult } from '../host/incus/exec.ts';
@@ -17,9 +18,12 @@ export interface Guest {
 export interface LongRun {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly uid?: number;
+  /** As whom: root unless given. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Takes both of its streams. */
   readonly output: Sink;
+  /** Longest run in milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /** What a script of ours is given. */
@@ -38,16 +42,28 @@ export function runScript(guest: Guest, script: string, init: ScriptInit = {}): 
   return incus.exec.run(instance, argv, { cwd: '/', signal, stdin, timeoutMs });
 }
 
-/** Run a program with nothing to read, for as long as it takes. @returns its exit code @throws {IncusError} */
-export async function runLong(guest: Guest, { argv, env, uid = 0, output }: LongRun): Promise<number> {
-  const { incus, instance, signal } = guest;
+/** Run a program with nothing to read. @returns its exit code; undefined where it was killed because time was up @throws {IncusError} */
+export async function runLong(guest: Guest, run: LongRun): Promise<number | undefined> {
+  using deadline = openDeadline(guest.clock, run.timeoutMs, guest.signal);
+  try {
+    return await runUntil(guest, run, deadline.signal);
+  } catch (error) {
+    if (!deadline.hasPassed()) throw error;
+    return undefined;
+  }
+}
+
+async function runUntil(
+  { incus, instance }: Guest,
+  { argv, env, user = root, output }: LongRun,
+  signal: AbortSignal,
+): Promise<number> {
   const attached = await incus.exec.attach({
     name: instance,
     // One stream: two would come out of order.
     argv: ['sh', '-c', 'exec "$@" 2>&1', 'coi', ...argv],
     cwd: '/',
-    uid,
-    gid: uid,
+    ...user,
     env,
     stdin: nothing(),
     stdout: output,
@@ -56,5 +72,7 @@ export async function runLong(guest: Guest, { argv, env, uid = 0, output }: Long
   });
   return await attached.exitCode;
 }
+
+const root = { uid: 0, gid: 0 };
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -3,15 +3,15 @@ import { messageOf } from '../base/problem.ts';
 import type { KeepRule } from './keep.ts';
 import type { RemoveTools } from './remove-versions.ts';
 import { retainVersions } from './retain.ts';
-import { imageProperties } from './up-to-date.ts';
+import type { ImageUser } from './users.ts';
 
 /** What a controller keeps images with. */
 export interface KeepImagesInit extends RemoveTools {
   readonly clock: Clock;
   /** How many versions of each image stay. */
   readonly keep: KeepRule['keep'];
-  /** Aliases and fingerprints that sandboxes are declared with, as of now. */
-  readonly used: () => ReadonlySet<string>;
+  /** Who needs images as of now. */
+  readonly users: () => readonly ImageUser[];
   /** Is told what went, and why nothing could. */
   readonly tell: (text: string, isFailure: boolean) => void;
 }
@@ -21,15 +21,13 @@ const firstMs = 600_000;
 const everyMs = 86_400_000;
 
 /** Once a day, have old versions of images go that definitions made; until the signal aborts. */
-export async function keepImages({ clock, keep, used, tell, ...tools }: KeepImagesInit): Promise<void> {
+export async function keepImages({ clock, keep, users, tell, ...tools }: KeepImagesInit): Promise<void> {
   const { signal } = tools;
   for (let ms = firstMs; ; ms = everyMs) {
     await pause(clock, ms, signal);
     if (signal.aborted) return;
     try {
-      const isMeant = (_: string, image?: { readonly properties: Readonly<Record<string, string>> }) =>
-        image?.properties[imageProperties.definition] !== undefined;
-      for (const alias of await retainVersions(tools, { keep, used: used(), isMeant })) tell(`Removed ${alias}`, false);
+      for (const alias of await retainVersions(tools, { keep, users: users() })) tell(`Removed ${alias}`, false);
     } catch (error) {
       // Incus may be away: tomorrow is soon enough.
       if (!signal.aborted) tell(messageOf(error), true);

@@ -63,10 +63,12 @@ async function publishWhole(tools: SnapshotTools, publishing: Publishing): Promi
   });
 }
 
-/** What was made by somebody who was killed before it got its name. */
+/** What was made by somebody who was killed before it got its name; of what has got one, the name that it had until then. */
 async function removeLeftOvers({ incus: { images, operations }, clock }: SnapshotTools): Promise<void> {
-  const isLeft = (name: string) => isLeftOver(name, clock.now());
   for (const { aliases, fingerprint } of await images.list()) {
-    if (aliases.length > 0 && aliases.every(isLeft)) await operations.finish(await images.delete(fingerprint));
+    const left = aliases.filter((name) => isLeftOver(name, clock.now()));
+    if (left.length === 0) continue;
+    if (left.length === aliases.length) await operations.finish(await images.delete(fingerprint));
+    else for (const alias of left) await images.deleteAlias(alias);
   }
 }

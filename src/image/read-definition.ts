@@ -1,37 +1,43 @@
-import { readFile } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf, Problem, ProblemList } from '../base/problem.ts';
-import { parseSize } from '../base/units.ts';
+import { parseDuration, parseSize } from '../base/units.ts';
 import { checkData } from '../spec/check-data.ts';
 import type { KeyPath, TomlLocator } from '../spec/locate-toml.ts';
 import { parseToml } from '../spec/parse-toml.ts';
 import { definitionSchema, type DefinitionFile } from './definition-schema.ts';
 import { versionVariable, type BaseSource, type BuildStep, type Definition, type Tree } from './definition.ts';
+import { requireImageName } from './require-image-name.ts';
+import { maxTextBytes, readPlainFile } from './read-plain-file.ts';
 import { readScript, readTree } from './read-tree.ts';
 
 /**
  * Read a folder with an `image.toml`, and all that it names.
  *
- * @throws {Problem} `image.no-definition` when there is no such file
+ * @throws {Problem} `image.no-definition` when there is no such file, `image.name` when it has no name for an image
  * @throws {ProblemList} what is wrong with it, each with its place
  */
 export async function readDefinition(folder: string): Promise<Definition> {
   const file = join(folder, 'image.toml');
-  const document = parseToml(file, await textOf(file));
+  const document = parseToml(file, await textOf(folder, file));
   if (document instanceof Problem) throw document;
   const found = checkData({ schema: definitionSchema, file, ...document });
   if (found.length > 0) throw new ProblemList(found.map(({ problem }) => problem));
   return await complete(document.data as DefinitionFile, { folder, file, locator: document.locator });
 }
 
-async function textOf(file: string): Promise<string> {
+async function textOf(folder: string, file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    const within = await realpath(folder);
+    const { content } = await readPlainFile(await realpath(file), { maxBytes: maxTextBytes, within });
+    return content.toString('utf8');
   } catch (cause) {
     throw new Problem({
       code: 'image.no-definition',
       message: `There is no image definition at ${file}: ${messageOf(cause)}`,
-      hint: 'A definition is a folder with an image.toml; see images/README.md.',
+      hint:
+        (cause instanceof Problem && cause.hint) ||
+        'A definition is a folder with an image.toml; see images/README.md.',
       cause,
     });
   }
@@ -45,13 +51,14 @@ interface Place {
 
 async function complete(data: DefinitionFile, place: Place): Promise<Definition> {
   const name = basename(place.folder);
-  const { description, versions = {}, base } = data;
+  const { description, versions = {}, base, alias = name } = data;
+  requireImageName(alias, 'Give it an alias in its image.toml');
   const steps: BuildStep[] = [];
   for (const index of (data.step ?? []).keys()) steps.push(await stepOf(data, index, place));
   return {
     name,
     description,
-    alias: data.alias ?? name,
+    alias,
     bases: (Array.isArray(base) ? base : [base]).map(sourceOf),
     versions,
     steps,
@@ -69,7 +76,7 @@ function sourceOf(source: Exclude<DefinitionFile['base'], readonly unknown[]>): 
 }
 
 async function stepOf({ step = [], versions = {} }: DefinitionFile, index: number, place: Place): Promise<BuildStep> {
-  const { name, script, files = [] } = step[index]!;
+  const { name, script, files = [], timeout } = step[index]!;
   const at = (...path: KeyPath) => ({ file: place.file, ...place.locator.nearest(['step', index, ...path]).value });
   const { folder } = place;
   const trees: Tree[] = [];
@@ -80,6 +87,7 @@ async function stepOf({ step = [], versions = {} }: DefinitionFile, index: numbe
     name,
     trees,
     ...(content && { script: content }),
+    ...(timeout !== undefined && { timeoutMs: parseDuration(timeout)! }),
     versions: Object.fromEntries(mentioned.map(([each, value]) => [versionVariable(each), value])),
   };
 }

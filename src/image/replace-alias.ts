@@ -1,4 +1,5 @@
 import type { Incus } from '../host/incus/client.ts';
+import { isTemporary } from './temporary.ts';
 import { parseVersion, renderVersion } from './versions.ts';
 import type { Clock } from '../base/clock.ts';
 
@@ -23,7 +24,7 @@ export async function nameFormer(tools: NameTools, alias: string): Promise<Forme
   const fingerprint = await images.resolve(alias, { signal });
   if (fingerprint === undefined) return undefined;
   const former = await images.get(fingerprint, { signal });
-  if (former.aliases.some((each) => each !== alias)) return { fingerprint };
+  if (former.aliases.some((each) => each !== alias && !isTemporary(each))) return { fingerprint };
   const at = Date.parse(former.uploadedAt) || tools.clock.now();
   const name = await freeVersion(tools, parseVersion(alias)?.name ?? alias, at);
   await images.setAlias(name, fingerprint, { signal });

@@ -1,24 +1,35 @@
 import type { Image } from '../host/incus/images.ts';
 import { decideVersions, type KeepRule, type Versioned } from './keep.ts';
 import { removeVersions, type RemoveTools } from './remove-versions.ts';
+import { imageProperties } from './up-to-date.ts';
+import { usersOfImage, type ImageUser } from './users.ts';
 import type { Version } from './versions.ts';
 
 /** Which versions go. */
 export interface Retention {
   /** How many versions of each name stay. */
   readonly keep: KeepRule['keep'];
-  /** Aliases and fingerprints that sandboxes are declared with. */
-  readonly used: ReadonlySet<string>;
-  /** Whether versions of an image are meant at all. */
-  readonly isMeant: (name: string, image: Image | undefined) => boolean;
+  /** Who needs images. */
+  readonly users: readonly ImageUser[];
+  /** The one image whose versions are meant; all of them unless given. */
+  readonly only?: string;
 }
 
-/** Delete old versions of images, but none that another name or a sandbox still means. @returns the aliases that went */
-export async function retainVersions(tools: RemoveTools, { keep, used, isMeant }: Retention): Promise<string[]> {
+/**
+ * Delete old versions of images that definitions made, but none that another name or user still means.
+ *
+ * @returns the aliases that went
+ */
+export async function retainVersions(tools: RemoveTools, { keep, users, only }: Retention): Promise<string[]> {
   const images = await tools.incus.images.list({ signal: tools.signal });
-  const byAlias = new Map(images.flatMap((image) => image.aliases.map((alias) => [alias, image] as const)));
-  const usersOf = ({ aliases, fingerprint }: Versioned) => [...aliases, fingerprint].filter((name) => used.has(name));
-  const isOne = ({ name, alias }: Version) => isMeant(name, byAlias.get(alias));
-  const { gone } = decideVersions(images, { keep, usersOf, isMeant: isOne });
+  const made = new Set(images.filter(isMade).flatMap(({ aliases }) => aliases));
+  const usersOf = (image: Versioned) => usersOfImage(image, users);
+  const isMeant = ({ name, alias }: Version) => made.has(alias) && (only === undefined || name === only);
+  const { gone } = decideVersions(images, { keep, usersOf, isMeant });
   return (await removeVersions(tools, gone)).map(({ alias }) => alias);
+}
+
+/** What a person published, or imported, is that person's to delete. */
+function isMade({ properties }: Image): boolean {
+  return properties[imageProperties.definition] !== undefined;
 }

@@ -1,7 +1,8 @@
-import { execa } from 'execa';
+import { packTar } from '../base/pack-tar.ts';
 import { Problem } from '../base/problem.ts';
+import { renderDuration } from '../base/units.ts';
 import type { BuildLog } from './build-log.ts';
-import type { BuildStep, Tree } from './definition.ts';
+import { usualTimeoutMs, type BuildStep, type Tree } from './definition.ts';
 import { runLong, runScript, type Guest } from './guest.ts';
 
 /** Where a step's script lies while it runs. Not in /run or /tmp, which may hold no programs. */
@@ -21,7 +22,7 @@ export interface StepInit {
 /**
  * Carry out one step in a build container: its files, then its script.
  *
- * @throws {Problem} `image.step-failed` with the last lines of what was printed
+ * @throws {Problem} `image.step-failed`, or `image.step-timeout`, with the last lines of what was printed
  */
 export async function runStep(guest: Guest, { step, environment, log }: StepInit): Promise<void> {
   await log.begin(step.name);
@@ -32,8 +33,10 @@ export async function runStep(guest: Guest, { step, environment, log }: StepInit
   if (put.exitCode !== 0) throw unprepared(step, put.stderr);
   const argv = isProgram(step.script) ? [path] : ['sh', path];
   const env = { DEBIAN_FRONTEND: 'noninteractive', ...environment, ...step.versions };
-  const exitCode = await runLong(guest, { argv, env, output: log.take });
+  const { timeoutMs = usualTimeoutMs } = step;
+  const exitCode = await runLong(guest, { argv, env, output: log.take, timeoutMs });
   await runScript(guest, 'rm -rf "$1"', { args: [scriptDir] });
+  if (exitCode === undefined) throw tooLong(step, timeoutMs, log);
   if (exitCode !== 0) throw failed(step, exitCode, log);
 }
 
@@ -43,19 +46,18 @@ function isProgram(script: Uint8Array): boolean {
   return Buffer.from(script.subarray(0, 2)).toString('latin1') === '#!';
 }
 
-/** Only files and links are named: directories that are there keep their owner and mode. */
+/**
+ * What was read, and not what lies in the folder by now: its hash is that of the stage. Only files and links are named:
+ * directories that are there keep their owner and mode.
+ */
 async function layTree(guest: Guest, { folder, entries }: Tree): Promise<void> {
   if (entries.length === 0) return;
-  const options = ['--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX', '--no-recursion'];
-  const names = ['--null', '--verbatim-files-from', '--files-from=-'];
-  const { stdout } = await execa('tar', ['-C', folder, ...options, ...names, '-cf', '-'], {
-    input: entries.map(({ path }) => path).join('\0'),
-    encoding: 'buffer',
-    cancelSignal: guest.signal,
-    maxBuffer: 2 ** 30,
-  });
+  const archive = packTar(
+    entries.map((each) => (each.kind === 'file' ? { ...each, mode: each.isExecutable ? 0o755 : 0o644 } : each)),
+    guest.clock.now(),
+  );
   const { exitCode, stderr } = await runScript(guest, 'umask 022; tar -C / -xf -', {
-    stdin: stdout,
+    stdin: archive,
     timeoutMs: unpackMs,
   });
   if (exitCode === 0) return;
@@ -79,11 +81,22 @@ function lastLine(text: Buffer): string {
 }
 
 function failed({ name }: BuildStep, exitCode: number, log: BuildLog): Problem {
-  const lines = log.lastLines();
-  const said =
-    lines.length === 0 ? ', and printed nothing' : `. It printed last:\n${lines.map((line) => `  ${line}`).join('\n')}`;
   return new Problem({
     code: 'image.step-failed',
-    message: `Stage "${name}" failed with exit code ${exitCode}${said}`,
+    message: `Stage "${name}" failed with exit code ${exitCode}${lastSaid(log)}`,
   });
+}
+
+function tooLong({ name }: BuildStep, timeoutMs: number, log: BuildLog): Problem {
+  return new Problem({
+    code: 'image.step-timeout',
+    message: `Stage "${name}" did not end within ${renderDuration(timeoutMs)} and was killed${lastSaid(log)}`,
+    hint: 'Should it take that long, give the step a longer timeout in image.toml.',
+  });
+}
+
+function lastSaid(log: BuildLog): string {
+  const lines = log.lastLines();
+  if (lines.length === 0) return ', and printed nothing';
+  return `. It printed last:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }

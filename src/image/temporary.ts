@@ -9,6 +9,11 @@ export function temporaryName(clock: Pick<Clock, 'now'>): string {
   return temporaryNameFor('publish', clock);
 }
 
+/** Whether a name was given so: one that stands for nothing that anybody means. */
+export function isTemporary(name: string): boolean {
+  return name.startsWith(prefix);
+}
+
 /** Whether a name was given so, and so long ago that whoever gave it is gone. */
 export function isLeftOver(name: string, now: number): boolean {
   const since = temporarySince('publish', name);

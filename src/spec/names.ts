@@ -19,3 +19,8 @@ export const slotCount = 10;
 export function isFingerprint(image: string): boolean {
   return /^[0-9a-f]{64}$/.test(image);
 }
+
+/** Whether a text may be the fingerprint of an image, or its beginning, which Incus takes, too. */
+export function mayBeFingerprint(text: string): boolean {
+  return /^[0-9a-f]{12,64}$/.test(text);
+}

@@ -159,6 +159,25 @@ describe('a member of the group without root and without a controller', () => {
     });
   });
 
+  it('deletes no old images unless told to: a manifest that may not be read could name one', async () => {
+    for (const day of [1, 2]) {
+      const dir = join(lab.dir, `spare-${day}`);
+      await mkdir(join(dir, 'rootfs'), { recursive: true });
+      await writeFile(join(dir, 'metadata.yaml'), `architecture: x86_64\ncreation_date: ${day}\n`);
+      await lab.inside.output(['tar', '-C', dir, '-cf', `${dir}.tar`, 'metadata.yaml', 'rootfs']);
+      await lab.incus('image', 'import', `${dir}.tar`, '--alias', `spare-2026010${day}-000000`);
+    }
+    const left = async () => (await lab.incus('image', 'list', '--format=csv', '-cl', 'spare')).trim().split('\n');
+    const cleanup = (...flags: string[]) => member('image', 'cleanup', 'spare-', '--keep', '1', ...flags);
+    expect(await cleanup()).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('one of them may name one of these images') as string,
+    });
+    expect(await left()).toHaveLength(2);
+    expect(await cleanup('--force')).toMatchObject({ exitCode: 0 });
+    expect(await left()).toEqual(['spare-20260102-000000']);
+  });
+
   it('leaves no trace', async () => {
     // Where anybody may write, only the command itself keeps from writing.
     const dirs = [lab.runDir, controller.dir()];

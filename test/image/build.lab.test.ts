@@ -193,12 +193,39 @@ describe('coi build', () => {
   });
 });
 
+describe('two definitions of one name', () => {
+  it('have a container each', async () => {
+    const here = await shop.desk.workspace('twins');
+    const waits = 'while [ ! -e /go ]; do sleep 0.2; done; ';
+    for (const twin of ['a', 'b']) {
+      await writeFolder(join(here, twin, 'twin'), {
+        'image.toml': imageToml('"named"', ['one', 'two'], `alias = "twin-${twin}"`),
+        'steps/one': script(`${twin === 'a' ? waits : ''}echo ${twin} >>/one`),
+        'steps/two': script('cat /one >/two'),
+      });
+    }
+    const before = await shop.desk.controller.instances();
+    const first = shop.desk.spawn(here, ['build', './a/twin']);
+    const own = () =>
+      until('its container to run', async () => {
+        const all = [...(await shop.desk.controller.instances())];
+        return all.find(([name, state]) => !before.has(name) && state === 'Running')?.[0];
+      });
+    const instance = await own();
+    expect(await shop.desk.coi(here, ['build', './b/twin'])).toMatchObject({ exitCode: 0 });
+    await shop.desk.lab.incus('exec', instance, '--', 'touch', '/go');
+    expect(await first.ended).toMatchObject({ exitCode: 0 });
+    expect([await shop.inside('twin-a', 'cat /two'), await shop.inside('twin-b', 'cat /two')]).toEqual(['a', 'b']);
+  });
+});
+
 describe('an image that is built', () => {
   it('has to be as expected, and no larger than it may be', async () => {
     const files = { 'steps/one': script('echo one >/one') };
     const expecting = (command: string) => `[[expect]]\ncommand = ["sh", "-c", "${command}"]\nuser = "code"\n`;
     await shop.define('held', { ...files, 'image.toml': imageToml('"named"', ['one'], expecting('id -un; false')) });
-    const unmet = await shop.build('held');
+    const unmet = await shop.build('held', '--keep', '2');
+    expect(unmet.stderr).toContain('To try again: coi build held --keep 2');
     expect(unmet).toMatchObject({ exitCode: 1, stdout: '' });
     expect(unmet.stderr).toMatch(/not as expected: .* as code ended with exit code 1\n +code\n/);
     await shop.define('held', { 'image.toml': imageToml('"named"', ['one'], '[size]\nmax = "10KiB"\n') });
@@ -208,6 +235,22 @@ describe('an image that is built', () => {
     const met = expecting('test \\"$(id -u) $HOME\\" = \\"1000 /home/code\\"');
     await shop.define('held', { 'image.toml': imageToml('"named"', ['one'], `${met}[size]\nmax = "1GiB"\n`) });
     expect(stagesOf(await shop.built('held'))).toEqual(['one', 'check', 'publish']);
+  });
+
+  it('leaves its base alone where nothing is done to it, also when it is too large', async () => {
+    const stateOf = async (prefix: string) =>
+      (await shop.images(prefix)).map(({ fingerprint, aliases, properties }) => ({ fingerprint, aliases, properties }));
+    const before = await stateOf('named');
+    await shop.define('bare', { 'image.toml': imageToml('"named"', [], '[size]\nmax = "10KiB"\n') });
+    expect(await shop.build('bare')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('more than the') });
+    expect(await shop.images('bare')).toEqual([]);
+    expect(await stateOf('named')).toEqual(before);
+    await shop.define('bare', { 'image.toml': imageToml('{ definition = "small" }', []) });
+    const small = await stateOf('small');
+    const bare = await shop.built('bare');
+    expect(await stateOf('small')).toEqual(small);
+    expect(small.map(({ fingerprint }) => fingerprint)).not.toContain(bare.fingerprint);
+    expect((await shop.images('bare'))[0]?.properties['coi.definition']).toBe('bare');
   });
 
   it('has the files of its steps, and nothing that was the build container’s own', async () => {
@@ -239,6 +282,14 @@ describe('an image that is built', () => {
     const { config } = await shop.desk.controller.instance('stranger');
     expect(Object.keys(config).filter((key) => key.startsWith('user.'))).toEqual([]);
     await shop.desk.lab.incus('delete', 'stranger');
+  });
+
+  it('is none where something of the build container’s own cannot be taken away', async () => {
+    const bind = 'mkdir -p /etc/ssh; : >/etc/ssh/ssh_host_key; mount -o bind /etc/hostname /etc/ssh/ssh_host_key';
+    await shop.define('keyed', { 'image.toml': imageToml('"named"', ['one']), 'steps/one': script(bind) });
+    const { exitCode, stderr } = await shop.build('keyed');
+    expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/own could not be taken away: .*ssh_host_key/)]);
+    expect(await shop.images('keyed')).toEqual([]);
   });
 
   it('does not replace one that somebody else made, unless that is asked for', async () => {
@@ -360,6 +411,15 @@ describe('names in a build container', () => {
     expect(stderr).toContain('8.8.8.8, 8.8.4.4, 1.1.1.1 stay in its resolv.conf');
     const servers = ['8.8.8.8', '8.8.4.4', '1.1.1.1'].map(own).join('');
     expect(await shop.inside('helped', 'cat /during')).toBe(servers.trimEnd());
+
+    // Also where all that is left to do is to check it.
+    const checked = (of: string) =>
+      imageToml('{ definition = "deaf" }', ['look', 'more'], `[[expect]]\ncommand = ["sh", "-c", "${of}"]\n`);
+    const asks = 'grep -q 8.8.4.4 /etc/resolv.conf';
+    await shop.define('asking', { 'image.toml': checked('false'), 'steps/look': look, 'steps/more': script('true') });
+    expect(await shop.build('asking')).toMatchObject({ exitCode: 1 });
+    await shop.define('asking', { 'image.toml': checked(asks) });
+    expect(stagesOf(await shop.built('asking'))).toEqual(['look (kept)', 'more (kept)', 'check', 'publish']);
 
     // A step that puts it right has them go again.
     const mend = `umount /etc/resolv.conf; echo "nameserver ${publicServer}" >/etc/resolv.conf`;

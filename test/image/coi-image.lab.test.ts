@@ -98,7 +98,7 @@ describe.each(whole)('the image %s', (image) => {
   });
 
   it('has what agents call', async () => {
-    const programs = 'rg fzf jq curl wget unzip dig cc make git tmux docker gh sudo python3 ssh';
+    const programs = 'rg fzf jq curl wget unzip dig cc make git tmux docker gh sudo python3 ssh dummy';
     expect(
       await printed('whole', `for each in ${programs}; do command -v "$each" >/dev/null || echo "$each"; done`),
     ).toBe('');

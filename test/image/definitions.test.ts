@@ -20,7 +20,7 @@ describe('the definitions that come with coi', () => {
   it.each(names)('can be read, and build on what is there: %s', async (name) => {
     const { steps, bases, description, versions } = await readDefinition(join(folder, name));
     expect(description).toMatch(/.{10,}/);
-    expect(steps.length).toBeGreaterThan(0);
+    expect(steps.length === 0).toBe(name === 'dummy');
     const below = bases.flatMap((base) => (base.kind === 'definition' ? [base.name] : []));
     expect(names).toEqual(expect.arrayContaining(below));
     // What is pinned and not used is no pin.

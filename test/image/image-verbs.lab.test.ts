@@ -240,7 +240,7 @@ describe('coi image exists and delete', () => {
   });
 
   it('refuse what sandboxes are declared with, and what has other names, unless forced', async () => {
-    const said = expect.stringContaining('The image tools is what one, two would be made from');
+    const said = expect.stringContaining('The image tools is what sandbox one, sandbox two would be made from');
     expect(await coi('image', 'delete', 'tools')).toEqual({ exitCode: 1, stdout: '', stderr: said });
     await desk.lab.incus('image', 'alias', 'create', 'second', (await incus.images.resolve('spare'))!);
     expect(await coi('image', 'delete', 'spare')).toMatchObject({

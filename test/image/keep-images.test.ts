@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Image } from '../../src/host/incus/images.ts';
 import { keepImages, type KeepImagesInit } from '../../src/image/keep-images.ts';
+import { retainVersions } from '../../src/image/retain.ts';
 import { renderVersion } from '../../src/image/versions.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 
@@ -47,10 +48,11 @@ let host: Host;
 let clock: FakeClock;
 let stop: AbortController;
 let told: string[];
-let running: Promise<void>;
+let running: Promise<void> | undefined;
 
 beforeEach(() => {
   [host, clock, stop, told] = [new Host(), new FakeClock(), new AbortController(), []];
+  running = undefined;
 });
 afterEach(async () => {
   stop.abort();
@@ -63,7 +65,7 @@ function begin(more: Partial<KeepImagesInit> = {}): void {
     clock,
     signal: stop.signal,
     keep: 2,
-    used: () => new Set(),
+    users: () => [],
     tell: (text, isFailure) => void told.push(`${isFailure ? 'failed: ' : ''}${text}`),
     ...more,
   });
@@ -91,14 +93,34 @@ test('not at once, and then once a day, old versions of what definitions made go
   expect([host.lists, host.left().filter((each) => each.startsWith('more'))]).toEqual([2, ['more1', 'more2']]);
 });
 
+test('after a build, too, nothing goes that no definition made, and nothing of another name', async () => {
+  host.add('tools', 3);
+  host.add('other', 3);
+  const [oldest] = host.images;
+  Object.assign(oldest!, { properties: { description: 'published by hand' } });
+  const tools = { incus: host.incus(), signal: AbortSignal.timeout(60_000) };
+  expect(await retainVersions(tools, { keep: 1, users: [], only: 'tools' })).toEqual(['tools-20260101-000001']);
+  expect(host.left()).toEqual(['tools0', 'tools2', 'other0', 'other1', 'other2']);
+});
+
 test('what a sandbox is declared with stays, as of the very moment, and each name has a number of its own', async () => {
   host.add('tools', 4);
   host.add('other', 4);
-  const used = new Set<string>();
-  begin({ used: () => used, keep: (name) => (name === 'other' ? 3 : 1) });
-  used.add('tools-20260101-000001').add('other0');
+  const images: string[] = [];
+  begin({
+    users: () => images.map((image) => ({ name: 'sandbox web', image })),
+    keep: (name) => (name === 'other' ? 3 : 1),
+  });
+  images.push('tools-20260101-000001', 'other-20260101-000000');
   await pass(10 * minuteMs);
   expect(host.left()).toEqual(['tools1', 'tools3', 'other0', 'other1', 'other2', 'other3']);
+});
+
+test('what is named by the beginning of a fingerprint stays, too', async () => {
+  host.add('abcdef0123456789', 3);
+  begin({ users: () => [{ name: 'sandbox web', image: 'abcdef0123456789' }], keep: 1 });
+  await pass(10 * minuteMs);
+  expect(host.left()).toEqual(['abcdef01234567890', 'abcdef01234567891', 'abcdef01234567892']);
 });
 
 test('a day on which Incus is away is told, and the next one is another', async () => {

@@ -132,3 +132,12 @@ test('what somebody left who was killed is removed, and nothing that is in the m
     'string',
   ]);
 }, 60_000);
+
+test('what an alias stood for stays, also where whoever published it was killed once it had its name', async () => {
+  const old = temporaryName({ now: () => Date.now() - 2 * temporaryMs });
+  const former = (await incus.images.resolve('tools'))!;
+  await incus.images.setAlias(old, former);
+  const { formerly } = await publishAs({ incus, clock, signal }, box);
+  expect(formerly).toEqual({ fingerprint: former, alias: expect.stringMatching(/^tools-\d{8}-\d{6}$/) });
+  expect((await incus.images.get(former)).aliases).toEqual([formerly!.alias]);
+}, 60_000);

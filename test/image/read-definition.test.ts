@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Problem, renderProblem } from '../../src/base/problem.ts';
 import { readDefinition } from '../../src/image/read-definition.ts';
@@ -35,6 +36,11 @@ async function faultsOf(text: string, files: Readonly<Record<string, string>> = 
 const step = (more: string) => `description = "x"\nbase = "b"\n[[step]]\nname = "one"\n${more}\n`;
 
 describe('a definition', () => {
+  it('says how long a step may take', async () => {
+    await write({ 'image.toml': step('timeout = "90m"') });
+    expect((await readDefinition(folder)).steps[0]?.timeoutMs).toBe(5_400_000);
+  });
+
   it('is read with all that it names', async () => {
     await write({
       'image.toml': [
@@ -105,6 +111,43 @@ describe('a definition', () => {
       expect(await faultsOf(step(`files = ["${path}"]`))).toContain("leads out of the definition's folder");
     },
   );
+
+  it('shows nothing of a file that its image.toml leads to, and waits for nobody', async () => {
+    await mkdir(folder);
+    await writeFile(join(dir, 'secret'), 'root:$6$salt:19000\n');
+    await symlink('../secret', join(folder, 'image.toml'));
+    await expect(readDefinition(folder)).rejects.toThrow(/image\.toml: it lies outside of the folder$/);
+    await rm(join(folder, 'image.toml'));
+    await execa('mkfifo', [join(folder, 'image.toml')]);
+    await expect(readDefinition(folder)).rejects.toThrow('it is no regular file');
+    await rm(join(folder, 'image.toml'));
+    await symlink('/dev/zero', join(folder, 'image.toml'));
+    await expect(readDefinition(folder)).rejects.toThrow('it is no regular file');
+  });
+
+  it('is not read where it is too large to be one', async () => {
+    await write({ 'image.toml': '', 'files/sparse': '' });
+    await truncate(join(folder, 'image.toml'), 2 ** 40);
+    await expect(readDefinition(folder)).rejects.toThrow('larger than 1.0 MiB');
+    await write({ 'image.toml': step('files = ["files"]') });
+    await truncate(join(folder, 'files/sparse'), 2 ** 40);
+    await expect(readDefinition(folder)).rejects.toThrow('Cannot read "files/sparse": it is larger than 256.0 MiB');
+  });
+
+  it.each(['My Image', 'coi-20260101-000000', 'x'.repeat(64)])(
+    'needs an alias where its folder is called %j',
+    async (name) => {
+      folder = join(dir, name);
+      await write({ 'image.toml': 'description = "d"\nbase = "b"\n' });
+      await expect(readDefinition(folder)).rejects.toMatchObject({ code: 'image.name' });
+      await write({ 'image.toml': 'description = "d"\nbase = "b"\nalias = "mine"\n' });
+      expect(await readDefinition(folder)).toMatchObject({ name, alias: 'mine' });
+    },
+  );
+
+  it('has no alias that is one of a version', async () => {
+    expect(await faultsOf('description = "x"\nbase = "b"\nalias = "coi-20260101-000000"\n')).toContain('alias is');
+  });
 
   it('is not there without its file', async () => {
     await expect(readDefinition(join(dir, 'none'))).rejects.toMatchObject({ code: 'image.no-definition' });

@@ -39,7 +39,12 @@ export class MergeLanding implements Landing {
     if (!isThere) return parent.makeLink(name, target);
     const temporary = temporaryName();
     parent.makeLink(temporary, target);
-    parent.rename(temporary, name);
+    try {
+      parent.rename(temporary, name);
+    } catch (error) {
+      parent.removeIfThere(temporary);
+      throw error;
+    }
   }
 
   mode(mode: number): number {

@@ -40,11 +40,12 @@ export class FileSend {
     try {
       await this.#content(fd, file.handle, size);
       await sftp.setOpen(file.handle, { modifiedS: mtimeMs / 1_000 });
+      // Where the disk is full, some file systems only say so now.
+      await sftp.close(file.handle);
     } catch (error) {
       await file.drop();
       throw error;
     }
-    await sftp.close(file.handle);
     await file.keep();
   }
 

@@ -12,8 +12,8 @@ import { FileSend, type FileSendInit, Shortened } from './send-file.ts';
 /** Files that are copied at once. */
 const filesAtOnce = 8;
 
-/** Directories one in the other that are followed: each is held open meanwhile. */
-const deepest = 80;
+/** Directories one in the other that are followed, as many as are fetched: each is held open meanwhile. */
+const deepest = 256;
 
 /** What {@link TreeSend} is made from. */
 export interface TreeSendInit extends GuestLandingInit, FileSendInit {

@@ -62,8 +62,8 @@ export const deviceName = z.string().regex(/^(?!mount-)[A-Za-z0-9][A-Za-z0-9._-]
 export const interfaceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/);
 /** Image alias, fingerprint, or either behind a remote's name. */
 export const imageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/);
-/** Names of image definitions, and of what is built from them: those of folders, and of aliases. */
-export const imageAlias = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
+/** Names of image definitions, and of what is built from them: those of folders, and of aliases, but not of one version. */
+export const imageAlias = z.string().regex(/^(?!.*-[0-9]{8}-[0-9]{6}$)[a-z0-9][a-z0-9._-]{0,62}$/);
 /** Such a name, or the path of a folder. */
 export const definitionPlace = z
   .string()

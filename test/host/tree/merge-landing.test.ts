@@ -53,6 +53,18 @@ describe('MergeLanding', () => {
     }
   });
 
+  test('leaves nothing of a link that cannot stand under its name', () => {
+    const rename = () => {
+      throw Object.assign(new Error('no'), { code: 'EPERM' });
+    };
+    const refusing = Object.create(held, { rename: { value: rename } }) as HeldDirectory;
+    for (const method of ['look', 'makeLink', 'removeIfThere'] as const)
+      Object.defineProperty(refusing, method, { value: held[method].bind(held) });
+    expect(() => landing.link(refusing, at('link'), at('x'))).toThrow('no');
+    expect(readdirSync(join(dir, 'here')).toSorted()).toEqual(['directory', 'file', 'link']);
+    expect(readlinkSync(join(dir, 'here/link'))).toBe('../outside');
+  });
+
   test('leaves what is of another kind, and what links lead to, as it is', () => {
     for (const name of ['directory', 'link']) expect(() => landing.file(held, at(name))).toThrow(Taken);
     for (const name of ['file', 'link']) expect(() => landing.directory(held, at(name))).toThrow(Taken);
