@@ -11,7 +11,7 @@ export function temporaryName(clock: Pick<Clock, 'now'>): string {
 
 /** Whether a name was given so: one that stands for nothing that anybody means. */
 export function isTemporary(name: string): boolean {
-  return name.startsWith(prefix);
+  return temporarySince('publish', name) !== undefined;
 }
 
 /** Whether a name was given so, and so long ago that whoever gave it is gone. */

@@ -3,30 +3,39 @@ import type { Attached } from './exec-attach.ts';
 import { untilBegun } from './until-begun.ts';
 
 /** A program that may have to be begun again. */
-export interface Beginning {
-  readonly begin: () => Promise<Attached>;
+export interface Beginning<Program extends Attached> {
+  readonly begin: () => Promise<Program>;
   /** Whether there is everything that it takes. */
   readonly mayAgain: () => boolean;
   readonly signal: AbortSignal;
 }
 
+/** A program, whichever try it was that began it. */
+export interface Begun<Program extends Attached> extends Pick<Attached, 'exitCode'> {
+  /** Tell it something, such as a signal. */
+  readonly say: (word: (program: Program) => void) => void;
+}
+
 /**
- * A program with streams, begun again as {@link untilBegun} says. Signals outlast that: one that was sent to what never ran was
- * meant for what is begun in its place.
+ * A program with streams, begun again as {@link untilBegun} says. What it was told outlasts that: a signal that was sent to what
+ * never ran was meant for what is begun in its place.
  */
-export async function attachUntilBegun(clock: Clock, { begin, mayAgain, signal }: Beginning): Promise<Attached> {
-  const sent: number[] = [];
+export async function attachUntilBegun<Program extends Attached>(
+  clock: Clock,
+  { begin, mayAgain, signal }: Beginning<Program>,
+): Promise<Begun<Program>> {
+  const said: ((program: Program) => void)[] = [];
   let current = await begin();
   const run = async (at: number) => {
     if (at > 0) {
       current = await begin();
-      for (const number of sent) current.send(number);
+      for (const word of said) word(current);
     }
     return await current.exitCode;
   };
-  const send = (number: number) => {
-    sent.push(number);
-    current.send(number);
+  const say = (word: (program: Program) => void) => {
+    said.push(word);
+    word(current);
   };
-  return { send, exitCode: untilBegun(clock, signal, run, mayAgain) };
+  return { say, exitCode: untilBegun(clock, signal, run, mayAgain) };
 }

@@ -1,5 +1,5 @@
 import type { Api } from './api.ts';
-import { attachUntilBegun } from './attach-until-begun.ts';
+import { attachUntilBegun, type Begun } from './attach-until-begun.ts';
 import { openDeadline } from '../../base/deadline.ts';
 import { withEnvironment } from './exec-environment.ts';
 import { ExecOutput } from './exec-output.ts';
@@ -121,12 +121,8 @@ export class Exec {
    * @throws as {@link attachProgram}
    */
   async attach(request: AttachRequest): Promise<Attached> {
-    const input = new ReplayedInput(request.stdin);
-    return await attachUntilBegun(this.#api.transport.clock, {
-      begin: () => attachProgram(this.#api, this.#operations, { ...request, stdin: input.read() }),
-      mayAgain: () => input.isWhole,
-      signal: request.signal,
-    });
+    const { say, exitCode } = await this.#untilBegun(request, attachProgram);
+    return { send: (signal) => say((program) => program.send(signal)), exitCode };
   }
 
   /**
@@ -134,7 +130,24 @@ export class Exec {
    *
    * @throws as {@link attachTerminal}
    */
-  terminal(request: TerminalRequest): Promise<AttachedTerminal> {
-    return attachTerminal(this.#api, this.#operations, request);
+  async terminal(request: TerminalRequest): Promise<AttachedTerminal> {
+    const { say, exitCode } = await this.#untilBegun(request, attachTerminal);
+    return {
+      send: (signal) => say((program) => program.send(signal)),
+      resize: (size) => say((program) => program.resize(size)),
+      exitCode,
+    };
+  }
+
+  #untilBegun<Request extends AttachRequest | TerminalRequest, Program extends Attached>(
+    request: Request,
+    attach: (api: Api, operations: Operations, request: Request) => Promise<Program>,
+  ): Promise<Begun<Program>> {
+    const input = new ReplayedInput(request.stdin);
+    return attachUntilBegun(this.#api.transport.clock, {
+      begin: () => attach(this.#api, this.#operations, { ...request, stdin: input.read() }),
+      mayAgain: () => input.isWhole,
+      signal: request.signal,
+    });
   }
 }

@@ -73,11 +73,11 @@ describe('a signal to a program that was never begun', () => {
       return { send: (signal: number) => void got.push([own, signal]), exitCode: ends[own]!.promise };
     };
     const attached = await attachUntilBegun(clock, { begin, mayAgain: () => true, signal: stop.signal });
-    attached.send(15);
+    attached.say((program) => program.send(15));
     ends[0]!.reject(lost);
     await setImmediate();
     // Nothing runs for now.
-    attached.send(2);
+    attached.say((program) => program.send(2));
     await clock.advance(500);
     ends[1]!.resolve(130);
     expect(await attached.exitCode).toBe(130);
