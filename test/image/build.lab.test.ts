@@ -239,7 +239,9 @@ describe('an image that is built', () => {
 
   it('leaves its base alone where nothing is done to it, also when it is too large', async () => {
     const stateOf = async (prefix: string) =>
-      (await shop.images(prefix)).map(({ fingerprint, aliases, properties }) => ({ fingerprint, aliases, properties }));
+      (await shop.images(prefix))
+        .map(({ fingerprint, aliases, properties }) => ({ fingerprint, aliases, properties }))
+        .toSorted((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
     const before = await stateOf('named');
     await shop.define('bare', { 'image.toml': imageToml('"named"', [], '[size]\nmax = "10KiB"\n') });
     expect(await shop.build('bare')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('more than the') });
