@@ -171,10 +171,17 @@ ln -s ../../../etc/passwd "sub dir/link"; ln -s nowhere dangling; chmod 700 "sub
     await desk.host('head -c 400000000 /dev/zero | tr "\\0" x >endless');
     await desk.inside('mkdir /srv/off; echo old >/srv/off/file');
     const pushing = desk.start('file', 'push', 'endless', 'coi-box:/srv/off/file');
-    const isBegun = async () => (await desk.inside('ls -A /srv/off')).includes('.coi-');
-    await until('some of it to be there', isBegun, { everyMs: 2 });
+    // A look inside may take longer than all of it: it stands still meanwhile.
+    const isBegun = async () => {
+      process.kill(pushing.pid, 'SIGSTOP');
+      if ((await desk.inside('ls -A /srv/off')).includes('.coi-')) return true;
+      process.kill(pushing.pid, 'SIGCONT');
+      return false;
+    };
+    await until('some of it to be there', isBegun, { everyMs: 20 });
     expect(await desk.inside('cat /srv/off/file')).toBe('old');
     process.kill(pushing.pid, 'SIGTERM');
+    process.kill(pushing.pid, 'SIGCONT');
     expect(await pushing.ended).toMatchObject({ exitCode: 143 });
     expect(await desk.inside('cd /srv/off; cat file; ls -A')).toBe('old\nfile');
   });
