@@ -89,9 +89,11 @@ describe.concurrent('an agent from a file', () => {
     await declareAgent('again', `workspace = "${path}"`, `tool.command = ${JSON.stringify(command)}`);
     const runs = async () => (await readFile(join(path, 'runs'), 'utf8')).split('\n').length - 1;
     await until('three runs', async () => (await runs()) >= 3, { timeoutMs: 60_000, everyMs: 200 });
-    await until('its end', async () => (await controller.sandbox('again'))?.agent.state === 'ended', { everyMs: 100 });
-    const { next_look_at: next = '' } = (await controller.sandbox('again')) ?? {};
-    expect(Date.parse(next) - Date.now()).toBeGreaterThan(500);
+    const waits = async () => {
+      const { agent, next_look_at: next = '' } = (await controller.sandbox('again')) ?? {};
+      return agent?.state === 'ended' && Date.parse(next) - Date.now() > 500;
+    };
+    await until('it to wait for the next', waits, { timeoutMs: 60_000, everyMs: 50 });
   });
 
   it('says why it could not be started', async () => {
