@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readAudit } from '../../src/audit/read.ts';
 import { startController, type Instance, type LabController } from '../lab/controller.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import { isFull } from '../helpers/full.ts';
@@ -168,7 +170,12 @@ describe('coi snapshot restore', () => {
   it('is not started by anybody meanwhile, nor deleted by Incus', async () => {
     await controller.declare('own', 'state = "stopped"', 'network.mode = "none"', 'limits.memory.limit = "96MiB"');
     await controller.ready('own', 'stopped');
+    const dir = join(lab.stateDir, 'audit');
+    const [last] = await readAudit({ dir, limit: 1 });
+    const hasBegun = async () =>
+      (await readAudit({ dir, afterSeq: last?.seq ?? 0 })).some(({ kind }) => kind === 'snapshot-restore');
     const restoring = controller.api.restoreSnapshot({ name: 'own', snapshot: 'old', by: 'test' });
+    await until('the restore to begin', hasBegun, { everyMs: 1 });
     await controller.declare('own', 'network.mode = "none"', 'limits.memory.limit = "96MiB"');
     await restoring;
     await controller.ready('own', 'running');
