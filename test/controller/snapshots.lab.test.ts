@@ -181,11 +181,20 @@ describe('coi snapshot restore', () => {
     await controller.ready('own', 'running');
     const { config } = await controller.instance('coi-own');
     expect(config).toMatchObject({ 'security.protection.delete': 'true', 'limits.memory': bytes });
-    const { stdout } = await controller.coi('events', 'own', '--format', 'json');
-    const kinds = stdout.split('\n').map((line) => {
-      const { kind, phase } = JSON.parse(line) as Record<string, string>;
-      return `${kind} ${phase}`;
-    });
+    const kindsNow = async () => {
+      const { stdout } = await controller.coi('events', 'own', '--format', 'json');
+      return stdout.split('\n').map((line) => {
+        const { kind, phase } = JSON.parse(line) as Record<string, string>;
+        return `${kind} ${phase}`;
+      });
+    };
+    // It runs before it is written down that it was started.
+    const isWritten = async () => {
+      const now = await kindsNow();
+      return now.lastIndexOf('start succeeded') > now.lastIndexOf('snapshot-restore succeeded');
+    };
+    await until('its start to be written down', isWritten);
+    const kinds = await kindsNow();
     const [began, ended] = [
       kinds.lastIndexOf('snapshot-restore started'),
       kinds.lastIndexOf('snapshot-restore succeeded'),
