@@ -4,7 +4,10 @@ import { builtIn } from '../spec/defaults.ts';
 import type { Sandbox } from '../spec/sandbox.ts';
 import type { Task } from './hands.ts';
 
-/** What the script says where it found nothing to do. */
+/**
+ * What the script says where it found nothing to do, and the image is known to be so: it may have run before, when Incus lost sight of
+ * it. Incus writes the name of the host with each start, so that only what came with the image is older.
+ */
 const wasSo = 'fits';
 
 /**
@@ -17,7 +20,10 @@ const wasSo = 'fits';
 const script = String.raw`
 set -eu
 name=$1 uid=$2
-[ "$(id -u "$name" 2>/dev/null || :)" = "$uid" ] && echo ${wasSo} && exit 0
+if [ "$(id -u "$name" 2>/dev/null || :)" = "$uid" ]; then
+  [ /etc/hostname -nt /etc/passwd ] && echo ${wasSo}
+  exit 0
+fi
 home=/home/$name
 if grep -q "^$name:" /etc/passwd; then
   sed -i "s/^\($name:[^:]*\):[0-9]*:[0-9]*:/\1:$uid:$uid:/" /etc/passwd
@@ -47,6 +53,12 @@ find "$@" -exec chown -h "$uid:$uid" '{}' +
 /** Homes of images are small; one that grew for months may be not. */
 const timeoutMs = 60_000;
 
+/** What it takes, of a {@link Task}. */
+interface Fitting extends Pick<Task, 'signal'> {
+  readonly hands: Pick<Task['hands'], 'incus' | 'fittingImages'>;
+  readonly step: Pick<Task['step'], 'instance'>;
+}
+
 /** Images in which users were found to have their numbers, so that nobody asks again in each new instance of them. */
 export class FittingImages {
   readonly #known = new Set<string>();
@@ -68,7 +80,7 @@ function keyOf(image: string, { uid, name }: Sandbox['codeUser']): string {
  * As {@link fitUser}, in an instance that was just made of an image: where another one of that image was so by itself, this
  * one is, too.
  */
-export async function fitNewUser(task: Task, user: Sandbox['codeUser']): Promise<void> {
+export async function fitNewUser(task: Fitting, user: Sandbox['codeUser']): Promise<void> {
   const { hands, step, signal } = task;
   const { imageFingerprint } = (await hands.incus.instances.get(step.instance, { signal })).value;
   if (imageFingerprint !== undefined && hands.fittingImages.has(imageFingerprint, user)) return;
@@ -83,7 +95,7 @@ export async function fitNewUser(task: Task, user: Sandbox['codeUser']): Promise
  * @returns whether it is known to have had it before
  * @throws {Problem} `user.unfit` with what was said inside
  */
-export async function fitUser({ hands, step, signal }: Task, { uid, name }: Sandbox['codeUser']): Promise<boolean> {
+export async function fitUser({ hands, step, signal }: Fitting, { uid, name }: Sandbox['codeUser']): Promise<boolean> {
   if (uid === 0) return true;
   const argv = ['sh', '-c', script, 'coi', name, String(uid)];
   const options = { cwd: '/', signal, timeoutMs };

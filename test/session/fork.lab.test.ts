@@ -60,7 +60,7 @@ async function repository(): Promise<void> {
 
 async function session(...args: string[]): Promise<string> {
   const started = await coi('shell', '--background', '--image', 'system', ...args);
-  expect(started).toMatchObject({ exitCode: 0 });
+  if (started.exitCode !== 0) throw new Error(started.stderr);
   return /(?:Starting|Resuming) session (\S+)/.exec(started.stderr)?.[1] ?? '';
 }
 
