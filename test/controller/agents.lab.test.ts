@@ -93,7 +93,7 @@ describe.concurrent('an agent from a file', () => {
       const { agent, next_look_at: next = '' } = (await controller.sandbox('again')) ?? {};
       return agent?.state === 'ended' && Date.parse(next) - Date.now() > 500;
     };
-    await expect.poll(waits, { timeout: 60_000, interval: 50 }).toBe(true);
+    expect(await until('it to wait for the next', waits, { timeoutMs: 60_000, everyMs: 50 })).toBe(true);
   });
 
   it('says why it could not be started', async () => {
