@@ -108,7 +108,7 @@ function shortened(groups: readonly string[]): string {
   const runs = [...groups.join(':').matchAll(/\b0(?::0)+\b/g)].map(([run]) => run);
   const longest = runs.toSorted((a, b) => b.length - a.length)[0];
   if (longest === undefined) return groups.join(':');
-  const [before = '', after = ''] = splitOnce(groups.join(':'), longest);
+  const [before, after] = splitOnce(groups.join(':'), longest);
   return `${before.replace(/:$/, '')}::${after.replace(/^:/, '')}`;
 }
 
