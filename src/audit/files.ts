@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The file that is written to. */
@@ -25,14 +25,10 @@ export async function auditFiles(dir: string): Promise<string[]> {
   return [...files, ...names.filter((name) => name === currentName)].map((name) => join(dir, name));
 }
 
-/** Remove what was last written to before `beforeMs` (milliseconds since 1970), oldest first; never the current file. */
-export async function removeOld(dir: string, beforeMs: number): Promise<void> {
-  for (const name of (await namesIn(dir)).filter((each) => archived.test(each) || keptAside.test(each)).sort()) {
-    const path = join(dir, name);
-    const { mtimeMs } = await stat(path);
-    if (mtimeMs >= beforeMs) return;
-    await rm(path, { force: true });
-  }
+/** Files that are full, and what crashes left, oldest first. */
+export async function fullFiles(dir: string): Promise<string[]> {
+  const names = (await namesIn(dir)).filter((name) => archived.test(name) || keptAside.test(name));
+  return names.sort().map((name) => join(dir, name));
 }
 
 async function namesIn(dir: string): Promise<string[]> {
