@@ -105,6 +105,15 @@ export class ChainLog<Entry extends object> implements AsyncDisposable {
     await this.#turns.take(() => this.#leave());
   }
 
+  /** Do something to the files while nothing is written to them; the chain goes on with what is there then. */
+  alone(work: () => Promise<void>): Promise<void> {
+    return this.#turns.take(async () => {
+      await this.#leave();
+      await work();
+      this.#head = noHead;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#flush(true);

@@ -12,6 +12,12 @@ export function archiveName(firstSeq: number): string {
   return `coi-${String(firstSeq).padStart(12, '0')}.jsonl`;
 }
 
+/** Number of the first record of a full file; undefined for any other. */
+export function firstSeqOf(path: string | undefined): number | undefined {
+  const digits = /\/coi-(\d{12})\.jsonl$/.exec(path ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** Name under which the end of a file is kept that a crash left half-written. */
 export function tornName(nextSeq: number, attempt: number): string {
   const number = String(nextSeq).padStart(12, '0');

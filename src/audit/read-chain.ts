@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { peekLine, readLine, type Link } from './chain.ts';
-import { auditFiles, isMissing } from './files.ts';
+import { auditFiles, firstSeqOf, isMissing } from './files.ts';
 
 /** Which records of a chain to read. */
 export interface ChainQuery<Entry extends object> {
@@ -22,7 +22,7 @@ export interface ChainQuery<Entry extends object> {
  */
 export async function readChain<Entry extends object>(query: ChainQuery<Entry>): Promise<(Entry & Link)[]> {
   let records: (Entry & Link)[] = [];
-  for (const path of await auditFiles(query.dir)) {
+  for (const path of filesAfter(await auditFiles(query.dir), query.afterSeq ?? 0)) {
     if (await isTooOld(path, query.since)) continue;
     for (const line of await linesOf(path)) {
       if ((peekLine(line)?.seq ?? Infinity) <= (query.afterSeq ?? 0)) continue;
@@ -53,6 +53,11 @@ export async function* followChain<Entry extends object>(
     }
     await query.clock.sleep(500, query.signal);
   }
+}
+
+/** Files that may have records after this number: one that is followed by a file that begins no later has none. */
+function filesAfter(paths: readonly string[], afterSeq: number): string[] {
+  return paths.filter((_, index) => (firstSeqOf(paths[index + 1]) ?? Infinity) > afterSeq + 1);
 }
 
 /** A file whose last record is older than what is asked for need not be read. */

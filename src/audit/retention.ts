@@ -3,7 +3,7 @@ import { peekLine } from './chain.ts';
 import { fullFiles } from './files.ts';
 
 /** The end of a file in which its last record begins, in bytes. */
-const tailBytes = 131_072;
+const tailBytes = 524_288;
 
 /**
  * Remove full files in which nothing is of `beforeMs` (milliseconds since 1970) or later, oldest first; never the current
