@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { verifyAudit, type Verified } from '../audit/verify.ts';
+import { verifyChain, type Verified } from '../audit/verify.ts';
 import { messageOf, Problem } from '../base/problem.ts';
 import { exitCodes } from './failure.ts';
 import type { Io } from './io.ts';
@@ -24,7 +24,7 @@ async function directoryOf(io: Io, dir: unknown): Promise<string> {
 async function verify(dir: string): Promise<Verified> {
   let result: Verified;
   try {
-    result = await verifyAudit(dir);
+    result = await verifyChain(dir);
   } catch (cause) {
     throw new Problem({
       code: 'cli.unreadable',
