@@ -5,6 +5,7 @@ import { endpointOf } from '../observe/owned.ts';
 import { activeOverrides, type Override } from '../plan/override.ts';
 import { policyRules } from '../plan/rules.ts';
 import { strayEra } from '../plan/stamp.ts';
+import { desiredWatch } from '../plan/watched-flows.ts';
 import type { Desired } from '../plan/world.ts';
 
 /** What decides the policy of a sandbox. */
@@ -29,15 +30,16 @@ export function policyOf(inputs: PolicyInputs, { instance, owner }: SeenInstance
   if (!endpoint || !stamp.applied) return undefined;
   const overrides = activeOverrides(inputs.overrides(stamp.name), undefined, inputs.now());
   const isStray = strayEra(instance.config, stamp) !== undefined;
-  const rules = policyRules(stamp.applied.network, { desired: inputs.desired(stamp.name), overrides, isStray });
-  return { uid: stamp.uid, endpoint, rules };
+  const desired = inputs.desired(stamp.name);
+  const rules = policyRules(stamp.applied.network, { desired, overrides, isStray });
+  return { uid: stamp.uid, endpoint, rules, ...desiredWatch(desired) };
 }
 
 /** The policies of everything that exists or is about to: all that the tables may hold. */
 export function allPolicies(inputs: PolicyInputs): NetworkPolicy[] {
   const policies = new Map<string, NetworkPolicy>();
-  for (const [name, { uid, endpoint, network }] of inputs.reservations.named()) {
-    if (!isSpare(inputs, name, uid)) policies.set(uid, { uid, endpoint, rules: network });
+  for (const [name, { network, ...place }] of inputs.reservations.named()) {
+    if (!isSpare(inputs, name, place.uid)) policies.set(place.uid, { ...place, rules: network });
   }
   for (const seen of inputs.instances.all()) {
     const policy = policyOf(inputs, seen);
