@@ -1,14 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { systemClock as clock } from '../../../src/base/clock.ts';
-import { openIncus } from '../../../src/host/incus/client.ts';
-import { buildEnvironment } from '../../../src/image/build-environment.ts';
 import { findDefinition } from '../../../src/image/find-definition.ts';
 import { readDefinition } from '../../../src/image/read-definition.ts';
 import type { LabController } from '../../lab/controller.ts';
 import type { RunResult } from '../../lab/inside.ts';
 import type { Errand } from './errands.ts';
+import { registryClients } from './registries.ts';
 
 /** Longest errand in milliseconds: packages come from a registry. */
 const patienceMs = 900_000;
@@ -36,7 +34,9 @@ export class Worker {
     await execa('chown', ['--recursive', '1000:1000', workspace]);
     await controller.declare(name, `workspace = "${workspace}"`, ...keys);
     await controller.ready(name, 'running');
-    return new Worker(controller, name, { ...env, ...(await registryClients(controller, name)) });
+    const told = await registryClients(controller.lab, `coi-${name}`);
+    const { versions } = await readDefinition(await findDefinition('coi', { etc: '/nonexistent', cwd: '/' }));
+    return new Worker(controller, name, { ...env, ...told, NPM_VERSION: versions['npm'] ?? 'latest' });
   }
 
   /** Does a piece of work as `code`. @throws when it does not end with 0; the message holds what it printed */
@@ -57,15 +57,4 @@ export class Worker {
     const argv = ['incus', 'exec', `coi-${this.name}`, ...as, ...given, '--', 'bash', '-euc', script];
     return this.#controller.lab.run(argv, { timeoutMs: patienceMs });
   }
-}
-
-/** Has package managers inside ask whom those of this machine ask. @returns the variables that tell them */
-async function registryClients({ lab }: LabController, name: string): Promise<Record<string, string>> {
-  await using incus = openIncus({ socketPath: lab.socket, clock });
-  const signal = AbortSignal.timeout(60_000);
-  const guest = { incus, instance: `coi-${name}`, clock, signal };
-  const call = { env: process.env, home: '/root', signal };
-  const { NPM_REGISTRY = '', ...told } = await buildEnvironment(guest, { call, say: (line) => console.log(line) });
-  const { versions } = await readDefinition(await findDefinition('coi', { etc: '/nonexistent', cwd: '/' }));
-  return { ...told, npm_config_registry: NPM_REGISTRY, NPM_VERSION: versions['npm'] ?? 'latest' };
 }
