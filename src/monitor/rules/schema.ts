@@ -59,7 +59,7 @@ const rule = z.strictObject({
   exception: field(z.array(exception), { description: 'What it is not about.' }),
   rate: field(rate, { description: 'How much of it is too much.' }),
   response: field(z.enum(responses), { description: 'In place of what follows from the severity.' }),
-  cause: names.meta({ allowed: 'a list of fields' }),
+  cause: z.array(z.string()).meta({ allowed: 'a list of fields' }),
   attack: field(attack, { description: 'What must trigger it.', allowed: 'a table with script or argv' }),
   example: field(z.array(example), { description: 'Events that it must be about, or must not.' }),
 });
