@@ -55,7 +55,7 @@ export async function detectionPlaces(stateDir: string): Promise<DetectionPlace[
   const places: DetectionPlace[] = [];
   for (const uid of (await namesIn(join(stateDir, 'monitor'))).sort()) {
     const dir = placeOf(stateDir, uid);
-    const about = dir === undefined ? undefined : ((await readAbout(dir)) ?? (await aboutFromRecords(dir)));
+    const about = dir === undefined ? undefined : ((await readAbout(dir)) ?? (await aboutFromRecords(dir, uid)));
     if (dir !== undefined && about) places.push({ uid, dir, ...about });
   }
   return places;
@@ -83,14 +83,16 @@ async function readAbout(dir: string): Promise<Omit<DetectionPlace, 'uid' | 'dir
   }
 }
 
-async function aboutFromRecords(dir: string): Promise<Omit<DetectionPlace, 'uid' | 'dir'> | undefined> {
-  for (const path of (await auditFiles(dir)).toReversed()) {
+/** From the newest record that is whole; a log without one is there all the same, and is known by its uid alone. */
+async function aboutFromRecords(dir: string, uid: string): Promise<Omit<DetectionPlace, 'uid' | 'dir'> | undefined> {
+  const paths = await auditFiles(dir);
+  for (const path of paths.toReversed()) {
     for (const line of (await linesOf(path)).toReversed()) {
       const record = readLine(line) as DetectionRecord | { readonly bad: string };
       if (!('bad' in record)) return { sandbox: record.sandbox, instance: record.container_name };
     }
   }
-  return undefined;
+  return paths.length > 0 ? { sandbox: uid, instance: uid } : undefined;
 }
 
 async function namesIn(dir: string): Promise<string[]> {

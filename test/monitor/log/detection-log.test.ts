@@ -74,7 +74,7 @@ describe('a detection log', () => {
     });
     expect(statSync(current()).mode & 0o777).toBe(0o600);
     for (const dir of [dirOf('U1'), join(stateDir, 'monitor', 'U1'), join(stateDir, 'monitor')]) {
-      expect(statSync(dir).mode & 0o777, dir).toBe(0o700);
+      expect(statSync(dir).mode & 0o777).toBe(0o700);
     }
   });
 
@@ -96,8 +96,8 @@ describe('a detection log', () => {
     for (const [event] of events) log.append(detection({ match: matchOf(event) }));
     await log.flush();
     const written = lines();
-    for (const [index, [event, key, value]] of events.entries()) {
-      expect(written[index], event.kind).toContain(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+    for (const [index, [, key, value]] of events.entries()) {
+      expect(written[index]).toContain(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
     }
   });
 
@@ -312,7 +312,7 @@ describe('reading', () => {
     log.append(detection({ uid: 'U2', sandbox: 'other', instance: 'coi-other' }));
     await log[Symbol.asyncDispose]();
     for (const name of ['web', 'coi-web', 'U1']) {
-      expect(await readDetections({ stateDir, name }), name).toHaveLength(2);
+      expect(await readDetections({ stateDir, name })).toHaveLength(2);
     }
     expect(await readDetections({ stateDir, name: 'web', level: 'high' })).toMatchObject([{ level: 'critical' }]);
     expect(await readDetections({ stateDir, name: 'web', limit: 1 })).toMatchObject([{ level: 'critical' }]);
@@ -326,7 +326,7 @@ describe('reading', () => {
     await log[Symbol.asyncDispose]();
     for (const content of ['', '{', '{"sandbox":1}']) {
       writeFileSync(join(dirOf('U1'), 'about.json'), content);
-      expect(await readDetections({ stateDir, name: 'web' }), content).toHaveLength(1);
+      expect(await readDetections({ stateDir, name: 'web' })).toHaveLength(1);
     }
     rmSync(join(dirOf('U1'), 'about.json'));
     expect(await readDetections({ stateDir, name: 'coi-web' })).toHaveLength(1);
