@@ -1,7 +1,6 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomically } from '../../base/atomic-file.ts';
 import { auditFiles, isMissing } from '../../audit/files.ts';
 import { linesOf } from '../../audit/read-chain.ts';
 import { readLine } from '../../audit/chain.ts';
@@ -38,10 +37,11 @@ export function placeOf(stateDir: string, uid: string): string | undefined {
 export async function writeAbout(dir: string, { sandbox, instance, logDays }: Omit<DetectionPlace, 'uid' | 'dir'>) {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const about = { sandbox, container_name: instance, log_days: logDays };
-  await writeFileAtomically(join(dir, aboutName), `${JSON.stringify(about)}\n`);
+  // Not durable, and perhaps torn by a crash: what it says is found out without it then.
+  await writeFile(join(dir, aboutName), `${JSON.stringify(about)}\n`, { mode: 0o600 });
 }
 
-/** Remove what says whose log it is, so that the directory can go. */
+/** The file that says whose log it is. */
 export function aboutFile(dir: string): string {
   return join(dir, aboutName);
 }
