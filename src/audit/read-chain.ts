@@ -21,11 +21,12 @@ export interface ChainQuery<Entry extends object> {
  * No directory reads as no records.
  */
 export async function readChain<Entry extends object>(query: ChainQuery<Entry>): Promise<(Entry & Link)[]> {
+  const { afterSeq = 0, since } = query;
   let records: (Entry & Link)[] = [];
-  for (const path of filesAfter(await auditFiles(query.dir), query.afterSeq ?? 0)) {
-    if (await isTooOld(path, query.since)) continue;
+  for (const path of filesAfter(await auditFiles(query.dir), afterSeq)) {
+    if (await isTooOld(path, since)) continue;
     for (const line of await linesOf(path)) {
-      if ((peekLine(line)?.seq ?? Infinity) <= (query.afterSeq ?? 0)) continue;
+      if (isKnown(line, afterSeq)) continue;
       const record = readLine(line) as (Entry & Link) | { readonly bad: string };
       if (!('bad' in record) && matches(record, query)) records.push(record);
     }
@@ -53,6 +54,12 @@ export async function* followChain<Entry extends object>(
     }
     await query.clock.sleep(500, query.signal);
   }
+}
+
+/** Whether a line's record has at most this number; it is not checked for that. */
+function isKnown(line: string, afterSeq: number): boolean {
+  const start = peekLine(line);
+  return start !== undefined && start.seq <= afterSeq;
 }
 
 /** Files that may have records after this number: one that is followed by a file that begins no later has none. */

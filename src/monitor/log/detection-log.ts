@@ -25,6 +25,8 @@ export interface DetectionLogInit {
   readonly usualDays: number;
   /** Told once when writing begins to fail, and once for each other thing that goes wrong. Must not throw. */
   readonly onProblem: (error: unknown) => void;
+  /** Most files that are open at a time, 512 unless given. */
+  readonly maxOpen?: number;
   /** Ends the daily removal of what is old. */
   readonly signal: AbortSignal;
 }
@@ -112,7 +114,7 @@ export class DetectionLog implements DetectionSink, AsyncDisposable {
     const { stateDir, clock, monitoringOf, usualDays } = this.#init;
     const dir = placeOf(stateDir, uid);
     if (dir === undefined) return undefined;
-    if (this.#logs.size >= mostLogs) this.#closeFirst();
+    if (this.#logs.size >= (this.#init.maxOpen ?? mostLogs)) this.#closeFirst();
     return new SandboxLog({
       dir,
       owner: { uid, sandbox, instance },
@@ -135,7 +137,7 @@ export class DetectionLog implements DetectionSink, AsyncDisposable {
   async #closeIdle(): Promise<void> {
     this.#idle = undefined;
     const { clock } = this.#init;
-    for (const [, log] of this.#logs) if (log.idleFor >= idleMs) await this.#guarded(() => log.release());
+    for (const [, log] of this.#logs) if (log.isOpen && log.idleFor >= idleMs) await this.#guarded(() => log.release());
     if ([...this.#logs.values()].some(({ isOpen }) => isOpen)) {
       this.#idle ??= clock.after(idleMs, () => void this.#closeIdle());
     }

@@ -1,7 +1,16 @@
 import type { Connection } from '../../host/process/connections.ts';
 import type { Match } from '../detection.ts';
 import type { Evidence } from '../evidence.ts';
-import type { ConnectionEvent, ProcessSummary, SensorEvent, VolumeEvent } from '../event.ts';
+import type {
+  CallEvent,
+  ConnectionEvent,
+  ExecEvent,
+  FileEvent,
+  ProcessSummary,
+  SensorEvent,
+  StdioEvent,
+  VolumeEvent,
+} from '../event.ts';
 import type { Monitoring } from '../../spec/monitoring.ts';
 import { redact } from './redact.ts';
 import { redactWords } from './redact-words.ts';
@@ -18,14 +27,9 @@ const longestText = 512;
 
 /** What a sensor saw, in the fields of the log: `process`, `network`, `filesystem`, `file_write`, `disk_space`, … */
 export function evidenceOf({ event, rule }: Match, thresholds?: Thresholds): object {
-  switch (event.kind) {
-    case 'connection':
-      return { network: networkOf(event, redact(rule.title)) };
-    case 'volume':
-      return volumeOf(event, thresholds);
-    default:
-      return plainOf(event, rule.id);
-  }
+  if (event.kind === 'connection') return { network: networkOf(event, redact(rule.title)) };
+  if (event.kind === 'volume') return volumeOf(event, thresholds);
+  return plainOf(event, rule.id);
 }
 
 /** What a frozen sandbox was doing, bounded. */
@@ -63,18 +67,26 @@ function plainOf(event: Exclude<SensorEvent, ConnectionEvent>, pattern?: string)
       };
     case 'unseen':
       return { unseen: { sensor: event.sensor, count: event.count } };
-    default:
-      return {
-        process: {
-          ...processOf(event),
-          ...(pattern !== undefined && { pattern }),
-          indicators: indicatorsOf(event),
-          parents: event.parents.slice(0, 8).map(processOf),
-        },
-        ...(event.kind === 'file' && { file: { path: redact(event.path), access: event.access } }),
-        ...(event.kind === 'call' && { call: { name: event.call, details: event.details.slice(0, 8).map(redact) } }),
-      };
+    case 'exec':
+    case 'stdio':
+    case 'file':
+    case 'call':
+      return ofProcess(event, pattern);
   }
+}
+
+/** A process, and what it did beside being started. */
+function ofProcess(event: ExecEvent | StdioEvent | FileEvent | CallEvent, pattern?: string): object {
+  return {
+    process: {
+      ...processOf(event),
+      ...(pattern !== undefined && { pattern }),
+      indicators: indicatorsOf(event),
+      parents: event.parents.slice(0, 8).map(processOf),
+    },
+    ...(event.kind === 'file' && { file: { path: redact(event.path), access: event.access } }),
+    ...(event.kind === 'call' && { call: { name: event.call, details: event.details.slice(0, 8).map(redact) } }),
+  };
 }
 
 function processOf({ pid, ppid, user, name, program, words }: ProcessSummary) {

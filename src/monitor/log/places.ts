@@ -1,7 +1,6 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomically } from '../../base/atomic-file.ts';
 import { auditFiles, isMissing } from '../../audit/files.ts';
 import { linesOf } from '../../audit/read-chain.ts';
 import { readLine } from '../../audit/chain.ts';
@@ -38,10 +37,11 @@ export function placeOf(stateDir: string, uid: string): string | undefined {
 export async function writeAbout(dir: string, { sandbox, instance, logDays }: Omit<DetectionPlace, 'uid' | 'dir'>) {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const about = { sandbox, container_name: instance, log_days: logDays };
-  await writeFileAtomically(join(dir, aboutName), `${JSON.stringify(about)}\n`);
+  // Not durable, and perhaps torn by a crash: what it says is found out without it then.
+  await writeFile(join(dir, aboutName), `${JSON.stringify(about)}\n`, { mode: 0o600 });
 }
 
-/** Remove what says whose log it is, so that the directory can go. */
+/** The file that says whose log it is. */
 export function aboutFile(dir: string): string {
   return join(dir, aboutName);
 }
@@ -55,7 +55,7 @@ export async function detectionPlaces(stateDir: string): Promise<DetectionPlace[
   const places: DetectionPlace[] = [];
   for (const uid of (await namesIn(join(stateDir, 'monitor'))).sort()) {
     const dir = placeOf(stateDir, uid);
-    const about = dir === undefined ? undefined : ((await readAbout(dir)) ?? (await aboutFromRecords(dir)));
+    const about = dir === undefined ? undefined : ((await readAbout(dir)) ?? (await aboutFromRecords(dir, uid)));
     if (dir !== undefined && about) places.push({ uid, dir, ...about });
   }
   return places;
@@ -83,14 +83,16 @@ async function readAbout(dir: string): Promise<Omit<DetectionPlace, 'uid' | 'dir
   }
 }
 
-async function aboutFromRecords(dir: string): Promise<Omit<DetectionPlace, 'uid' | 'dir'> | undefined> {
-  for (const path of (await auditFiles(dir)).toReversed()) {
+/** From the newest record that is whole; a log without one is there all the same, and is known by its uid alone. */
+async function aboutFromRecords(dir: string, uid: string): Promise<Omit<DetectionPlace, 'uid' | 'dir'> | undefined> {
+  const paths = await auditFiles(dir);
+  for (const path of paths.toReversed()) {
     for (const line of (await linesOf(path)).toReversed()) {
       const record = readLine(line) as DetectionRecord | { readonly bad: string };
       if (!('bad' in record)) return { sandbox: record.sandbox, instance: record.container_name };
     }
   }
-  return undefined;
+  return paths.length > 0 ? { sandbox: uid, instance: uid } : undefined;
 }
 
 async function namesIn(dir: string): Promise<string[]> {

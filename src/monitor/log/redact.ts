@@ -44,8 +44,8 @@ const rules: readonly Rule[] = [
       `(${secretName}[\\w.-]{0,64}["']?)(\\s{0,2}[=:]\\s{0,2})("[^"]{0,4096}"?|'[^']{0,4096}'?|[^\\s"']{1,4096})`,
       'gi',
     ),
-    put: (whole, name = '', sign = '', value = '') =>
-      /^\s*:\s+$/.test(sign) && /^[~.]{0,2}\/[\w.~/-]*$/.test(value) ? whole! : `${name}${sign}${redacted}`,
+    put: (whole = '', name = '', sign = '', value = '') =>
+      /^\s*:\s+$/.test(sign) && /^[~.]{0,2}\/[\w.~/-]*$/.test(value) ? whole : `${name}${sign}${redacted}`,
   },
   { pattern: knownShapes(), put: () => redacted },
 ];
