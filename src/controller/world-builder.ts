@@ -17,7 +17,7 @@ import { strayEra, tombstoneName } from '../plan/stamp.ts';
 import type { Desired, OwnedInstance, World } from '../plan/world.ts';
 import type { Manifest, Origin } from '../spec/sandbox.ts';
 import type { Fights } from './fights.ts';
-import { watchedFlows } from '../plan/watched-flows.ts';
+import { watchedFlows, watchOf } from '../plan/watched-flows.ts';
 import { policyOf, type PolicyInputs } from './policies.ts';
 
 /** Where a world is put together from. */
@@ -236,6 +236,7 @@ export class WorldBuilder {
     if (owner.kind !== 'owned') throw new Error(`instance ${instance.name} is not owned`);
     const { stamp } = owner;
     const era = owner.isTombstone ? undefined : strayEra(instance.config, stamp);
+    const policy = policyOf({ ...this.#from, desired: () => desired }, seen);
     return {
       name: instance.name,
       power: powerOf(instance.state),
@@ -249,10 +250,8 @@ export class WorldBuilder {
       lostPower: hasLostPower(instance) && era === undefined,
       ...(era !== undefined && { strayEra: era }),
       busy,
-      rules: rulesState(policyOf({ ...this.#from, desired: () => desired }, seen), {
-        loaded: this.#from.elements(),
-        bridge: this.#from.bridge,
-      }),
+      rules: rulesState(policy, { loaded: this.#from.elements(), bridge: this.#from.bridge }),
+      ...watchOf(policy ?? {}),
       profiles: instance.profiles,
       config: instance.config,
       devices: instance.devices,

@@ -2,7 +2,7 @@ import type { NetworkRules } from '../network/rules.ts';
 import { activeOverrides, type Override } from './override.ts';
 import type { Step } from './step.ts';
 import { stepOn } from './steps.ts';
-import { desiredWatch, type WatchedFlows } from './watched-flows.ts';
+import { watchOf, type WatchedFlows } from './watched-flows.ts';
 import type { Desired, OwnedInstance, World } from './world.ts';
 
 /** Rules of an instance are put right whatever else holds: also while nothing is known about its manifest. */
@@ -13,7 +13,7 @@ export function repairRules({ instance, desired, overrides: all, now }: World): 
     rulesStep(
       instance,
       policyRules(instance.stamp.applied.network, { desired, overrides, isStray: instance.strayEra !== undefined }),
-      desiredWatch(desired),
+      watchOf(instance),
     ),
   ];
 }
