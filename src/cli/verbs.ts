@@ -8,6 +8,7 @@ import { fileVerbs } from './file-verbs.ts';
 import { forkVerbs } from './fork-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
+import { monitorVerbs } from './monitor-verbs.ts';
 import { snapshotVerbs } from './snapshot-verbs.ts';
 import { imageVerbs } from './image-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
@@ -209,6 +210,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./events.ts')).events,
   },
+  ...monitorVerbs,
   {
     name: 'delete',
     args: '[name...]',
