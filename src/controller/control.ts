@@ -72,6 +72,8 @@ export interface ControlInit {
   readonly monitor?: MonitorApi['monitor'];
   /** Absent where nobody keeps a detection log. */
   readonly detections?: MonitorApi['detections'];
+  /** Told of every sandbox that a command lets go on. */
+  readonly onResumed?: (sandbox: string) => void;
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
@@ -276,6 +278,7 @@ export class Control implements ControlApi {
     return this.#each(wanted, async (name) => {
       const lifted = [await overrides.remove(name, 'freeze'), await overrides.remove(name, 'quarantine')];
       if (!lifted.includes(true)) return { name, done: false, message: this.#whyNotHeld(name) };
+      this.#init.onResumed?.(name);
       return this.#applied(name, { kind: 'resume', why: 'resumed by command', message: 'It goes on' });
     });
   }
