@@ -362,7 +362,8 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'audit verify',
     args: '',
-    about: 'Check that nobody changed the audit log',
+    about: 'Check that nobody changed the audit log or a detection log',
+    detail: 'With --dir: the log in that directory alone, of either kind.',
     example: 'sudo coi audit verify',
     flags: [{ flags: '--dir <dir>', about: 'Directory of the log' }, format],
     load: async () => (await import('./audit-verify.ts')).auditVerify,

@@ -76,7 +76,7 @@ describe('coi --help', () => {
         trust              Let a project's .coi.toml say what it says now, for you
         validate           Check manifest files and show everything that is wrong with them
         schema             Print the JSON Schema of manifest files, for editors
-        audit verify       Check that nobody changed the audit log
+        audit verify       Check that nobody changed the audit log or a detection log
         completion         Print what completes command lines: for bash, zsh, fish or powershell
         version            Show the version
         help               Show help on coi or on one of its commands
