@@ -9,6 +9,7 @@ import { forkVerbs } from './fork-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
 import { ruleVerbs } from './rule-verbs.ts';
+import { monitorVerbs } from './monitor-verbs.ts';
 import { snapshotVerbs } from './snapshot-verbs.ts';
 import { imageVerbs } from './image-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
@@ -210,6 +211,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./events.ts')).events,
   },
+  ...monitorVerbs,
   {
     name: 'delete',
     args: '[name...]',
