@@ -12,6 +12,7 @@ import { detectionData, detectionLine, detectionTable, type DetectionFormat } fr
 import { painter } from './style.ts';
 import { UsageProblem } from './usage.ts';
 import type { Verb } from './verb.ts';
+import { version } from './version.ts';
 
 /** Flags of `coi monitor audit`. */
 interface AuditOptions {
@@ -106,7 +107,7 @@ async function showAll({ io, format, isMeant }: Wanted, records: AsyncIterable<D
 async function inFormat(records: readonly DetectionRecord[], format: DetectionFormat): Promise<readonly object[]> {
   if (format !== 'ocsf') return records;
   const { ocsfOf } = await import('../monitor/log/ocsf.ts');
-  return records.map((record) => ocsfOf(record));
+  return records.map((record) => ocsfOf(record, { version }));
 }
 
 function plain(_style: unknown, text: string): string {
