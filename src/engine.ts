@@ -37,6 +37,7 @@ import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
+import { answerDetections } from './monitor/log/answer-detections.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import { openWatch, type Watch, type Watching } from './monitor/open-watch.ts';
 import { workspacesDir, type Placement } from './plan/render-instance.ts';
@@ -162,6 +163,7 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
       audit: (entry) => audit.appendDurable(entry),
     }),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
+    detections: (query) => answerDetections({ stateDir: settings.controller.stateDir, clock }, query),
     network: new NetworkAnswers({ controller, names, watch: denials, lifetime: signal }),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,
