@@ -9,7 +9,6 @@ import { findWatched, targetOf } from './monitor-target.ts';
 import { plural } from './plural.ts';
 import { jsonLine, printable } from './printable.ts';
 import { detectionData, detectionLine, detectionTable, type DetectionFormat } from './render-detections.ts';
-import type { DetectionRecord as WrittenRecord } from '../monitor/log/record.ts';
 import { painter } from './style.ts';
 import { UsageProblem } from './usage.ts';
 import type { Verb } from './verb.ts';
@@ -108,7 +107,7 @@ async function showAll({ io, format, isMeant }: Wanted, records: AsyncIterable<D
 async function inFormat(records: readonly DetectionRecord[], format: DetectionFormat): Promise<readonly object[]> {
   if (format !== 'ocsf') return records;
   const { ocsfOf } = await import('../monitor/log/ocsf.ts');
-  return records.map((record) => ocsfOf(record as WrittenRecord, { version }));
+  return records.map((record) => ocsfOf(record, { version }));
 }
 
 function plain(_style: unknown, text: string): string {
