@@ -8,6 +8,7 @@ import { fileVerbs } from './file-verbs.ts';
 import { forkVerbs } from './fork-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
+import { ruleVerbs } from './rule-verbs.ts';
 import { monitorVerbs } from './monitor-verbs.ts';
 import { snapshotVerbs } from './snapshot-verbs.ts';
 import { imageVerbs } from './image-verbs.ts';
@@ -368,6 +369,7 @@ export const verbs: readonly VerbSpec[] = [
     flags: [{ flags: '--dir <dir>', about: 'Directory of the log' }, format],
     load: async () => (await import('./audit-verify.ts')).auditVerify,
   },
+  ...ruleVerbs,
   {
     name: 'completion',
     args: '<shell>',
