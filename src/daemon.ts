@@ -311,6 +311,8 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     denials: (options) => api.denials(options),
     policy: (options) => api.policy(options),
     policyTest: (options) => api.policyTest(options),
+    monitor: (options) => api.monitor(options),
+    detections: (options) => api.detections(options),
     store: (options) => acting(() => api.store(options)),
     reconcile: () => acting(() => api.reconcile()),
     delete: (options) => acting(() => api.delete(options)),

@@ -37,8 +37,9 @@ import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
+import { answerDetections } from './monitor/log/answer-detections.ts';
 import type { Monitor } from './monitor/monitor.ts';
-import { openWatch, type Watching } from './monitor/open-watch.ts';
+import { openWatch, type Watch, type Watching } from './monitor/open-watch.ts';
 import { workspacesDir, type Placement } from './plan/render-instance.ts';
 import { openAgentRecipes, type AgentRecipesInit } from './session/agent-recipes.ts';
 import { openSessionKeeper } from './session/session-keeper.ts';
@@ -104,8 +105,10 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const denials = openDenialWatch(init, { controller, names });
   const opened = { ...parts, controller, names, sources, denials };
   const sessions = openSessions(init, opened);
-  const monitor = init.mode === 'running' ? openOwnWatch(init, opened, sessions.sessions) : undefined;
-  const control = openControl(init, { ...opened, sessions, monitor, problems, auditDir });
+  const watch = init.mode === 'running' ? stack.use(await openOwnWatch(init, opened, sessions.sessions)) : undefined;
+  const monitor = watch?.monitor;
+  const allProblems = [...problems, ...(watch?.problems ?? [])];
+  const control = openControl(init, { ...opened, sessions, monitor, problems: allProblems, auditDir });
   const owned = stack.move();
   return {
     controller,
@@ -115,7 +118,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     audit,
     denials,
     monitor,
-    run: () => run(init, { controller, names, overrides, sources, denials, monitor, incus }),
+    run: () => run(init, { controller, names, overrides, sources, denials, watch, incus }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -160,6 +163,7 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
       audit: (entry) => audit.appendDurable(entry),
     }),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
+    detections: (query) => answerDetections({ stateDir: settings.controller.stateDir, clock }, query),
     network: new NetworkAnswers({ controller, names, watch: denials, lifetime: signal }),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,
@@ -167,11 +171,18 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
 }
 
 function openOwnWatch(
-  { settings, log, signal, watching }: EngineInit,
-  { controller, incus, overrides, audit, sources }: Opened,
+  { settings, log, signal, watching, env }: EngineInit,
+  { controller, incus, overrides, audit, sources, names }: Opened,
   sessions: SessionControl,
-): Monitor {
+): Promise<Watch> {
   return openWatch({
+    doors: {
+      clock,
+      bridge: controller.policies.bridge,
+      unlogged: () => controller.firewall.records.unlogged(),
+      nameOf: (uid, address) => names.nameOf(uid, address),
+    },
+    ruleDirectories: [join(etcDirectory(env), 'rules')],
     controller,
     incus,
     overrides,
@@ -351,14 +362,14 @@ interface Running {
   readonly overrides: OverrideStore;
   readonly sources: SourceSet;
   readonly denials: DenialWatch;
-  readonly monitor: Monitor | undefined;
+  readonly watch: Watch | undefined;
   readonly incus: Incus;
 }
 
 /** Watch everything that can change, and look after it, until the signal aborts. */
 async function run(
   { log, signal }: EngineInit,
-  { controller, names, overrides, sources, denials, monitor, incus }: Running,
+  { controller, names, overrides, sources, denials, watch, incus }: Running,
 ): Promise<void> {
   const reload = async () => {
     for (const name of (await overrides.load()).changed) controller.hintSandbox(name);
@@ -367,8 +378,8 @@ async function run(
     reload().catch((error: unknown) => log.error({ err: error }, 'Cannot read overrides'));
   });
   sources.watch();
-  controller.onLooked((key) => monitor?.looked(key));
-  using _events = incus.events.on((notice) => monitor?.notice(notice));
+  controller.onLooked((key) => watch?.monitor.looked(key));
+  using _events = incus.events.on((notice) => watch?.monitor.notice(notice));
   const watches = [
     names.run(),
     holdWhereSafe({ log, signal }),
@@ -376,7 +387,7 @@ async function run(
     watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     denials.run(signal),
-    ...(monitor ? [monitor.run(signal)] : []),
+    ...(watch ? [watch.run()] : []),
     controller.hands.trees.watch((uid) => controller.hintInstance(uid), signal),
   ];
   await controller.run();

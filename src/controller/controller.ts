@@ -178,6 +178,7 @@ export class Controller {
     const { clock, reservations, bridge, overrides } = this.#init;
     const { instances, desired } = this;
     return {
+      elements: () => this.firewall.loaded()?.elements,
       instances,
       reservations,
       bridge,

@@ -1,3 +1,5 @@
+import type { RuleChange } from '../spec/monitoring.ts';
+
 /** One connection of a sandbox, seen through the namespace of its own init. */
 export interface ConnectionReport {
   /** As the kernel's table is named: `tcp`, `tcp6`, `udp`, `udp6`. */
@@ -5,6 +7,8 @@ export interface ConnectionReport {
   /** `ADDRESS:PORT`, IPv6 addresses in brackets. */
   readonly local_addr: string;
   readonly remote_addr: string;
+  /** Name that led there, as far as our resolver knows. */
+  readonly remote_name?: string;
   /** As ss(8) names it: `ESTABLISHED`, `LISTEN`, … */
   readonly state: string;
   /** Numeric id of its user on the host. */
@@ -22,6 +26,8 @@ export interface ProcessReport {
   readonly command: string;
   /** Whether it reads environments, as far as its command line tells. */
   readonly env_access: boolean;
+  /** What it has used since its start, without its children. */
+  readonly cpu_time_seconds?: number;
 }
 
 /** What was detected of a sandbox lately, newest last. */
@@ -100,6 +106,19 @@ export interface MonitorReport {
   readonly sensors: readonly SensorReport[];
 }
 
+/** One line of the detection log, as it stands there. */
+export type DetectionRecord = Readonly<Record<string, unknown>>;
+
+/** Which detections somebody asks for. */
+export interface DetectionQuery {
+  /** Of a sandbox, or of its instance; also of one that is gone. */
+  readonly name: string;
+  /** Only what is as bad as this, or worse. */
+  readonly level?: NonNullable<RuleChange['severity']>;
+  /** Only what was written down then or later, milliseconds since 1970. */
+  readonly since?: number;
+}
+
 /** What commands ask of the monitor. */
 export interface MonitorApi {
   /**
@@ -108,4 +127,12 @@ export interface MonitorApi {
    * @throws {Problem} `monitor.unknown` where there is no such sandbox
    */
   monitor(options: { readonly name: string }): Promise<MonitorReport>;
+  /**
+   * What was detected of a sandbox, oldest first; with `follow` it goes on until the signal aborts.
+   *
+   * @throws {Problem} `monitor.no-detections` where there is no log of that name and nothing is waited for
+   */
+  detections(
+    options: DetectionQuery & { readonly follow?: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<DetectionRecord>;
 }

@@ -1,6 +1,7 @@
 import { ulid } from 'ulid';
 import type { Clock } from '../base/clock.ts';
 import type { Notice } from '../host/incus/events.ts';
+import type { Monitoring } from '../spec/monitoring.ts';
 import type { Match } from './detection.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
 import type { SensorEvent } from './event.ts';
@@ -98,6 +99,11 @@ export class Monitor {
   /** How each sensor is doing. */
   statuses(): readonly SensorStatus[] {
     return this.#sensors.map((sensor) => sensor.status());
+  }
+
+  /** How a sandbox is watched; undefined when it is not. */
+  settingsOf(uid: string): Monitoring | undefined {
+    return this.#init.watched.find(uid)?.monitoring;
   }
 
   /** What was detected of a sandbox lately, newest last, without what was seen again. */
