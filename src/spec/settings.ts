@@ -1,8 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { FirewallKind } from '../network/firewall-kind.ts';
-import { checkData, type KeyProblem } from './check-data.ts';
+import { checkData } from './check-data.ts';
 import { builtIn } from './defaults.ts';
-import { renderPath } from './describe.ts';
 import { commandLineLayers, mergeSandbox, mergeSettings } from './layers.ts';
 import type { KeyPath } from './locate-toml.ts';
 import { mergeOrigins, settingsOrigins, type SettingsOrigins } from './network-origins.ts';
@@ -111,32 +110,20 @@ function parseSettingsFile(file: string, text: string): ParsedLayer {
   const document = parseToml(file, text);
   if (document instanceof Problem) return { layer: {}, warnings: [], problems: [document] };
   const found = checkData({ schema: settingsFileSchema, data: document.data, file, locator: document.locator });
-  const ignored = found.filter(({ problem }) => ignoredCodes.includes(problem.code));
+  const ignored = found.filter(({ problem }) => problem.code === ignoredCode);
   const problems = found.filter((entry) => !ignored.includes(entry)).map(({ problem }) => problem);
   const used = ignored.reduce<unknown>((data, { path }) => withoutKey(data, path), document.data);
   const layer = problems.length === 0 ? (used as SettingsLayer) : {};
   return {
     layer,
     origins: settingsOrigins(layer, file, document.locator),
-    warnings: ignored.map(warningOf),
+    warnings: ignored.map(({ problem }) => problem),
     problems,
   };
 }
 
-/** Settings may be older or newer than this version: what it does not know, or does not do yet, stops nobody. */
-const ignoredCodes = ['spec.unknown-key', 'spec.unsupported'];
-
-function warningOf({ path, problem }: KeyProblem): Problem {
-  const { code, position } = problem;
-  if (code !== 'spec.unsupported') return problem;
-  const message = `${renderPath(path)} has no effect yet`;
-  return new Problem({
-    code,
-    message,
-    hint: 'It may stay, and nothing follows from it.',
-    ...(position && { position }),
-  });
-}
+/** Settings may be newer than this version: what it does not know stops nobody. */
+const ignoredCode = 'spec.unknown-key';
 
 /** Without one key, which stands in tables and lists of tables. */
 function withoutKey(data: unknown, [key, ...below]: KeyPath): unknown {

@@ -15,6 +15,8 @@ export interface ControllerOptions extends LabSettings {
   /** Names of the directories it reads, made in the lab's own; `desired` unless given. */
   readonly sources?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** In place of `coi`: a program of a test that is the controller, too. */
+  readonly program?: string;
   /** More words behind `coi controller`. */
   readonly args?: readonly string[];
 }
@@ -214,11 +216,15 @@ export async function labEnvironment(
 /** The argument vector of a controller in a lab, its directories made. */
 export async function controllerArgv(
   lab: Lab,
-  { sources = ['desired'], args = [] }: Pick<ControllerOptions, 'sources' | 'args'> = {},
+  {
+    sources = ['desired'],
+    args = [],
+    program = mainProgram,
+  }: Pick<ControllerOptions, 'sources' | 'args' | 'program'> = {},
 ): Promise<string[]> {
   const paths = sources.map((source) => join(lab.dir, source));
   await Promise.all(paths.map((path) => mkdir(path, { recursive: true })));
-  return [process.execPath, mainProgram, 'controller', ...paths.flatMap((path) => ['--source', path]), ...args];
+  return [process.execPath, program, 'controller', ...paths.flatMap((path) => ['--source', path]), ...args];
 }
 
 /**

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workspaceHash } from '../../src/spec/session-names.ts';
-import { startController, type LabController } from '../lab/controller.ts';
+import { startController, type ControllerOptions, type LabController } from '../lab/controller.ts';
 import type { ImageName } from '../lab/image-cache.ts';
 import type { InsideOptions, RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
@@ -72,11 +72,15 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-export async function openDesk(name: string, images: readonly ImageName[] = ['busybox']): Promise<Desk> {
+export async function openDesk(
+  name: string,
+  images: readonly ImageName[] = ['busybox'],
+  options: ControllerOptions = {},
+): Promise<Desk> {
   const lab = await openLab({ name, images });
   try {
     await giveHome(lab);
-    return new Desk(lab, await startController(lab));
+    return new Desk(lab, await startController(lab, options));
   } catch (error) {
     await lab[Symbol.asyncDispose]();
     throw error;

@@ -158,15 +158,4 @@ describe('a key whose feature is not there yet is refused', () => {
     const found = checkData({ schema: manifestFileSchema, data, file: 'f', locator });
     expect(found.map(({ problem }) => problem.message)).toEqual([`sandbox.a.${name} is not supported yet`]);
   });
-
-  it.each(leaves(settingsKeys, true))('in the settings: $name', ({ key, name }) => {
-    const data = tableWith(key.path, sampleOf(key));
-    const found = checkData({ schema: settingsFileSchema, data, file: 'f', locator });
-    expect(found.map(({ problem }) => problem.message)).toEqual([`${name.replace('*', 'p')} is not supported yet`]);
-  });
-
-  it('and so is an empty section', () => {
-    const [found] = checkData({ schema: settingsFileSchema, data: { monitoring: {} }, file: 'f', locator });
-    expect(found?.problem.message).toBe('monitoring is not supported yet');
-  });
 });
