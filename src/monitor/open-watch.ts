@@ -4,6 +4,7 @@ import { systemClock as clock } from '../base/clock.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Controller } from '../controller/controller.ts';
 import type { Incus } from '../host/incus/client.ts';
+import { WordsReader } from '../host/process/words-reader.ts';
 import type { Log } from '../log/open-log.ts';
 import type { OverrideStore } from '../source/overrides.ts';
 import { builtIn } from '../spec/defaults.ts';
@@ -12,6 +13,8 @@ import type { Settings } from '../spec/settings.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
 import { DetectionLog } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
+import { Snapshots } from './snapshot.ts';
+import { readProcessTree } from './sensors/process/read-process-tree.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
 import { loadRules } from './rules/load-rules.ts';
@@ -39,6 +42,7 @@ export interface WatchInit {
 /** The monitor of a controller, with what it writes to. */
 export interface Watch extends AsyncDisposable {
   readonly monitor: Monitor;
+  readonly snapshots: Snapshots;
   /** Files of rules that cannot be used, or not all of them. */
   readonly problems: readonly Problem[];
   /** Watch until the lifetime ends. Never rejects. */
@@ -51,6 +55,9 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   const onProblem = (error: unknown) => log.warn({ err: error }, 'Watching sandboxes');
   const { rules, problems } = await loadRules({ directories: init.ruleDirectories });
   for (const problem of problems) log.warn({ problem }, 'A rule is not in force');
+  const reader = new WordsReader(clock);
+  const readTree: OpenMonitorInit['readTree'] = (process, owner, signal) =>
+    readProcessTree(process, { reader, owner, signal });
   const later: { monitor?: Monitor } = {};
   const detections = new DetectionLog({
     stateDir: settings.controller.stateDir,
@@ -76,18 +83,31 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     listeners: { onEvent: () => undefined, onEntry: () => undefined, onResponded: () => undefined },
     judge: rules,
     openSensors: openSensors(init.doors),
-    readTree: async () => [],
+    readTree,
     onProblem,
     ...watching,
   });
   later.monitor = monitor;
+  const snapshots = new Snapshots({
+    clock,
+    controller,
+    monitor,
+    overrides: init.overrides.of,
+    initOf: async (name, signal) => (await init.incus.instances.state(name, { signal })).pid,
+    readTree,
+    lifetime,
+  });
   return {
     monitor,
+    snapshots,
     problems,
     run: async () => {
       await Promise.all([monitor.run(lifetime), detections.keepTidy()]);
     },
-    [Symbol.asyncDispose]: () => detections[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => {
+      reader[Symbol.dispose]();
+      return detections[Symbol.asyncDispose]();
+    },
   };
 }
 
