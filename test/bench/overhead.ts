@@ -6,7 +6,7 @@ import { Stage } from './stage.ts';
 import { untilWatched, unwatched } from './watching.ts';
 
 const pairs = 7;
-const sources = 300;
+const sources = 150;
 const name = 'builds';
 const image = 'image = "system"';
 
@@ -23,6 +23,7 @@ export async function overhead(): Promise<void> {
   let source = '';
   for (let pair = 0; pair <= pairs; pair += 1) {
     // In another order each time: what else the machine does comes and goes.
+    progress(`overhead: pair ${pair} of ${pairs} …`);
     const order = pair % 2 === 0 ? [true, false] : [false, true];
     for (const isWatched of order) {
       await stage.drop(name, isWatched ? image : `${image}\n${unwatched}`);
