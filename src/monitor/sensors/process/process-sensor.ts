@@ -127,9 +127,13 @@ export class ProcessSensor implements Sensor {
     while (!signal.aborted) {
       const began = this.#clock.monotonic();
       const onRecord = (record: Record) => this.#onRecord(record);
-      const error: unknown = await runBpftrace({ patterns: watchedPaths, budgets, clock: this.#clock, signal, onRecord }).catch(
-        (reason: unknown) => reason,
-      );
+      const error: unknown = await runBpftrace({
+        patterns: watchedPaths,
+        budgets,
+        clock: this.#clock,
+        signal,
+        onRecord,
+      }).catch((reason: unknown) => reason);
       this.#isTracing = false;
       if (signal.aborted) return;
       this.#because = messageOf(error);
@@ -150,7 +154,10 @@ export class ProcessSensor implements Sensor {
 
   async #lookAgain(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const waits = this.#init.watched().filter(({ monitoring }) => monitoring.enabled).map(({ monitoring }) => monitoring.pollMs);
+      const waits = this.#init
+        .watched()
+        .filter(({ monitoring }) => monitoring.enabled)
+        .map(({ monitoring }) => monitoring.pollMs);
       await pause(this.#clock, Math.max(leastPollMs, Math.min(2_000, ...waits)), signal);
       for (const sandbox of this.#sandboxes.all) {
         if (this.#isTracing || signal.aborted) break;
