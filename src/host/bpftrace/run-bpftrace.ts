@@ -97,11 +97,17 @@ async function missing(): Promise<{ readonly what: string; readonly hint: string
     return { what: 'coi runs in a container of its own', hint: 'Run the controller on the host itself.' };
   }
   if (!existsSync('/sys/kernel/btf/vmlinux')) {
-    return { what: 'this kernel does not say how its data is laid out', hint: 'Use a kernel with CONFIG_DEBUG_INFO_BTF.' };
+    return {
+      what: 'this kernel does not say how its data is laid out',
+      hint: 'Use a kernel with CONFIG_DEBUG_INFO_BTF.',
+    };
   }
   if (!existsSync(`${tracing}/events`)) await execa('mount', ['-t', 'tracefs', 'tracefs', tracing], { reject: false });
   if (!existsSync(`${tracing}/events/sched/sched_process_exec`)) {
-    return { what: 'this kernel has no tracepoints', hint: `Mount tracefs on ${tracing}; the kernel needs CONFIG_FTRACE_SYSCALLS.` };
+    return {
+      what: 'this kernel has no tracepoints',
+      hint: `Mount tracefs on ${tracing}; the kernel needs CONFIG_FTRACE_SYSCALLS.`,
+    };
   }
   return undefined;
 }
@@ -136,5 +142,9 @@ function lastWords(stream: NodeJS.ReadableStream): () => string {
   stream.on('data', (more: string) => {
     text = (text + more).slice(-4_096);
   });
-  return () => text.split('\n').findLast((line) => /^(?:setpriv:|error|.*ERROR)/.test(line) && !line.includes('RLIMIT_MEMLOCK'))?.slice(0, 300) ?? '';
+  return () =>
+    text
+      .split('\n')
+      .findLast((line) => /^(?:setpriv:|error|.*ERROR)/.test(line) && !line.includes('RLIMIT_MEMLOCK'))
+      ?.slice(0, 300) ?? '';
 }
