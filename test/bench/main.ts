@@ -8,6 +8,7 @@ import { healInstance } from './heal-instance.ts';
 import { healRule } from './heal-rule.ts';
 import { idle } from './idle.ts';
 import { endLargeFleet } from './large-fleet.ts';
+import { missed } from './missed.ts';
 import { noop } from './noop.ts';
 import { packetCost, packetScale } from './packets.ts';
 import { policyLive } from './policy-live.ts';
@@ -37,6 +38,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'ruleset-1000': ruleset1000,
   dns,
   save,
+  missed,
   snapshot,
   'push-1g': push1g,
   fork,

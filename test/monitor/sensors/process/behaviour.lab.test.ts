@@ -81,7 +81,11 @@ describe('What sandboxes do', () => {
       'open(F,">","/tmp/path"); print F "/etc/shadow\\0" x 1000; close F; open(F,"<","/tmp/path");' +
       'my $at=syscall(9,0,4096,1,2,fileno(F),0); syscall(2,$at,0)';
     await perl(script, 'untouched');
-    await watcher.seen('file', (event) => event.path === '/etc/shadow' && event.words.includes('untouched'));
+    const seen = await watcher.seen(
+      'file',
+      (event) => event.path === '/etc/shadow' && event.words.includes('untouched'),
+    );
+    expect(seen).toMatchObject({ uid: 'c1', access: 'read' });
   });
 
   test('attempts to get at the kernel are seen, allowed or not', async () => {
