@@ -367,6 +367,18 @@ describe('changes of the manifest', () => {
     expect(made.patch).toEqual([{ op: 'add', path: '/config/limits.memory', value: String(2 ** 31) }]);
   });
 
+  it.each(['in-place', 'restart', 'recreate'] as const)('of how it is watched are stamped alone: %s', (allow) => {
+    const whole = { network: { enabled: false }, rules: { miner: { response: 'kill' } } } as const;
+    const changed = allowing(allow, {
+      tool: { command: ['a'] },
+      monitoring: { enabled: false, pollMs: 9000, ...whole },
+    });
+    const instance = asBefore(manifest({ tool: { command: ['a'] } }));
+    const made = plan(world(changed, { instance, agent: { kind: 'running' } }));
+    expect(made).toMatchObject({ patch: [], drift: [], block: undefined });
+    expect(names(made)).toEqual(['stamp']);
+  });
+
   it('of the agent wait for policy.allow = "restart"', () => {
     const instance = asBefore(manifest({ tool: { command: ['old'] } }));
     const made = plan(world(allowing('in-place', { tool: { command: ['new'] } }), { instance }));
