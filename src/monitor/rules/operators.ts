@@ -20,11 +20,11 @@ type Made = ValueTest | Wrong;
 
 /** What rules may name in place of a number. A threshold of 0 is none: nothing is over it. */
 const settings: Readonly<Record<string, (monitoring: Monitoring) => number>> = {
-  read_threshold_mb: ({ read }) => read.thresholdMb,
-  read_mb_per_second: ({ read }) => read.mbPerSecond,
-  write_threshold_mb: ({ write }) => write.thresholdMb,
-  write_mb_per_second: ({ write }) => write.mbPerSecond,
-  names_per_minute: ({ network }) => network.namesPerMinute,
+  file_read_threshold_mb: ({ read }) => read.thresholdMb,
+  file_read_rate_mb_per_sec: ({ read }) => read.mbPerSecond,
+  file_write_threshold_mb: ({ write }) => write.thresholdMb,
+  file_write_rate_mb_per_sec: ({ write }) => write.mbPerSecond,
+  dns_query_threshold: ({ network }) => network.namesPerMinute,
 };
 
 const metadata = [...metadataAddresses[4], ...metadataAddresses[6]].map((text) => parsePrefix(text)!);
