@@ -151,6 +151,7 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
       controller: init.mode,
       version,
       ...metricsAddress(init),
+      ...(monitor && { sensors: monitor.statuses() }),
       problems: [...problems, ...names.problems()].map(reportProblem),
     }),
     // A command that only looks listens to no events: it has just asked.
