@@ -151,6 +151,7 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
       controller: init.mode,
       version,
       ...metricsAddress(init),
+      ...(monitor && { sensors: monitor.statuses() }),
       problems: [...problems, ...names.problems()].map(reportProblem),
     }),
     // A command that only looks listens to no events: it has just asked.
@@ -172,7 +173,7 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
 
 function openOwnWatch(
   { settings, log, signal, watching, env }: EngineInit,
-  { controller, incus, overrides, audit, sources, names }: Opened,
+  { controller, incus, overrides, audit, sources, names, metrics }: Opened,
   sessions: SessionControl,
 ): Promise<Watch> {
   return openWatch({
@@ -181,6 +182,7 @@ function openOwnWatch(
       bridge: controller.policies.bridge,
       unlogged: () => controller.firewall.records.unlogged(),
       nameOf: (uid, address) => names.nameOf(uid, address),
+      listen: (onAsked) => names.listen(onAsked),
     },
     ruleDirectories: [join(etcDirectory(env), 'rules')],
     controller,
@@ -188,6 +190,7 @@ function openOwnWatch(
     overrides,
     settings,
     log,
+    metrics,
     audit: (entry) => audit.append(entry),
     bury: (manifest) => endByItself(sessions, sources, manifest),
     watching,

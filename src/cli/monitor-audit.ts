@@ -1,6 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { StatusReport } from '../controller/control-api.ts';
 import type { DetectionRecord, MonitorApi } from '../controller/monitor-api.ts';
+import type { DetectionRecord as LoggedDetection } from '../monitor/log/record.ts';
 import { compareSeverity, type Severity } from '../monitor/severity.ts';
 import { connect } from './connect.ts';
 import { writeExport } from './export-file.ts';
@@ -107,7 +108,7 @@ async function showAll({ io, format, isMeant }: Wanted, records: AsyncIterable<D
 async function inFormat(records: readonly DetectionRecord[], format: DetectionFormat): Promise<readonly object[]> {
   if (format !== 'ocsf') return records;
   const { ocsfOf } = await import('../monitor/log/ocsf.ts');
-  return records.map((record) => ocsfOf(record, { version }));
+  return records.map((record) => ocsfOf(record as object as LoggedDetection, { version }));
 }
 
 function plain(_style: unknown, text: string): string {

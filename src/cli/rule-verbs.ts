@@ -3,8 +3,8 @@ import type { VerbSpec } from './verb.ts';
 
 const format = formatFlag('text', 'json');
 const places =
-  'Rules are those of coi, then *.toml in /etc/coi/rules, which add rules, replace them by their ids, and\n' +
-  'change them: [change."ID"] enabled = false.';
+  'Rules are those of coi, then *.toml in /etc/coi/rules, which add rules, replace them by their\n' +
+  'ids, and change them: [change."ID"] enabled = false.';
 
 /** `coi rules`: what sandboxes are watched for. */
 export const ruleVerbs: readonly VerbSpec[] = [

@@ -36,10 +36,15 @@ export const rulesList: Verb = async ({ io, options }) => {
 
 /** A rule as scripts know it. */
 function reportRule({ about, description, event, enabled, isBuiltIn, position }: Rule) {
-  const { id, title, severity, category, mitre, maturity, response } = about;
+  const { response, ...rest } = about;
+  const place = { file: position.file, line: position.line };
   return {
-    ...{ id, title, description, severity, category, mitre, maturity, event },
+    ...rest,
+    description,
+    event,
     ...(response !== undefined && { response }),
-    ...{ enabled, built_in: isBuiltIn, file: position.file, line: position.line },
+    enabled,
+    built_in: isBuiltIn,
+    ...place,
   };
 }

@@ -16,15 +16,6 @@ import type { WatchedContainers } from './watched.ts';
 /** How many detections of a sandbox are kept for showing. */
 const mostRecent = 20;
 
-/** Who wants to know what the monitor does: metrics, alerts. None of it may throw. */
-export interface MonitorListeners {
-  readonly onEvent: (event: SensorEvent) => void;
-  /** Every line of the detection log. */
-  readonly onEntry: (entry: DetectionEntry) => void;
-  /** How long it took from an event to the end of what was done at once about it, in milliseconds. */
-  readonly onResponded: (match: Match, tookMs: number) => void;
-}
-
 export interface MonitorInit {
   readonly clock: Clock;
   readonly watched: WatchedContainers;
@@ -32,7 +23,8 @@ export interface MonitorInit {
   readonly sink: DetectionSink;
   readonly recent: RecentEvents;
   readonly responder: Responder;
-  readonly listeners: MonitorListeners;
+  /** Told every line of the detection log. Must not throw. */
+  readonly onEntry: (entry: DetectionEntry) => void;
   readonly openSensors: (init: SensorInit) => readonly Sensor[];
   readonly onProblem: (error: unknown) => void;
 }
@@ -101,6 +93,11 @@ export class Monitor {
     return this.#sensors.map((sensor) => sensor.status());
   }
 
+  /** How many sandboxes are watched. */
+  get watchedCount(): number {
+    return this.#init.watched.all().length;
+  }
+
   /** How a sandbox is watched; undefined when it is not. */
   settingsOf(uid: string): Monitoring | undefined {
     return this.#init.watched.find(uid)?.monitoring;
@@ -115,15 +112,14 @@ export class Monitor {
   noted(entry: DetectionEntry): void {
     const known = this.#detections.get(entry.uid) ?? [];
     this.#detections.set(entry.uid, [...known, entry].slice(-mostRecent));
-    this.#init.listeners.onEntry(entry);
+    this.#init.onEntry(entry);
   }
 
   #take(event: SensorEvent): void {
-    const { watched, recent, judge, listeners, onProblem } = this.#init;
+    const { watched, recent, judge, onProblem } = this.#init;
     const container = watched.find(event.uid);
     if (!container) return;
     try {
-      listeners.onEvent(event);
       recent.add(event);
       for (const match of judge.judge(event, container)) this.#detect(container, match);
     } catch (error) {
@@ -133,10 +129,8 @@ export class Monitor {
   }
 
   #detect(container: WatchedContainer, match: Match): void {
-    const { clock, responder, listeners } = this.#init;
     if (!this.#repeats.isNew(container.uid, match)) return;
-    responder.respond(responseTo(match.rule, container.monitoring), { container, match });
-    listeners.onResponded(match, clock.now() - match.event.at);
+    this.#init.responder.respond(responseTo(match.rule, container.monitoring), { container, match });
   }
 
   #repeated(uid: string, match: Match, count: number): void {
@@ -147,6 +141,6 @@ export class Monitor {
     const at = this.#init.clock.now();
     const entry = { id: ulid(), uid, sandbox, instance, at, match, outcome: 'deduplicated', count } as const;
     this.#init.sink.append(entry);
-    this.#init.listeners.onEntry(entry);
+    this.#init.onEntry(entry);
   }
 }

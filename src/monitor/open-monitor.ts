@@ -3,7 +3,7 @@ import type { Controller } from '../controller/controller.ts';
 import type { Incus } from '../host/incus/client.ts';
 import type { DetectionSink } from './detection-sink.ts';
 import type { Judge } from './judge.ts';
-import { Monitor, type MonitorInit, type MonitorListeners } from './monitor.ts';
+import { Monitor, type MonitorInit } from './monitor.ts';
 import { RecentEvents } from './recent-events.ts';
 import { Responder, type ResponderInit } from './responses/responder.ts';
 import { takeEvidence, type ReadProcessTree } from './take-evidence.ts';
@@ -17,7 +17,7 @@ export interface OpenMonitorInit extends Pick<ResponderInit, 'overrides' | 'bury
   readonly clock: Clock;
   readonly judge: Judge;
   readonly sink: DetectionSink;
-  readonly listeners: MonitorListeners;
+  readonly onEntry: MonitorInit['onEntry'];
   readonly openSensors: MonitorInit['openSensors'];
   readonly readTree: ReadProcessTree;
   readonly onProblem: (error: unknown) => void;

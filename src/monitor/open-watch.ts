@@ -4,17 +4,22 @@ import { systemClock as clock } from '../base/clock.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Controller } from '../controller/controller.ts';
 import type { Incus } from '../host/incus/client.ts';
+import { WordsReader } from '../host/process/words-reader.ts';
 import type { Log } from '../log/open-log.ts';
+import type { Metrics } from '../metrics/open-metrics.ts';
 import type { OverrideStore } from '../source/overrides.ts';
 import { builtIn } from '../spec/defaults.ts';
+import { monitoringOf } from '../spec/monitoring.ts';
 import type { Manifest } from '../spec/sandbox.ts';
 import type { Settings } from '../spec/settings.ts';
+import { countDetection, followMonitor } from './count.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
 import { DetectionLog } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
 import { loadRules } from './rules/load-rules.ts';
+import { readProcessTree } from './sensors/process/read-process-tree.ts';
 
 /** What sandboxes are watched with. */
 export type Watching = Pick<OpenMonitorInit, 'judge' | 'openSensors' | 'readTree'>;
@@ -28,6 +33,7 @@ export interface WatchInit {
   readonly overrides: OverrideStore;
   readonly settings: Settings;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly audit: (entry: AuditEntry) => void;
   /** Has a session saved and deleted. @returns false for what is no session */
   readonly bury: (manifest: Manifest) => Promise<boolean>;
@@ -47,11 +53,12 @@ export interface Watch extends AsyncDisposable {
 
 /** Make the monitor of a controller. */
 export async function openWatch(init: WatchInit): Promise<Watch> {
-  const { controller, settings, log, watching, lifetime } = init;
+  const { controller, settings, log, metrics, watching, lifetime } = init;
   const onProblem = (error: unknown) => log.warn({ err: error }, 'Watching sandboxes');
   const { rules, problems } = await loadRules({ directories: init.ruleDirectories });
   for (const problem of problems) log.warn({ problem }, 'A rule is not in force');
   const later: { monitor?: Monitor } = {};
+  const reader = new WordsReader(clock);
   const detections = new DetectionLog({
     stateDir: settings.controller.stateDir,
     clock,
@@ -73,21 +80,26 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
       init.audit({ reconcileId: ulid(), key, phase: 'succeeded', kind: 'quarantine', why, actor: 'monitor' });
     },
     sink: told(detections, log),
-    listeners: { onEvent: () => undefined, onEntry: () => undefined, onResponded: () => undefined },
+    onEntry: (entry) => countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({})),
     judge: rules,
     openSensors: openSensors(init.doors),
-    readTree: async () => [],
+    readTree: (process, signal) => readProcessTree(process, { reader, owner: String(process.pid), signal }),
     onProblem,
     ...watching,
   });
   later.monitor = monitor;
+  followMonitor(metrics, monitor);
+  metrics.monitoring.followLog(detections);
   return {
     monitor,
     problems,
     run: async () => {
       await Promise.all([monitor.run(lifetime), detections.keepTidy()]);
     },
-    [Symbol.asyncDispose]: () => detections[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      reader[Symbol.dispose]();
+      await detections[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -79,6 +79,9 @@ describe('coi --help', () => {
         validate           Check manifest files and show everything that is wrong with them
         schema             Print the JSON Schema of manifest files, for editors
         audit verify       Check that nobody changed the audit log or a detection log
+        rules list         List what sandboxes are watched for
+        rules test         Try rules on their own examples
+        rules lint         Find what is wrong with files of rules
         completion         Print what completes command lines: for bash, zsh, fish or powershell
         version            Show the version
         help               Show help on coi or on one of its commands

@@ -44,6 +44,11 @@ const detection = (changes: object): DetectionRecord => ({
   description: 'printenv was started',
   rule: 'env-scan',
   action: 'alerted',
+  mitre: 'T1082',
+  sandbox: 'web',
+  uid: '01K0000000000000000000000A',
+  container_name: 'coi-web',
+  evidence: {},
   ...changes,
 });
 
@@ -272,6 +277,15 @@ describe('coi monitor audit', () => {
     const none = await pipe('monitor', 'audit', 'db');
     expect(none).toEqual({ code: 0, stdout: '', stderr: 'coi: Nothing like that was detected of "db"\n' });
     expect(await pipe('monitor', 'audit', 'nobody')).toMatchObject({ code: 1, stdout: '' });
+  });
+
+  it('prints OCSF, one object a line', async () => {
+    const { code, stdout } = await pipe('monitor', 'audit', 'web', '--format', 'ocsf');
+    const findings = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly class_uid: number });
+    expect({ code, classes: findings.map((each) => each.class_uid) }).toEqual({ code: 0, classes: [2004, 2004, 2004] });
   });
 
   it('follows, a line each', async () => {

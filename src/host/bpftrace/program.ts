@@ -166,6 +166,7 @@ function execProbe(budgets: Budgets): string {
       ${words(mostChunks)}
       $flags = (uint64)0;
       if (curtask->mm->exe_file->f_inode->i_nlink == 0) { $flags = 8; }
+      if ($u->nr == 1) { $flags = $flags | 16; }
       ${[0, 1, 2].map((fd) => socketAt(String(fd), `$flags = $flags | ${1 << fd};`)).join('')}
       ${finish('E', ['$l', '$flags'])}
     }`;

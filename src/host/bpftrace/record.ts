@@ -32,6 +32,8 @@ export interface Trace {
   readonly sockets: readonly number[];
   /** With `exec`: no directory has a name for the executable. */
   readonly isNameless: boolean;
+  /** With `exec`: it is the first process of its namespace. */
+  readonly isInit: boolean;
 }
 
 /** What bpftrace says. */
@@ -154,6 +156,7 @@ function finished(letter: keyof typeof kinds, rest: string, parts: Parts): Trace
     call: kind === 'call' ? (callNames[number & 255] ?? '') : '',
     sockets: isExec ? [0, 1, 2].filter((descriptor) => (number >> descriptor) & 1) : [],
     isNameless: isExec && (number & 8) !== 0,
+    isInit: isExec && (number & 16) !== 0,
   };
 }
 

@@ -178,8 +178,10 @@ export class ProcessSensor implements Sensor {
       const owner = [...this.#sandboxes.all].find(({ namespace }) => namespace === record.namespace);
       if (owner) this.#unseen.add(owner.uid, record.window, record.count);
     } else {
-      const timed = { at: this.#clock.now(), trace: record.trace };
-      const sandbox = this.#sandboxes.find(record.trace.namespace, timed);
+      const { trace } = record;
+      const timed = { at: this.#clock.now(), trace };
+      if (trace.isInit) this.#sandboxes.begin(trace.namespace, trace.process);
+      const sandbox = this.#sandboxes.find(trace.namespace, timed);
       if (sandbox) this.#onOwned(sandbox, timed);
     }
   }

@@ -15,7 +15,7 @@ export interface RunningSandbox {
 
 /** How long what nobody owns yet is kept, in milliseconds: a container that starts is known a moment later. */
 const heldMs = 5_000;
-/** How long a namespace that turned out to be nobody's stays so: its number may be given to another one. */
+/** How long a namespace that turned out to be nobody's stays so. */
 const nobodysMs = 30_000;
 /** Most namespaces that are kept in mind as unknown, and most that is held of one. */
 const [mostUnknown, mostHeld] = [256, 512];
@@ -23,6 +23,8 @@ const [mostUnknown, mostHeld] = [256, 512];
 interface Unknown<T> {
   readonly since: number;
   readonly held: T[];
+  /** Its first process, where that was seen to start. */
+  readonly init?: HostProcess;
 }
 
 /** Whose a pid namespace is; what comes before that is known waits, bounded in number and time. */
@@ -50,8 +52,17 @@ export class Sandboxes<T> {
     return found;
   }
 
-  has(namespace: number): boolean {
-    return this.#byNamespace.has(namespace);
+  /**
+   * The first process of a namespace starts a program. The kernel gives the numbers of namespaces again at once, so this may be
+   * another namespace than the one that was known by this number.
+   */
+  begin(namespace: number, init: HostProcess): void {
+    const known = this.#byNamespace.get(namespace);
+    if (known && !isSame(known.init, init)) this.#byNamespace.delete(namespace);
+    const unknown = this.#unknown.get(namespace);
+    if (unknown?.init && isSame(unknown.init, init)) return;
+    this.#unknown.delete(namespace);
+    this.#unknown.set(namespace, { since: this.#clock.monotonic(), held: [], init });
   }
 
   #hold(namespace: number, item: T): void {
@@ -61,8 +72,8 @@ export class Sandboxes<T> {
       this.#unknown.delete(namespace);
       unknown = { since: now, held: [] };
       this.#unknown.set(namespace, unknown);
-      if (this.#unknown.size > mostUnknown) this.#unknown.delete([...this.#unknown.keys()][0]!);
     }
+    if (this.#unknown.size > mostUnknown) this.#unknown.delete([...this.#unknown.keys()][0]!);
     if (now - unknown.since > heldMs) unknown.held.length = 0;
     else if (unknown.held.length < mostHeld) unknown.held.push(item);
   }
@@ -97,7 +108,8 @@ export class Sandboxes<T> {
 }
 
 function isSame(one: HostProcess, other: HostProcess): boolean {
-  return one.pid === other.pid && one.startedAt === other.startedAt;
+  // What bpftrace says of the start is cut to 32 bits.
+  return one.pid === other.pid && Number(one.startedAt) % 2 ** 32 === Number(other.startedAt) % 2 ** 32;
 }
 
 async function identify(uid: string, init: HostProcess): Promise<RunningSandbox | undefined> {
