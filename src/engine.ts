@@ -106,9 +106,8 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   const opened = { ...parts, controller, names, sources, denials };
   const sessions = openSessions(init, opened);
   const watch = init.mode === 'running' ? stack.use(await openOwnWatch(init, opened, sessions.sessions)) : undefined;
-  const monitor = watch?.monitor;
   const allProblems = [...problems, ...(watch?.problems ?? [])];
-  const control = openControl(init, { ...opened, sessions, monitor, problems: allProblems, auditDir });
+  const control = openControl(init, { ...opened, sessions, watch, problems: allProblems, auditDir });
   const owned = stack.move();
   return {
     controller,
@@ -117,7 +116,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     incus,
     audit,
     denials,
-    monitor,
+    monitor: watch?.monitor,
     run: () => run(init, { controller, names, overrides, sources, denials, watch, incus }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -132,18 +131,19 @@ interface Opened extends Parts {
 
 interface ControlParts extends Opened {
   readonly sessions: ReturnType<typeof openSessions>;
-  readonly monitor: Monitor | undefined;
+  readonly watch: Watch | undefined;
   readonly problems: readonly Problem[];
   readonly auditDir: string;
 }
 
 function openControl(init: EngineInit, parts: ControlParts): ControlApi {
   const { settings, signal } = init;
-  const { controller, sessions, monitor, overrides, sources, problems, names, denials, incus, audit, auditDir } = parts;
+  const { controller, sessions, watch, overrides, sources, problems, names, denials, incus, audit, auditDir } = parts;
   return new Control({
     controller,
     ...sessions,
-    onResumed: (name) => monitor?.resumed(name),
+    onResumed: (name) => watch?.monitor.resumed(name),
+    ...(watch && { monitor: ({ name }) => watch.snapshots.take(name) }),
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
@@ -151,7 +151,7 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
       controller: init.mode,
       version,
       ...metricsAddress(init),
-      ...(monitor && { sensors: monitor.statuses() }),
+      ...(watch && { sensors: watch.monitor.statuses() }),
       problems: [...problems, ...names.problems()].map(reportProblem),
     }),
     // A command that only looks listens to no events: it has just asked.

@@ -4,7 +4,7 @@ import type { Notice } from '../host/incus/events.ts';
 import type { Monitoring } from '../spec/monitoring.ts';
 import type { Match } from './detection.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
-import type { SensorEvent } from './event.ts';
+import type { SensorEvent, TmpEvent } from './event.ts';
 import type { Judge } from './judge.ts';
 import type { RecentEvents } from './recent-events.ts';
 import { Repeats } from './repeats.ts';
@@ -35,6 +35,7 @@ export class Monitor {
   readonly #sensors: readonly Sensor[];
   readonly #repeats: Repeats;
   readonly #detections = new Map<string, DetectionEntry[]>();
+  readonly #tmp = new Map<string, TmpEvent>();
 
   constructor(init: MonitorInit) {
     this.#init = init;
@@ -76,7 +77,9 @@ export class Monitor {
     responder.tidy();
     const isWatched = (uid: string) => watched.find(uid) !== undefined;
     recent.keep(isWatched);
-    for (const uid of this.#detections.keys()) if (!isWatched(uid)) this.#detections.delete(uid);
+    for (const known of [this.#detections, this.#tmp]) {
+      for (const uid of known.keys()) if (!isWatched(uid)) known.delete(uid);
+    }
     for (const sensor of this.#sensors) sensor.refresh();
   }
 
@@ -108,6 +111,11 @@ export class Monitor {
     return this.#detections.get(uid) ?? [];
   }
 
+  /** How full its /tmp was when somebody last looked; undefined while nobody has. */
+  lastTmp(uid: string): TmpEvent | undefined {
+    return this.#tmp.get(uid);
+  }
+
   /** A line was written. */
   noted(entry: DetectionEntry): void {
     const known = this.#detections.get(entry.uid) ?? [];
@@ -121,6 +129,7 @@ export class Monitor {
     if (!container) return;
     try {
       recent.add(event);
+      if (event.kind === 'tmp') this.#tmp.set(event.uid, event);
       for (const match of judge.judge(event, container)) this.#detect(container, match);
     } catch (error) {
       // Sensors go on, whatever a rule makes of an event.

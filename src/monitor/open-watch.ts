@@ -20,6 +20,7 @@ import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
 import { loadRules } from './rules/load-rules.ts';
 import { readProcessTree } from './sensors/process/read-process-tree.ts';
+import { Snapshots } from './snapshot.ts';
 
 /** What sandboxes are watched with. */
 export type Watching = Pick<OpenMonitorInit, 'judge' | 'openSensors' | 'readTree'>;
@@ -45,6 +46,7 @@ export interface WatchInit {
 /** The monitor of a controller, with what it writes to. */
 export interface Watch extends AsyncDisposable {
   readonly monitor: Monitor;
+  readonly snapshots: Snapshots;
   /** Files of rules that cannot be used, or not all of them. */
   readonly problems: readonly Problem[];
   /** Watch until the lifetime ends. Never rejects. */
@@ -57,8 +59,10 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   const onProblem = (error: unknown) => log.warn({ err: error }, 'Watching sandboxes');
   const { rules, problems } = await loadRules({ directories: init.ruleDirectories });
   for (const problem of problems) log.warn({ problem }, 'A rule is not in force');
-  const later: { monitor?: Monitor } = {};
   const reader = new WordsReader(clock);
+  const readTree: OpenMonitorInit['readTree'] = (process, owner, signal) =>
+    readProcessTree(process, { reader, owner, signal });
+  const later: { monitor?: Monitor } = {};
   const detections = new DetectionLog({
     stateDir: settings.controller.stateDir,
     clock,
@@ -83,15 +87,25 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     onEntry: (entry) => countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({})),
     judge: rules,
     openSensors: openSensors(init.doors),
-    readTree: (process, signal) => readProcessTree(process, { reader, owner: String(process.pid), signal }),
+    readTree,
     onProblem,
     ...watching,
   });
   later.monitor = monitor;
+  const snapshots = new Snapshots({
+    clock,
+    controller,
+    monitor,
+    overrides: init.overrides.of,
+    initOf: async (name, signal) => (await init.incus.instances.state(name, { signal })).pid,
+    readTree,
+    lifetime,
+  });
   followMonitor(metrics, monitor);
   metrics.monitoring.followLog(detections);
   return {
     monitor,
+    snapshots,
     problems,
     run: async () => {
       await Promise.all([monitor.run(lifetime), detections.keepTidy()]);

@@ -68,7 +68,7 @@ export const fields: Readonly<Record<string, Field>> = {
   program: ofProcess('text', (facts) => facts.names),
   executable: ofProcess('text', ({ process }) => listOf(process?.program)),
   script: ofProcess('text', ({ process }) => (process ? scriptOf(process) : [])),
-  words: ofProcess('text', ({ process }) => process?.words.slice(1) ?? [], { isUnstable: true }),
+  words: ofProcess('text', (facts) => facts.words, { isUnstable: true }),
   'word-1': word(1),
   'word-2': word(2),
   'word-3': word(3),

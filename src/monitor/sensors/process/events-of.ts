@@ -35,7 +35,9 @@ export function eventsOf(sandbox: RunningSandbox, { at, trace }: TimedTrace): Se
       return isWatched(watchedPaths, path, access) ? [{ kind: 'file', ...seen, path, access }] : [];
     }
     case 'call':
-      return isWatchedCall(trace.call) ? [{ kind: 'call', ...seen, call: trace.call, details: callDetails(trace) }] : [];
+      return isWatchedCall(trace.call)
+        ? [{ kind: 'call', ...seen, call: trace.call, details: callDetails(trace) }]
+        : [];
   }
 }
 

@@ -103,7 +103,7 @@ describe('a connection', () => {
     ['that an allowlist lacks', () => strict, internet, port, 'refused'],
     ['that an allowlist names', () => strict, listed, port, 'passed'],
     ['to the local network where that is allowed', () => local, near, port, 'passed'],
-  ] as const)('%s is seen', async (_, guest, address, at, verdict) => {
+  ] as const)('%s is seen', async (_, guest, address, ...[at, verdict]) => {
     await connect(guest(), address, at);
     const { uid } = guest();
     expect(await seen(guest(), address, at)).toEqual(flow(address, at, verdict));
