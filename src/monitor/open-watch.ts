@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { systemClock as clock } from '../base/clock.ts';
@@ -14,10 +15,11 @@ import type { Manifest } from '../spec/sandbox.ts';
 import type { Settings } from '../spec/settings.ts';
 import { countDetection, followMonitor } from './count.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
-import { DetectionLog } from './log/detection-log.ts';
+import { DetectionLog, type DetectionLogInit } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
+import { Notifier } from './notify/notifier.ts';
 import { loadRules } from './rules/load-rules.ts';
 import { readProcessTree } from './sensors/process/read-process-tree.ts';
 import { Snapshots } from './snapshot.ts';
@@ -49,6 +51,8 @@ export interface Watch extends AsyncDisposable {
   readonly snapshots: Snapshots;
   /** Files of rules that cannot be used, or not all of them. */
   readonly problems: readonly Problem[];
+  /** Somebody lifted what held a sandbox. */
+  resumed(name: string): void;
   /** Watch until the lifetime ends. Never rejects. */
   run(): Promise<void>;
 }
@@ -63,14 +67,8 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   const readTree: OpenMonitorInit['readTree'] = (process, owner, signal) =>
     readProcessTree(process, { reader, owner, signal });
   const later: { monitor?: Monitor } = {};
-  const detections = new DetectionLog({
-    stateDir: settings.controller.stateDir,
-    clock,
-    monitoringOf: (uid) => later.monitor?.settingsOf(uid),
-    usualDays: builtIn.monitoring.logDays,
-    onProblem,
-    signal: lifetime,
-  });
+  const detections = openDetections(init, { onProblem, monitoringOf: (uid) => later.monitor?.settingsOf(uid) });
+  const notifier = openNotifier(init);
   const monitor = openMonitor({
     ...init,
     project: settings.incus.project,
@@ -82,9 +80,13 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     audit: (name, why) => {
       const key = `sandbox/${name}`;
       init.audit({ reconcileId: ulid(), key, phase: 'succeeded', kind: 'quarantine', why, actor: 'monitor' });
+      notifier.quarantined({ ...changeOf(init, name), isSet: true, why });
     },
     sink: told(detections, log),
-    onEntry: (entry) => countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({})),
+    onEntry: (entry) => {
+      countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({}));
+      notifier.detected(entry);
+    },
     judge: rules,
     openSensors: openSensors(init.doors),
     readTree,
@@ -92,29 +94,65 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     ...watching,
   });
   later.monitor = monitor;
-  const snapshots = new Snapshots({
-    clock,
-    controller,
-    monitor,
-    overrides: init.overrides.of,
-    initOf: async (name, signal) => (await init.incus.instances.state(name, { signal })).pid,
-    readTree,
-    lifetime,
-  });
+  const snapshots = openSnapshots(init, { monitor, readTree });
   followMonitor(metrics, monitor);
   metrics.monitoring.followLog(detections);
   return {
     monitor,
     snapshots,
     problems,
+    resumed: (name) => {
+      monitor.resumed(name);
+      notifier.quarantined({ ...changeOf(init, name), isSet: false, why: 'Somebody lifted it' });
+    },
     run: async () => {
       await Promise.all([monitor.run(lifetime), detections.keepTidy()]);
     },
     [Symbol.asyncDispose]: async () => {
       reader[Symbol.dispose]();
+      await notifier[Symbol.asyncDispose]();
       await detections[Symbol.asyncDispose]();
     },
   };
+}
+
+function openDetections(
+  { settings, lifetime }: WatchInit,
+  rest: Pick<DetectionLogInit, 'onProblem' | 'monitoringOf'>,
+): DetectionLog {
+  const { stateDir } = settings.controller;
+  return new DetectionLog({ stateDir, clock, usualDays: builtIn.monitoring.logDays, signal: lifetime, ...rest });
+}
+
+function openSnapshots(
+  { controller, overrides, incus, lifetime }: WatchInit,
+  rest: { readonly monitor: Monitor; readonly readTree: OpenMonitorInit['readTree'] },
+): Snapshots {
+  return new Snapshots({
+    clock,
+    controller,
+    overrides: overrides.of,
+    initOf: async (name, signal) => (await incus.instances.state(name, { signal })).pid,
+    lifetime,
+    ...rest,
+  });
+}
+
+function openNotifier({ controller, settings, log, metrics, lifetime }: WatchInit): Notifier {
+  return new Notifier({
+    settings: settings.notifications,
+    host: hostname(),
+    clock,
+    signal: lifetime,
+    ownerOf: (name) => controller.desired.manifests().get(name)?.owner?.uid,
+    onEnd: (channel, outcome) => metrics.monitoring.notified(channel, outcome),
+    onProblem: (error) => log.warn({ err: error }, 'A notification did not arrive'),
+  });
+}
+
+/** Which sandbox a quarantine is of, and when it changed. */
+function changeOf({ controller }: WatchInit, name: string) {
+  return { sandbox: name, instance: controller.desired.manifests().get(name)?.instance, at: clock.now() };
 }
 
 /** What is acted on stands in the controller's own log as well. */
