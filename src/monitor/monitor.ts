@@ -4,7 +4,7 @@ import type { Notice } from '../host/incus/events.ts';
 import type { Monitoring } from '../spec/monitoring.ts';
 import type { Match } from './detection.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
-import type { SensorEvent } from './event.ts';
+import type { SensorEvent, TmpEvent } from './event.ts';
 import type { Judge } from './judge.ts';
 import type { RecentEvents } from './recent-events.ts';
 import { Repeats } from './repeats.ts';
@@ -35,6 +35,7 @@ export class Monitor {
   readonly #sensors: readonly Sensor[];
   readonly #repeats: Repeats;
   readonly #detections = new Map<string, DetectionEntry[]>();
+  readonly #tmp = new Map<string, TmpEvent>();
 
   constructor(init: MonitorInit) {
     this.#init = init;
@@ -76,7 +77,9 @@ export class Monitor {
     responder.tidy();
     const isWatched = (uid: string) => watched.find(uid) !== undefined;
     recent.keep(isWatched);
-    for (const uid of this.#detections.keys()) if (!isWatched(uid)) this.#detections.delete(uid);
+    for (const known of [this.#detections, this.#tmp]) {
+      for (const uid of known.keys()) if (!isWatched(uid)) known.delete(uid);
+    }
     for (const sensor of this.#sensors) sensor.refresh();
   }
 
@@ -98,6 +101,11 @@ export class Monitor {
     return this.#init.watched.all().length;
   }
 
+  /** What is watched by the name of the sandbox. */
+  named(name: string): WatchedContainer | undefined {
+    return this.#init.watched.named(name);
+  }
+
   /** How a sandbox is watched; undefined when it is not. */
   settingsOf(uid: string): Monitoring | undefined {
     return this.#init.watched.find(uid)?.monitoring;
@@ -106,6 +114,11 @@ export class Monitor {
   /** What was detected of a sandbox lately, newest last, without what was seen again. */
   detections(uid: string): readonly DetectionEntry[] {
     return this.#detections.get(uid) ?? [];
+  }
+
+  /** How full its /tmp was when somebody last looked; undefined while nobody has. */
+  lastTmp(uid: string): TmpEvent | undefined {
+    return this.#tmp.get(uid);
   }
 
   /** A line was written. */
@@ -121,6 +134,7 @@ export class Monitor {
     if (!container) return;
     try {
       recent.add(event);
+      if (event.kind === 'tmp') this.#tmp.set(event.uid, event);
       for (const match of judge.judge(event, container)) this.#detect(container, match);
     } catch (error) {
       // Sensors go on, whatever a rule makes of an event.

@@ -44,7 +44,7 @@ export function openMonitor(init: OpenMonitorInit): Monitor {
     hint: (name) => controller.hintSandbox(name, 'security'),
     isFrozen: (instance) => controller.instances.get(instance)?.instance.state === 'frozen',
     evidence: ({ uid, init: process }, signal) =>
-      takeEvidence({ clock, init: process, readTree, events: recent.of(uid), signal }),
+      takeEvidence({ clock, uid, init: process, readTree, events: recent.of(uid), signal }),
     lifetime,
   });
   later.monitor = new Monitor({ ...init, watched, recent, responder });

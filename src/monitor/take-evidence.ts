@@ -13,11 +13,17 @@ const patienceMs = 2_000;
 const mostProcesses = 500;
 const mostConnections = 200;
 
-/** Reads the processes of a container by its init. It may never end, and is left alone then. */
-export type ReadProcessTree = (init: HostProcess, signal: AbortSignal) => Promise<readonly ProcessSummary[]>;
+/** Reads the processes of a container by its init; `owner` is the stamp's uid. It may never end, and is left alone then. */
+export type ReadProcessTree = (
+  init: HostProcess,
+  owner: string,
+  signal: AbortSignal,
+) => Promise<readonly ProcessSummary[]>;
 
 export interface EvidenceInit {
   readonly clock: Clock;
+  /** The stamp's. */
+  readonly uid: string;
   readonly init: HostProcess | undefined;
   readonly readTree: ReadProcessTree;
   readonly events: readonly SensorEvent[];
@@ -25,7 +31,7 @@ export interface EvidenceInit {
 }
 
 /** What a sandbox is doing, as far as that can be seen in time. Never throws. */
-export async function takeEvidence({ clock, init, readTree, events, signal }: EvidenceInit): Promise<Evidence> {
+export async function takeEvidence({ clock, uid, init, readTree, events, signal }: EvidenceInit): Promise<Evidence> {
   const takenAt = clock.now();
   if (!init) return { takenAt, processes: [], connections: [], events, missing: ['It was not known to run'] };
   const missing: string[] = [];
@@ -41,7 +47,7 @@ export async function takeEvidence({ clock, init, readTree, events, signal }: Ev
     }
   };
   const [processes, connections] = await Promise.all([
-    read('processes', mostProcesses, (each) => readTree(init, each)),
+    read('processes', mostProcesses, (each) => readTree(init, uid, each)),
     read('connections', mostConnections, (each) => readConnections(init, each)),
   ]);
   return { takenAt, processes, connections, events, missing };

@@ -557,8 +557,10 @@ describe('overrides', () => {
     expect(step).toMatchObject({ action: { kind: 'power', to: 'freeze' }, security: true });
   });
 
-  it('a killed one is stopped and stays so', () => {
-    expect(names(plan(world(plain, { instance: owned(plain), overrides: [override.kill] })))).toEqual(['stop']);
+  it('a killed one is stopped and stays so, and nobody asks what is inside', () => {
+    const killed = plan(world(plain, { instance: owned(plain), overrides: [override.kill] }));
+    expect(names(killed)).toEqual(['stop']);
+    expect(killed.steps[0]).toMatchObject({ action: { force: true }, security: true });
     const stopped = owned(plain, { power: 'stopped' });
     expect(plan(world(plain, { instance: stopped, overrides: [override.kill] })).steps).toEqual([]);
   });

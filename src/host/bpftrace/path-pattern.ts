@@ -65,5 +65,7 @@ function applies(pattern: string, path: string): boolean {
   if (end === undefined) return true;
   const rest = path.slice(start.length);
   const from = rest.indexOf('/');
-  return start === '/proc/' ? from > 0 && rest.startsWith(end, from) && rest.length === from + end.length : rest.includes(end);
+  return start === '/proc/'
+    ? from > 0 && rest.startsWith(end, from) && rest.length === from + end.length
+    : rest.includes(end);
 }

@@ -21,7 +21,10 @@ export async function containerPids({ pid }: HostProcess): Promise<number[]> {
   const groups = group === undefined ? [] : [group];
   // What is found while it goes on is looked at, too.
   for (const each of groups) {
-    const [processes, below] = await Promise.all([processesOf(each), groups.length < mostGroups ? groupsBelow(each) : []]);
+    const [processes, below] = await Promise.all([
+      processesOf(each),
+      groups.length < mostGroups ? groupsBelow(each) : [],
+    ]);
     for (const process of processes) found.add(process);
     if (found.size >= mostProcesses) break;
     groups.push(...below.slice(0, mostGroups - groups.length));
@@ -48,7 +51,10 @@ function mountOf(controllers: string): string {
 
 async function processesOf(group: string): Promise<number[]> {
   const text = await readFile(join(group, 'cgroup.procs'), 'latin1').catch(() => '');
-  return text.split('\n').map(Number).filter((pid) => pid > 0);
+  return text
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 0);
 }
 
 async function groupsBelow(group: string): Promise<string[]> {

@@ -54,7 +54,8 @@ export class WordsReader implements Disposable {
    * @returns undefined when it has ended, when its memory did not answer in time, and when too many ask
    */
   read(process: HostProcess, owner: string): Promise<Reading | undefined> {
-    if (this.#isOver || this.#waiting.length >= mostWaiting || this.#isBlocking(owner)) return Promise.resolve(undefined);
+    if (this.#isOver || this.#waiting.length >= mostWaiting || this.#isBlocking(owner))
+      return Promise.resolve(undefined);
     const { promise, resolve } = Promise.withResolvers<Reading | undefined>();
     this.#waiting.push({ process, owner, done: resolve });
     this.#next();
@@ -84,9 +85,20 @@ export class WordsReader implements Disposable {
   }
 
   #begin(): ChildProcess {
-    const argv = ['--pdeathsig', 'KILL', '--', process.execPath, '--max-semi-space-size=1', ownProgram('host/process/words-process')];
+    const argv = [
+      '--pdeathsig',
+      'KILL',
+      '--',
+      process.execPath,
+      '--max-semi-space-size=1',
+      ownProgram('host/process/words-process'),
+    ];
     // Not execa, which would wait for a process that cannot be ended.
-    const child = spawn('setpriv', argv, { cwd: '/', env: { PATH: process.env['PATH'] }, stdio: ['pipe', 'pipe', 'ignore'] });
+    const child = spawn('setpriv', argv, {
+      cwd: '/',
+      env: { PATH: process.env['PATH'] },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     child.unref();
     child.stdout.setEncoding('latin1').on('data', (text: string) => this.#take(child, text));
     // What it does not read any more is known by its end.

@@ -2,7 +2,10 @@
 const [mostWords, longestWord, longestInAll] = [64, 4_096, 16_384];
 
 /** Words within bounds, and whether something is missing. */
-export function boundedWords(words: readonly string[], inAll = longestInAll): { readonly words: string[]; readonly isCut: boolean } {
+export function boundedWords(
+  words: readonly string[],
+  inAll = longestInAll,
+): { readonly words: string[]; readonly isCut: boolean } {
   const kept: string[] = [];
   let left = inAll;
   for (const word of words.slice(0, mostWords)) {

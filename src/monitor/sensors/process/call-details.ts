@@ -14,7 +14,8 @@ const namespaces: readonly (readonly [flag: number, name: string])[] = [
 
 /** What says what a call was about: its texts, the namespaces that it asks for, or its one number that matters. */
 export function callDetails({ call, details, value }: Trace): readonly string[] {
-  if (call === 'unshare' || call === 'setns') return namespaces.filter(([flag]) => value & flag).map(([, name]) => name);
+  if (call === 'unshare' || call === 'setns')
+    return namespaces.filter(([flag]) => value & flag).map(([, name]) => name);
   if (call === 'ptrace') return [value === 16 ? 'attach' : 'seize'];
   return details.length === 0 && value !== 0 ? [String(value)] : details;
 }

@@ -25,7 +25,12 @@ export function eventsOf(sandbox: RunningSandbox, { at, trace }: TimedTrace): Se
           ...(trace.areWordsCut || boundedWords(trace.words).isCut ? { isTruncated: true } : {}),
           ...(trace.isNameless ? { isNameless: true } : {}),
         },
-        ...trace.sockets.map((descriptor) => ({ kind: 'stdio' as const, ...seen, descriptor })),
+        ...trace.sockets.map((descriptor) => ({
+          kind: 'stdio' as const,
+          ...seen,
+          descriptor,
+          isFromStart: true as const,
+        })),
       ];
     case 'stdio':
       return [{ kind: 'stdio', ...seen, descriptor: trace.value }];
@@ -35,7 +40,9 @@ export function eventsOf(sandbox: RunningSandbox, { at, trace }: TimedTrace): Se
       return isWatched(watchedPaths, path, access) ? [{ kind: 'file', ...seen, path, access }] : [];
     }
     case 'call':
-      return isWatchedCall(trace.call) ? [{ kind: 'call', ...seen, call: trace.call, details: callDetails(trace) }] : [];
+      return isWatchedCall(trace.call)
+        ? [{ kind: 'call', ...seen, call: trace.call, details: callDetails(trace) }]
+        : [];
   }
 }
 

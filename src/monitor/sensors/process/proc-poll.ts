@@ -21,7 +21,9 @@ export class ProcPoll {
     this.#last.set(sandbox, new Map(facts.map((each) => [keyOf(each), each.name])));
     // Without a look before, what the table has was seen by somebody else.
     const isNew = (each: ProcessFacts) =>
-      last ? last.get(keyOf(each)) !== each.name : !sandbox.table.has(each) || sandbox.table.get(each)?.name !== each.name;
+      last
+        ? last.get(keyOf(each)) !== each.name
+        : !sandbox.table.has(each) || sandbox.table.get(each)?.name !== each.name;
     const byPid = new Map(facts.map((each) => [each.pid, each]));
     const asked = { reader: this.#reader, owner: sandbox.uid };
     const found = await Promise.all(facts.filter(isNew).map((each) => describe(each, sandbox.users, asked)));
