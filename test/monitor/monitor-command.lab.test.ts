@@ -29,9 +29,9 @@ async function start(instance: string, script: string): Promise<void> {
 }
 
 /** Starts a program of a name that is detected. */
-async function attack(instance: string, program: string): Promise<void> {
-  const write = `printf "#!/bin/sh\\nsleep 1000\\n" > /tmp/${program}; chmod 755 /tmp/${program}`;
-  await start(instance, `${write}; exec /tmp/${program}`);
+async function attack(instance: string, name: string): Promise<void> {
+  const write = `printf "#!/bin/sh\\nsleep 1000\\n" > /tmp/${name}; chmod 755 /tmp/${name}`;
+  await start(instance, `${write}; exec /tmp/${name}`);
 }
 
 async function declare(name: string, ...keys: string[]): Promise<void> {

@@ -8,7 +8,7 @@ const ticksPerSecond = 100;
  *
  * @see proc_pid_stat(5), utime and stime
  */
-export function cpuSeconds(pid: number): number | undefined {
+export function cpuTimeOf(pid: number): number | undefined {
   let line: string;
   try {
     line = readFileSync(`/proc/${pid}/stat`, 'latin1');
