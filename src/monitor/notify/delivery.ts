@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { Problem } from '../../base/problem.ts';
 
 /** How often one thing is tried, and how long between the tries, in milliseconds. */
@@ -67,8 +67,7 @@ export class Delivery<Item> {
         this.#tell(error);
         const mayHelp = error instanceof Problem && error.retry === 'backoff';
         if (!mayHelp || pauseMs === undefined) return 'dropped';
-        // Aborted: the next round sees that.
-        await clock.sleep(pauseMs, signal).catch(() => undefined);
+        await pause(clock, pauseMs, signal);
       }
     }
     return 'dropped';

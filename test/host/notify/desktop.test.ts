@@ -64,6 +64,7 @@ test('nothing is shown where there is no session, no bus that is the user’s, o
   const path = join(places.runtimeDir, String(user), 'bus');
   rmSync(path);
   writeFileSync(path, '');
+  if (isRoot) chownSync(path, user, 54_321);
   expect(await showOnDesktop(user, message, places)).toBe(false);
   expect(existsSync(join(dir, 'out/said'))).toBe(false);
 });
