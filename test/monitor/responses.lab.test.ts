@@ -16,6 +16,7 @@ beforeAll(async () => {
   desk = await openDesk('responses', ['busybox', 'system'], { program });
   ({ controller } = desk);
 });
+afterAll(() => console.log(controller.log.split('\n').slice(-60).join('\n')));
 afterAll(() => desk?.[Symbol.asyncDispose]());
 
 /** A line about a detection, in the controller's log. */
@@ -42,9 +43,10 @@ const noted = (sandbox: string, wanted: string, times = 1) =>
   });
 
 /** Starts a program inside that goes on and writes to `/count` for as long as it may. */
-async function attack(name: string, program: string, instance = `coi-${name}`): Promise<void> {
+async function attack(name: string, program: string, instance = `coi-${name}`, afterS = 0): Promise<void> {
   const script = `#!/bin/sh\\nwhile :; do echo x >> /tmp/count; done\\n`;
-  const start = `printf '${script}' > /tmp/${program}; chmod 755 /tmp/${program}; setsid /tmp/${program} >/dev/null 2>&1 </dev/null &`;
+  const make = `printf '${script}' > /tmp/${program}; chmod 755 /tmp/${program}`;
+  const start = `${make}; setsid sh -c 'sleep ${afterS}; exec /tmp/${program}' >/dev/null 2>&1 </dev/null &`;
   await desk.lab.incus('exec', instance, '--', 'sh', '-c', start);
 }
 
@@ -107,6 +109,23 @@ describe('a high detection', () => {
     expect((await controller.sandbox('two'))?.conditions, 'conditions').toContainEqual(
       expect.objectContaining({ type: 'Quarantined', status: 'True' }),
     );
+  });
+
+  it('is in force while Incus does not answer', async () => {
+    const pid = await declare('still');
+    const { environment } = JSON.parse(await desk.lab.incus('query', '/1.0')) as {
+      environment: { server_pid: number };
+    };
+    const server = environment.server_pid;
+    await attack('still', 'attack-high', 'coi-still', 3);
+    process.kill(server, 'SIGSTOP');
+    try {
+      await noted('still', 'test.high paused');
+      expect(await isCounting(pid), 'counting').toBe(false);
+    } finally {
+      process.kill(server, 'SIGCONT');
+    }
+    await controller.when('still', ({ state }) => state === 'frozen');
   });
 
   it('is stopped without going on, whoever asks', async () => {
