@@ -8,7 +8,7 @@ import { isAsDeclared } from './controller/image-record.ts';
 import { lookOnce } from './controller/look-once.ts';
 import { phaseOf } from './controller/report.ts';
 import { uninstall } from './controller/uninstall.ts';
-import { openEngine, type Engine } from './engine.ts';
+import { openEngine, type Engine, type EngineInit } from './engine.ts';
 import { groupId } from './host/process/group-id.ts';
 import { openNotify, watchdogMs } from './host/process/systemd-notify.ts';
 import { keepImages } from './image/keep-images.ts';
@@ -34,6 +34,7 @@ export interface DaemonInit {
   readonly settings: Settings;
   readonly io: Io;
   readonly logLevel?: LogLevel | undefined;
+  readonly watching?: EngineInit['watching'];
 }
 
 /**
@@ -42,7 +43,7 @@ export interface DaemonInit {
  * @returns the exit code
  * @throws {Problem} when another controller runs, or this host cannot run one
  */
-export async function runDaemon({ settings, io, logLevel }: DaemonInit): Promise<number> {
+export async function runDaemon({ settings, io, logLevel, watching = {} }: DaemonInit): Promise<number> {
   requireRoot('run the controller');
   await using stack = new AsyncDisposableStack();
   const log = openLog({ level: logLevelFrom(io.env, logLevel), stream: process.stderr });
@@ -51,7 +52,7 @@ export async function runDaemon({ settings, io, logLevel }: DaemonInit): Promise
   const ousted = new AbortController();
   const signal = AbortSignal.any([io.signal, ousted.signal]);
   const notify = openNotify(io.env);
-  const engine = stack.use(await openWhenReady(settings, { ...io, signal }, log));
+  const engine = stack.use(await openWhenReady({ settings, io: { ...io, signal }, watching }, log));
   followAll(engine, { lock, settings });
   stack.use(
     await serveAdmin({
@@ -73,12 +74,12 @@ export async function runDaemon({ settings, io, logLevel }: DaemonInit): Promise
     log.info({ url: `${telemetry.url}/metrics` }, 'Metrics are served');
   }
   const running = engine.run();
-  const watching = keepNotifying(engine, { notify, env: io.env, signal });
+  const notifying = keepNotifying(engine, { notify, env: io.env, signal });
   const guarding = guardLock(lock, ousted, signal);
   const keeping = keepVersions(engine, settings, { log, signal });
   log.info({ sources: settings.controller.sources, runDir }, 'Controller runs');
   await running;
-  await watching;
+  await notifying;
   await guarding;
   await keeping;
   if (ousted.signal.aborted) throw ousted.signal.reason;
@@ -142,10 +143,10 @@ async function lockHost({ controller: { runDir, stateDir } }: Settings): Promise
 }
 
 /** A service that starts before Incus waits for it; anything else that is wrong ends it at once. */
-async function openWhenReady(settings: Settings, io: Io, log: Log): Promise<Engine> {
+async function openWhenReady({ settings, io, watching = {} }: DaemonInit, log: Log): Promise<Engine> {
   for (let isFirst = true; ; isFirst = false) {
     try {
-      return await openEngine({ settings, env: io.env, log, signal: io.signal, mode: 'running' });
+      return await openEngine({ settings, env: io.env, log, signal: io.signal, mode: 'running', watching });
     } catch (error) {
       if (!(error instanceof Problem) || error.retry !== 'backoff') throw error;
       if (isFirst) log.warn({ problem: error }, 'Waiting for Incus');
@@ -310,6 +311,8 @@ function delegate(api: ControlApi, act: () => Promise<void>): ControlApi {
     denials: (options) => api.denials(options),
     policy: (options) => api.policy(options),
     policyTest: (options) => api.policyTest(options),
+    monitor: (options) => api.monitor(options),
+    detections: (options) => api.detections(options),
     store: (options) => acting(() => api.store(options)),
     reconcile: () => acting(() => api.reconcile()),
     delete: (options) => acting(() => api.delete(options)),

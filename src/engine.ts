@@ -4,6 +4,7 @@ import { Reservations } from './apply/reservations.ts';
 import { openAudit, type Audit } from './audit/open-audit.ts';
 import type { AuditEntry } from './audit/record.ts';
 import { systemClock as clock } from './base/clock.ts';
+import type { Problem } from './base/problem.ts';
 import { etcDirectory } from './cli/settings-files.ts';
 import { version } from './cli/version.ts';
 import { Control, type ControlInit } from './controller/control.ts';
@@ -36,6 +37,9 @@ import { holdBridge, holdObstacle } from './host/nft/hold.ts';
 import { watchBlockPolicies } from './host/xfrm/watch.ts';
 import type { Log } from './log/open-log.ts';
 import { openMetrics, type Metrics } from './metrics/open-metrics.ts';
+import { answerDetections } from './monitor/log/answer-detections.ts';
+import type { Monitor } from './monitor/monitor.ts';
+import { openWatch, type Watch, type Watching } from './monitor/open-watch.ts';
 import { workspacesDir, type Placement } from './plan/render-instance.ts';
 import { openAgentRecipes, type AgentRecipesInit } from './session/agent-recipes.ts';
 import { openSessionKeeper } from './session/session-keeper.ts';
@@ -53,6 +57,8 @@ export interface EngineInit {
   /** Ends everything. */
   readonly signal: AbortSignal;
   readonly mode: HostReport['controller'];
+  /** In place of what sandboxes are watched with otherwise. */
+  readonly watching?: Partial<Watching>;
 }
 
 /** A controller with everything it works with. */
@@ -63,6 +69,8 @@ export interface Engine extends AsyncDisposable {
   readonly incus: Incus;
   readonly audit: Audit;
   readonly denials: DenialWatch;
+  /** Only in a controller that runs. */
+  readonly monitor: Monitor | undefined;
   /** Look after everything until the signal aborts. Whoever calls holds the lock. */
   run(): Promise<void>;
 }
@@ -74,7 +82,7 @@ export interface Engine extends AsyncDisposable {
  */
 export async function openEngine(init: EngineInit): Promise<Engine> {
   await using stack = new AsyncDisposableStack();
-  const { settings, log, signal } = init;
+  const { settings, log } = init;
   const auditDir = join(settings.controller.stateDir, 'audit');
   const metrics = openMetrics({ version });
   const onDrop = (error: unknown) => log.error({ err: error }, 'Audit records are lost');
@@ -95,9 +103,47 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
     forget({ sources, overrides }, name, source).catch((error: unknown) => log.error({ err: error }, notForgotten));
   });
   const denials = openDenialWatch(init, { controller, names });
-  const control = new Control({
+  const opened = { ...parts, controller, names, sources, denials };
+  const sessions = openSessions(init, opened);
+  const watch = init.mode === 'running' ? stack.use(await openOwnWatch(init, opened, sessions.sessions)) : undefined;
+  const allProblems = [...problems, ...(watch?.problems ?? [])];
+  const control = openControl(init, { ...opened, sessions, watch, problems: allProblems, auditDir });
+  const owned = stack.move();
+  return {
     controller,
-    ...openSessions(init, { controller, sources, audit }),
+    control,
+    metrics,
+    incus,
+    audit,
+    denials,
+    monitor: watch?.monitor,
+    run: () => run(init, { controller, names, overrides, sources, denials, watch, incus }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface Opened extends Parts {
+  readonly controller: Controller;
+  readonly names: NameService;
+  readonly sources: SourceSet;
+  readonly denials: DenialWatch;
+}
+
+interface ControlParts extends Opened {
+  readonly sessions: ReturnType<typeof openSessions>;
+  readonly watch: Watch | undefined;
+  readonly problems: readonly Problem[];
+  readonly auditDir: string;
+}
+
+function openControl(init: EngineInit, parts: ControlParts): ControlApi {
+  const { settings, signal } = init;
+  const { controller, sessions, watch, overrides, sources, problems, names, denials, incus, audit, auditDir } = parts;
+  return new Control({
+    controller,
+    ...sessions,
+    onResumed: (name) => watch?.monitor.resumed(name),
+    ...(watch && { monitor: ({ name }) => watch.snapshots.take(name) }),
     overrides,
     session: sources,
     parse: (files, uid) => sources.brought(files, uid),
@@ -105,6 +151,7 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
       controller: init.mode,
       version,
       ...metricsAddress(init),
+      ...(watch && { sensors: watch.monitor.statuses() }),
       problems: [...problems, ...names.problems()].map(reportProblem),
     }),
     // A command that only looks listens to no events: it has just asked.
@@ -117,21 +164,38 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
       audit: (entry) => audit.appendDurable(entry),
     }),
     events: (query) => readEvents({ dir: auditDir, clock }, query),
+    detections: (query) => answerDetections({ stateDir: settings.controller.stateDir, clock }, query),
     network: new NetworkAnswers({ controller, names, watch: denials, lifetime: signal }),
     adoptConfig: (name, config, callSignal) => incus.instances.patch(name, { config }, { signal: callSignal }),
     lifetime: signal,
   });
-  const owned = stack.move();
-  return {
+}
+
+function openOwnWatch(
+  { settings, log, signal, watching, env }: EngineInit,
+  { controller, incus, overrides, audit, sources, names, metrics }: Opened,
+  sessions: SessionControl,
+): Promise<Watch> {
+  return openWatch({
+    doors: {
+      clock,
+      bridge: controller.policies.bridge,
+      unlogged: () => controller.firewall.records.unlogged(),
+      nameOf: (uid, address) => names.nameOf(uid, address),
+      listen: (onAsked) => names.listen(onAsked),
+    },
+    ruleDirectories: [join(etcDirectory(env), 'rules')],
     controller,
-    control,
-    metrics,
     incus,
-    audit,
-    denials,
-    run: () => run(init, { controller, names, overrides, sources, denials }),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
+    overrides,
+    settings,
+    log,
+    metrics,
+    audit: (entry) => audit.append(entry),
+    bury: (manifest) => endByItself(sessions, sources, manifest),
+    watching,
+    lifetime: signal,
+  });
 }
 
 const notForgotten = 'Cannot forget a sandbox that is gone';
@@ -150,7 +214,7 @@ async function forget(
 function openSessions(
   { signal }: EngineInit,
   { controller, sources, audit }: Pick<Running, 'controller' | 'sources'> & Pick<Parts, 'audit'>,
-): Pick<ControlInit, 'sessions' | 'containers' | 'snapshots' | 'forks'> {
+): Pick<ControlInit, 'containers' | 'snapshots' | 'forks'> & { readonly sessions: SessionControl } {
   const own = {
     controller,
     manifests: sources,
@@ -301,12 +365,14 @@ interface Running {
   readonly overrides: OverrideStore;
   readonly sources: SourceSet;
   readonly denials: DenialWatch;
+  readonly watch: Watch | undefined;
+  readonly incus: Incus;
 }
 
 /** Watch everything that can change, and look after it, until the signal aborts. */
 async function run(
   { log, signal }: EngineInit,
-  { controller, names, overrides, sources, denials }: Running,
+  { controller, names, overrides, sources, denials, watch, incus }: Running,
 ): Promise<void> {
   const reload = async () => {
     for (const name of (await overrides.load()).changed) controller.hintSandbox(name);
@@ -315,6 +381,8 @@ async function run(
     reload().catch((error: unknown) => log.error({ err: error }, 'Cannot read overrides'));
   });
   sources.watch();
+  controller.onLooked((key) => watch?.monitor.looked(key));
+  using _events = incus.events.on((notice) => watch?.monitor.notice(notice));
   const watches = [
     names.run(),
     holdWhereSafe({ log, signal }),
@@ -322,6 +390,7 @@ async function run(
     watchAddresses({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     watchBlockPolicies({ clock, signal, onHint: () => controller.host.hintNetwork() }),
     denials.run(signal),
+    ...(watch ? [watch.run()] : []),
     controller.hands.trees.watch((uid) => controller.hintInstance(uid), signal),
   ];
   await controller.run();

@@ -1,6 +1,7 @@
 import { hostDirectories } from '../plan/host-directories.ts';
 import { createBody } from '../plan/render-instance.ts';
 import type { Action } from '../plan/step.ts';
+import { watchOf } from '../plan/watched-flows.ts';
 import { createCopy } from './create-copy.ts';
 import { fitNewUser, fitUser } from './fit-user.ts';
 import type { Task } from './hands.ts';
@@ -15,15 +16,15 @@ import { finish } from './target.ts';
  */
 export async function reserve(
   { sandbox, hands, signal }: Task,
-  { network }: Extract<Action, { kind: 'reserve' }>,
+  { network, watched }: Extract<Action, { kind: 'reserve' }>,
 ): Promise<void> {
   const { bridge, reservations, instances } = hands;
   signal.throwIfAborted();
   // Others on a shared bridge have addresses that no instance here has set aside.
   const leases = bridge.shared ? await hands.incus.networks.leases(bridge.name, { signal }) : [];
   const taken = [...instances.addresses(), ...leases];
-  const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken, network });
-  const policy = { uid, endpoint, rules: network };
+  const { uid, endpoint } = reservations.reserve(sandbox, { bridge, taken, network, ...watchOf({ watched }) });
+  const policy = { uid, endpoint, rules: network, ...watchOf({ watched }) };
   try {
     await hands.names.prepare(policy, signal);
   } catch (error) {

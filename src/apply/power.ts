@@ -1,5 +1,8 @@
 import { Problem } from '../base/problem.ts';
+import { endAllButInit } from '../host/cgroup/end-frozen.ts';
+import { isGroupFrozen } from '../host/cgroup/freezer.ts';
 import { IncusError } from '../host/incus/errors.ts';
+import { processAt } from '../host/process/container-process.ts';
 import { renderStamp } from '../plan/stamp.ts';
 import type { Action } from '../plan/step.ts';
 import { fitUser } from './fit-user.ts';
@@ -40,7 +43,7 @@ async function stop(
   { force, graceS = gracefulStopS }: Extract<Action, { kind: 'power' }>,
 ): Promise<void> {
   // What is frozen cannot answer a request to stop.
-  if (force || graceS === 0 || instance.state !== 'running') return change(task, 'stop', { force: true });
+  if (force || graceS === 0 || instance.state !== 'running') return pullPlug(task);
   try {
     await change(task, 'stop', { timeoutS: graceS });
   } catch (error) {
@@ -48,6 +51,18 @@ async function stop(
     if (!(error instanceof IncusError) || error.code !== 'incus.stop-timeout') throw error;
     await change(task, 'stop', { force: true });
   }
+}
+
+/**
+ * Incus ends init first and thaws then: what is frozen would go on for as long as that takes. What a rule froze is frozen
+ * in the kernel, and Incus may not know of it.
+ */
+async function pullPlug(task: Task): Promise<void> {
+  const { hands, step, signal } = task;
+  const { pid } = await hands.incus.instances.state(step.instance, { signal });
+  const init = pid > 0 ? processAt(pid) : undefined;
+  if (init && isGroupFrozen(init)) await endAllButInit(init, signal);
+  await change(task, 'stop', { force: true });
 }
 
 function change(

@@ -3,9 +3,16 @@ import { chooseEndpoint } from '../network/endpoint.ts';
 import type { Bridge } from '../network/policy.ts';
 import type { Reservation } from '../plan/render-instance.ts';
 import type { NetworkRules } from '../network/rules.ts';
+import { watchOf, type WatchedFlows } from '../plan/watched-flows.ts';
 
 /** A reservation together with the policy its rules were loaded for. */
-export interface Reserved extends Reservation {
+export interface Reserved extends Reservation, WatchedFlows {
+  readonly network: NetworkRules;
+}
+
+interface ReservationInit extends WatchedFlows {
+  readonly bridge: Bridge;
+  readonly taken: Iterable<string>;
   readonly network: NetworkRules;
 }
 
@@ -33,20 +40,18 @@ export class Reservations {
    * @param taken IPv4 addresses of every instance that exists
    * @throws {Problem} when the bridge has no address left
    */
-  reserve(
-    name: string,
-    { bridge, taken, network }: { bridge: Bridge; taken: Iterable<string>; network: NetworkRules },
-  ): Reserved {
+  reserve(name: string, { bridge, taken, network, watched }: ReservationInit): Reserved {
+    const watch = watchOf({ watched });
     const before = this.#byName.get(name);
     if (before) {
-      const kept = { ...before, network };
+      const kept = { uid: before.uid, endpoint: before.endpoint, network, ...watch };
       this.#byName.set(name, kept);
       return kept;
     }
     const uid = ulid();
     const reservedHere = [...this.#byName.values()].map(({ endpoint }) => endpoint.ipv4);
     const endpoint = chooseEndpoint({ uid, bridge, taken: new Set([...taken, ...reservedHere]) });
-    const reserved = { uid, endpoint, network };
+    const reserved = { uid, endpoint, network, ...watch };
     this.#byName.set(name, reserved);
     return reserved;
   }

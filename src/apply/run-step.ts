@@ -13,6 +13,7 @@ import { save } from './save.ts';
 import { findTarget, finish, isMeant } from './target.ts';
 import { removeUnmadeVolume } from './unmade-volume.ts';
 import { restamp, stamp, unprotect, update } from './update.ts';
+import { watchOf } from '../plan/watched-flows.ts';
 
 /**
  * Carry out one step. It does what its action says and nothing else; whether that was enough is for the next look to say.
@@ -39,7 +40,8 @@ const runners: Runners = {
   agent: startAgent,
   restore: async (task, action) => void (await putBack(task, action)),
   save,
-  rules: ({ hands }, { uid, endpoint, network }) => loadPolicy(hands, { uid, endpoint, rules: network }),
+  rules: ({ hands }, { uid, endpoint, network, ...rest }) =>
+    loadPolicy(hands, { uid, endpoint, rules: network, ...watchOf(rest) }),
   tombstone: (task) => tombstone(task, tombstoneName(task.step.precondition.uid ?? '')),
   delete: deleteInstance,
   release: ({ hands }, { uid }) => letGo(hands, uid),

@@ -1,7 +1,14 @@
 import { chmod, mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../base/atomic-file.ts';
+import { peekLine } from './chain.ts';
 import { archiveName, currentName, isMissing } from './files.ts';
+
+/** What a file begins with. */
+interface First {
+  readonly seq: number;
+  readonly ts: string;
+}
 
 /** The file that records are appended to. Each append is whole or is taken back. */
 export class AuditFile implements AsyncDisposable {
@@ -9,8 +16,8 @@ export class AuditFile implements AsyncDisposable {
   readonly #handle: FileHandle;
   readonly #inode: bigint;
   #size: number;
-  /** Number of its first record; undefined while it is empty. */
-  #firstSeq: number | undefined;
+  /** Its first record; undefined while it is empty. */
+  #first: First | undefined;
 
   private constructor(dir: string, { handle, inode, size }: { handle: FileHandle; inode: bigint; size: number }) {
     this.#dir = dir;
@@ -27,7 +34,7 @@ export class AuditFile implements AsyncDisposable {
       const { ino, size } = await handle.stat({ bigint: true });
       await chmod(join(dir, currentName), 0o600);
       const file = new AuditFile(dir, { handle, inode: ino, size: Number(size) });
-      await file.#readFirstSeq();
+      await file.#readFirst();
       return file;
     } catch (error) {
       await handle.close();
@@ -39,10 +46,14 @@ export class AuditFile implements AsyncDisposable {
     return this.#size;
   }
 
-  async #readFirstSeq(): Promise<void> {
-    const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(64), 0, 64, 0);
-    const match = /^\{"seq":(\d+),/.exec(buffer.toString('utf8', 0, bytesRead));
-    if (match) this.#firstSeq = Number(match[1]);
+  /** Day of its first record in UTC, such as `2026-01-31`; undefined while it is empty. */
+  get day(): string | undefined {
+    return this.#first && dayOf(this.#first.ts);
+  }
+
+  async #readFirst(): Promise<void> {
+    const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(128), 0, 128, 0);
+    this.#first = peekLine(buffer.toString('utf8', 0, bytesRead));
   }
 
   /** Whether the path still leads to this file: somebody may have removed the state directory. */
@@ -57,7 +68,7 @@ export class AuditFile implements AsyncDisposable {
   }
 
   /** @throws the file system's own error; the file is then as it was before. */
-  async append(text: string, { firstSeq, durable }: { firstSeq: number; durable: boolean }): Promise<void> {
+  async append(text: string, { first, durable }: { first: First; durable: boolean }): Promise<void> {
     const data = Buffer.from(text);
     try {
       for (let written = 0; written < data.length;) {
@@ -69,18 +80,23 @@ export class AuditFile implements AsyncDisposable {
       throw error;
     }
     this.#size += data.length;
-    this.#firstSeq ??= firstSeq;
+    this.#first ??= first;
   }
 
   /** Close it and keep it under the name of its first record. */
   async archive(): Promise<void> {
     await this.#handle.sync();
     await this.#handle.close();
-    await rename(join(this.#dir, currentName), join(this.#dir, archiveName(this.#firstSeq ?? 0)));
+    await rename(join(this.#dir, currentName), join(this.#dir, archiveName(this.#first?.seq ?? 0)));
     await syncDirectory(this.#dir);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
   }
+}
+
+/** Day of a time in ISO 8601. */
+export function dayOf(ts: string): string {
+  return ts.slice(0, 10);
 }

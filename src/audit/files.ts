@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The file that is written to. */
@@ -10,6 +10,12 @@ const keptAside = /^coi-\d{12}(?:-\d+)?\.torn$/;
 /** Name of a file that is full: its first record's number, so that names sort as the records do. */
 export function archiveName(firstSeq: number): string {
   return `coi-${String(firstSeq).padStart(12, '0')}.jsonl`;
+}
+
+/** Number of the first record of a full file; undefined for any other. */
+export function firstSeqOf(path: string | undefined): number | undefined {
+  const digits = /\/coi-(\d{12})\.jsonl$/.exec(path ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** Name under which the end of a file is kept that a crash left half-written. */
@@ -25,14 +31,10 @@ export async function auditFiles(dir: string): Promise<string[]> {
   return [...files, ...names.filter((name) => name === currentName)].map((name) => join(dir, name));
 }
 
-/** Remove what was last written to before `beforeMs` (milliseconds since 1970), oldest first; never the current file. */
-export async function removeOld(dir: string, beforeMs: number): Promise<void> {
-  for (const name of (await namesIn(dir)).filter((each) => archived.test(each) || keptAside.test(each)).sort()) {
-    const path = join(dir, name);
-    const { mtimeMs } = await stat(path);
-    if (mtimeMs >= beforeMs) return;
-    await rm(path, { force: true });
-  }
+/** Files that are full, and what crashes left, oldest first. */
+export async function fullFiles(dir: string): Promise<string[]> {
+  const names = (await namesIn(dir)).filter((name) => archived.test(name) || keptAside.test(name));
+  return names.sort().map((name) => join(dir, name));
 }
 
 async function namesIn(dir: string): Promise<string[]> {

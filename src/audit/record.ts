@@ -1,3 +1,5 @@
+import type { Link } from './chain.ts';
+
 /** How far a step is. */
 type AuditPhase = 'planned' | 'started' | 'succeeded' | 'failed' | 'blocked' | 'skipped';
 
@@ -28,13 +30,4 @@ export interface AuditEntry {
 }
 
 /** A line of the audit log. */
-export interface AuditRecord extends AuditEntry {
-  /** Counts from 1 and never leaves one out. */
-  readonly seq: number;
-  /** When it was written down, ISO 8601 in UTC. */
-  readonly ts: string;
-  /** Hash of the record before; 64 zeros at the beginning of a chain. */
-  readonly prevHash: string;
-  /** SHA-256 of the line without this field. */
-  readonly hash: string;
-}
+export type AuditRecord = AuditEntry & Link;

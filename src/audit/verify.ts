@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { breakBetween, readLine, type Head } from './chain.ts';
 import { auditFiles } from './files.ts';
-import { linesOf } from './read.ts';
+import { linesOf } from './read-chain.ts';
 
 /** What a check of the chain found. */
 export interface Verified {
@@ -17,7 +17,7 @@ export interface Verified {
  * Check every line of the log and that each follows the one before it, across files. The oldest file may begin anywhere in
  * the chain, because older ones are removed by age.
  */
-export async function verifyAudit(dir: string): Promise<Verified> {
+export async function verifyChain(dir: string): Promise<Verified> {
   const files = await auditFiles(dir);
   let head: Head | undefined;
   let records = 0;

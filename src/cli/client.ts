@@ -1,7 +1,7 @@
 import { connect as connectSocket, type Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { Problem, ProblemList, type Position, type Retry } from '../base/problem.ts';
-import type { ControlApi, EventRecord } from '../controller/control-api.ts';
+import type { ControlApi } from '../controller/control-api.ts';
 
 /** Where to ask. */
 export interface ClientInit {
@@ -22,6 +22,10 @@ export function openClient(init: ClientInit): ControlApi {
     (method: string) =>
     (options: object = {}): Promise<never> =>
       request(init, method, options) as Promise<never>;
+  const streamed =
+    (method: string) =>
+    ({ signal, ...options }: { readonly signal: AbortSignal }) =>
+      lines({ ...init, signal: AbortSignal.any([init.signal, signal]) }, method, options);
   return {
     status: call('status'),
     plan: call('plan'),
@@ -54,7 +58,9 @@ export function openClient(init: ClientInit): ControlApi {
     policyTest: call('policyTest'),
     orphans: call('orphans'),
     removeOrphans: call('removeOrphans'),
-    events: ({ signal, ...options }) => events({ ...init, signal: AbortSignal.any([init.signal, signal]) }, options),
+    monitor: call('monitor'),
+    detections: streamed('detections'),
+    events: streamed('events'),
   };
 }
 
@@ -80,10 +86,15 @@ async function request(init: ClientInit, method: string, options: object): Promi
   return resultOf(status, rest.toString('utf8'));
 }
 
-async function* events(init: ClientInit, options: object): AsyncGenerator<EventRecord> {
+/** Answers that come one by one, each a line. */
+async function* lines(
+  init: ClientInit,
+  method: string,
+  options: object,
+): AsyncGenerator<Readonly<Record<string, unknown>>> {
   let pending: Buffer = Buffer.alloc(0);
   let status: number | undefined;
-  for await (const part of send(init, 'events', options)) {
+  for await (const part of send(init, method, options)) {
     pending = Buffer.concat([pending, part as Buffer]);
     if (status === undefined) {
       if (!pending.includes(headEnd)) continue;
@@ -91,7 +102,7 @@ async function* events(init: ClientInit, options: object): AsyncGenerator<EventR
     }
     if (status !== 200) continue;
     for (let end = pending.indexOf(10); end !== -1; end = pending.indexOf(10)) {
-      yield parse(pending.subarray(0, end).toString('utf8')) as EventRecord;
+      yield { ...parse(pending.subarray(0, end).toString('utf8')) };
       pending = pending.subarray(end + 1);
     }
   }

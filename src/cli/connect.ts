@@ -35,6 +35,18 @@ export async function connect(io: Io, purpose: Access): Promise<LookApi & AsyncD
   return lookHere(io, path);
 }
 
+/**
+ * The controller that runs: for what nobody can say in its place.
+ *
+ * @throws {Problem} `cli.no-permission` when this user may not use its socket, `cli.no-controller` when none runs
+ */
+export async function connectRunning(io: Io): Promise<ControlApi> {
+  const path = await adminSocket(io);
+  const failure = await probeSocket(path);
+  if (failure === undefined) return openClient({ path, signal: io.signal });
+  throw failure === 'EACCES' || failure === 'EPERM' ? noPermission(path) : noController(path);
+}
+
 function noPermission(path: string): Problem {
   const { group } = builtIn.incus;
   return new Problem({

@@ -8,6 +8,8 @@ export interface FlagForm {
   readonly value: 'none' | 'required' | 'optional';
   /** Whether `--no-LONG` turns it off: it is on unless that is said. */
   readonly negated: boolean;
+  /** With `optional`: which following words are its value all the same. */
+  readonly follows?: RegExp;
 }
 
 /** What the flags and commands are. */
@@ -58,10 +60,10 @@ export function normaliseArgv(argv: readonly string[], known: Known): Normalised
 }
 
 /** The way a flag is written, from its one-line description. */
-export function formOf({ flags }: FlagSpec): FlagForm {
+export function formOf({ flags, follows }: FlagSpec): FlagForm {
   const [, short, negation, long] = /^(?:-(\w), )?--(no-)?([\w-]+)/.exec(flags)!;
   const value = flags.includes('<') ? 'required' : flags.includes('[') ? 'optional' : 'none';
-  return { long: long!, short, value, negated: negation !== undefined };
+  return { long: long!, short, value, negated: negation !== undefined, ...(follows && { follows }) };
 }
 
 function normaliseFlags(argv: readonly string[], forms: readonly FlagForm[]): string[] {
@@ -87,7 +89,8 @@ function takeFlag(tokens: string[], forms: readonly FlagForm[], out: string[]): 
     // Behind a one-letter switch may stand more of them: -af FILE.
     if (cluster !== undefined) tokens.unshift(`-${cluster}`);
   } else {
-    putValue(form, { value: attached ?? cluster, next: () => tokens.shift() }, out);
+    const follows = form.value === 'required' || form.follows?.test(tokens[0] ?? '');
+    putValue(form, { value: attached ?? cluster, next: () => (follows ? tokens.shift() : undefined) }, out);
   }
   return true;
 }
@@ -123,7 +126,7 @@ interface Value {
 }
 
 function putValue(form: FlagForm, { value, next }: Value, out: string[]): void {
-  const text = value ?? (form.value === 'optional' ? bareValue : next());
+  const text = value ?? next() ?? (form.value === 'optional' ? bareValue : undefined);
   out.push(text === undefined ? `--${form.long}` : `--${form.long}=${text}`);
 }
 

@@ -26,6 +26,8 @@ const names = new Set([
   'image delete',
   'image cleanup',
   'health',
+  'monitor',
+  'monitor audit',
   'snapshot create',
   'snapshot list',
   'snapshot restore',

@@ -1,17 +1,13 @@
-/**
- * Signs that can steer a terminal or turn the order of text around: control characters (C0, DEL, C1), separators of lines,
- * and the bidirectional controls of Unicode TR 9.
- */
-const steering = /[\p{Cc}\u061C\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu;
+import { escapeSteering, steering } from '../base/steering.ts';
 
 /** Text from manifests and sandboxes, safe to print on one line of a terminal: what could steer it is shown as an escape. */
 export function printable(text: string): string {
-  return text.replace(steering, escape);
+  return escapeSteering(text);
 }
 
 /** The same for text that is meant to have several lines. */
 export function printableLines(text: string): string {
-  return text.replace(steering, (sign) => (sign === '\n' ? sign : escape(sign)));
+  return text.split('\n').map(escapeSteering).join('\n');
 }
 
 /** A report with every text in it made printable, so that whoever lays it out cannot forget one. */
@@ -36,15 +32,6 @@ function mapTexts(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, below]) => [printable(key), mapTexts(below)]));
 }
 
-function escape(sign: string): string {
-  const code = sign.charCodeAt(0);
-  return code < 0x100 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`;
-}
-
 function escapeForJson(text: string): string {
-  return text.replace(steering, (sign) => `\\u${hex(sign.charCodeAt(0), 4)}`);
-}
-
-function hex(code: number, digits: number): string {
-  return code.toString(16).padStart(digits, '0');
+  return text.replace(steering, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

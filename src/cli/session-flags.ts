@@ -38,6 +38,7 @@ export const sessionFlags: readonly FlagSpec[] = [
   { flags: '--storage <path>', about: 'Directory to mount at /storage; made if missing' },
   { flags: '--network <mode>', about: 'What it may reach: restricted, open, allowlist, none' },
   { flags: '--writable-git-hooks', about: 'Protect no path of the workspace: hooks, settings and all others' },
+  { flags: '--monitor', about: 'Watch it, freeze and end it by itself, whatever the settings say' },
   { flags: '--limit-cpu <cpus>', about: 'How many CPUs, or which: 2, 0-3, 0,1,3' },
   { flags: '--limit-cpu-allowance <share>', about: 'CPU time: 50%, 25ms/100ms' },
   { flags: '--limit-cpu-priority <n>', about: 'Who goes first when CPUs are short, 0 to 10', parse: count },
@@ -71,6 +72,7 @@ export interface SessionOptions {
   readonly mount?: readonly MountPair[];
   readonly storage?: string;
   readonly writableGitHooks?: boolean;
+  readonly monitor?: true;
 }
 
 /** A directory to mount. */

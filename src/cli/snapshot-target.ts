@@ -42,7 +42,12 @@ export async function findTarget(
   throw none(`The container ${instance.name} was only just made`);
 }
 
-async function ofWorkspace(io: Io, { workspace = '.' }: TargetFlags, status: StatusReport) {
+/** The containers of a workspace: those of its sessions, and what is declared with it. */
+export async function ofWorkspace(
+  io: Io,
+  { workspace = '.' }: Pick<TargetFlags, 'workspace'>,
+  status: StatusReport,
+): Promise<{ readonly path: string; readonly all: readonly SandboxReport[] }> {
   const path = resolve(io.cwd, workspace);
   // One that is not there may have had containers.
   const real = await realpath(path).catch(() => path);

@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
+import { textWidth } from './text-width.ts';
 
 /** What a table is made from. Texts must be printable already; they may be coloured. */
 export interface TableInit {
@@ -40,5 +40,5 @@ function lastWidth({ head, rows, width }: { head: TableInit['head']; rows: Table
 }
 
 function widthOf(texts: readonly string[]): number {
-  return Math.max(...texts.map((text) => stripVTControlCharacters(text).length));
+  return Math.max(...texts.map(textWidth));
 }

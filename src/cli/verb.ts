@@ -25,6 +25,8 @@ export interface FlagSpec {
   /** Whether it may be given several times; its value is then a list. */
   readonly repeatable?: boolean;
   readonly choices?: readonly string[];
+  /** For a value in brackets: words that are taken for it also where they follow without `=`. */
+  readonly follows?: RegExp;
   /** Value from its text. @throws {Problem} `cli.usage` when it is none */
   readonly parse?: (text: string) => unknown;
 }

@@ -8,6 +8,8 @@ import { fileVerbs } from './file-verbs.ts';
 import { forkVerbs } from './fork-verbs.ts';
 import { healthVerb } from './health-verb.ts';
 import { tmuxVerbs } from './tmux-verbs.ts';
+import { ruleVerbs } from './rule-verbs.ts';
+import { monitorVerbs } from './monitor-verbs.ts';
 import { snapshotVerbs } from './snapshot-verbs.ts';
 import { imageVerbs } from './image-verbs.ts';
 import { trustVerb } from './trust-verb.ts';
@@ -209,6 +211,7 @@ export const verbs: readonly VerbSpec[] = [
     ],
     load: async () => (await import('./events.ts')).events,
   },
+  ...monitorVerbs,
   {
     name: 'delete',
     args: '[name...]',
@@ -360,11 +363,13 @@ export const verbs: readonly VerbSpec[] = [
   {
     name: 'audit verify',
     args: '',
-    about: 'Check that nobody changed the audit log',
+    about: 'Check that nobody changed the audit log or a detection log',
+    detail: 'With --dir: the log in that directory alone, of either kind.',
     example: 'sudo coi audit verify',
     flags: [{ flags: '--dir <dir>', about: 'Directory of the log' }, format],
     load: async () => (await import('./audit-verify.ts')).auditVerify,
   },
+  ...ruleVerbs,
   {
     name: 'completion',
     args: '<shell>',

@@ -152,9 +152,16 @@ function held({ world }: Look): Draft[] {
   const active = activeOverrides(world.overrides, hash, world.now);
   const say = (kind: Override['kind'], type: ConditionType, reason: string): Draft[] => {
     const texts = active.filter((each) => each.kind === kind).map((each) => `By ${each.by}: ${each.reason}`);
-    return texts.length === 0 ? [] : [{ type, status: 'True', reason, message: texts.join('; ') }];
+    const hint = kind === 'quarantine' ? quarantineHint(world.name) : undefined;
+    return texts.length === 0
+      ? []
+      : [{ type, status: 'True', reason, message: withHint({ message: texts.join('; '), hint }) }];
   };
   return [...say('suspend', 'Suspended', 'User'), ...say('quarantine', 'Quarantined', 'Security')];
+}
+
+function quarantineHint(name: string): string {
+  return `See what it did: coi monitor audit ${name}. Let it go on: coi resume ${name}`;
 }
 
 /** Only while something is not protected that should be. */

@@ -1,6 +1,7 @@
 import type { Operation } from 'fast-json-patch';
 import type { ContainerApi } from './container-api.ts';
 import type { ForkApi } from './fork-api.ts';
+import type { MonitorApi, SensorReport } from './monitor-api.ts';
 import type { DenialsReport, PolicyReport, PolicyTestReport } from './network-reports.ts';
 import type { ImageReport } from './image-record.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
@@ -37,6 +38,8 @@ export interface HostReport {
   /** Names whose deletion waits for `apply --confirm-deletes N`. */
   readonly held: readonly string[];
   readonly problems: readonly ProblemReport[];
+  /** What looks at sandboxes, and how; only where a controller runs. */
+  readonly sensors?: readonly SensorReport[];
 }
 
 export interface StatusReport {
@@ -128,7 +131,7 @@ export type EventRecord = Readonly<Record<string, unknown>>;
  * What commands ask of a controller, whether it runs as a service or inside the command. Every method throws Problem.
  * The admin socket serves the same methods.
  */
-export interface ControlApi extends SessionApi, ContainerApi, SnapshotApi, ForkApi {
+export interface ControlApi extends SessionApi, ContainerApi, SnapshotApi, ForkApi, MonitorApi {
   status(): Promise<StatusReport>;
   /** Plans of all sandboxes, or of some, after a fresh look. `files` are planned as if they were stored already. */
   plan(options: {

@@ -24,6 +24,7 @@ import { sandboxKey } from './hints.ts';
 import { knownNames } from './known-names.ts';
 import { protection, refusal } from './refusal.ts';
 import { reportProblem } from './report.ts';
+import type { MonitorApi, MonitorReport } from './monitor-api.ts';
 import type { Orphans } from './orphans/orphans.ts';
 import { resync } from './resync.ts';
 import type { SessionApi } from './session-api.ts';
@@ -58,7 +59,7 @@ export interface ControlInit {
     files: readonly ManifestText[],
     uid: number,
   ) => Promise<{ manifests: readonly Manifest[]; problems: readonly Problem[] }>;
-  readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems'>;
+  readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems' | 'sensors'>;
   readonly isIncusUp: () => boolean;
   readonly orphans: Orphans;
   readonly audit: (entry: AuditEntry) => Promise<void>;
@@ -67,6 +68,12 @@ export interface ControlInit {
   readonly containers: ContainerApi;
   readonly snapshots: SnapshotApi;
   readonly forks: ForkApi;
+  /** Absent where nothing is watched: in a command that does the work of a controller. */
+  readonly monitor?: MonitorApi['monitor'];
+  /** Absent where nobody keeps a detection log. */
+  readonly detections?: MonitorApi['detections'];
+  /** Told of every sandbox that a command lets go on. */
+  readonly onResumed?: (sandbox: string) => void;
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
@@ -118,6 +125,16 @@ export class Control implements ControlApi {
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {
     return this.#init.network.denials(options);
+  }
+
+  async monitor(options: Parameters<MonitorApi['monitor']>[0]): Promise<MonitorReport> {
+    if (this.#init.monitor) return this.#init.monitor(options);
+    throw notWatching();
+  }
+
+  async *detections(options: Parameters<MonitorApi['detections']>[0]): ReturnType<MonitorApi['detections']> {
+    if (!this.#init.detections) throw notWatching();
+    yield* this.#init.detections(options);
   }
 
   policy(options: Parameters<ControlApi['policy']>[0]): ReturnType<ControlApi['policy']> {
@@ -261,6 +278,7 @@ export class Control implements ControlApi {
     return this.#each(wanted, async (name) => {
       const lifted = [await overrides.remove(name, 'freeze'), await overrides.remove(name, 'quarantine')];
       if (!lifted.includes(true)) return { name, done: false, message: this.#whyNotHeld(name) };
+      this.#init.onResumed?.(name);
       return this.#applied(name, { kind: 'resume', why: 'resumed by command', message: 'It goes on' });
     });
   }
@@ -385,4 +403,12 @@ function stillRuns(name: string, { name: instance, status }: Instance): VerbRepo
 function leftBy(manifest: Manifest | undefined): string {
   const { origin, workspace } = manifest?.sandbox ?? {};
   return origin && workspace !== undefined ? `; its workspace stays: ${workspace}` : '';
+}
+
+function notWatching(): Problem {
+  return new Problem({
+    code: 'monitor.off',
+    message: 'Nothing is watched here: that takes a controller that runs',
+    hint: 'Start it: sudo systemctl start coi, or without systemd: sudo coi controller',
+  });
 }

@@ -109,6 +109,7 @@ export class Controller {
   readonly #images: ImageAliases;
   readonly #expiries = new ExpiryLimit();
   #deleted: (sandbox: string, source: string) => void = () => undefined;
+  #looked: (key: string) => void = () => undefined;
   #expired: (manifest: Manifest) => Promise<boolean> = async () => false;
   readonly #handlers: Record<string, (name: string, signal: AbortSignal) => Promise<QueueResult>>;
 
@@ -177,6 +178,7 @@ export class Controller {
     const { clock, reservations, bridge, overrides } = this.#init;
     const { instances, desired } = this;
     return {
+      elements: () => this.firewall.loaded()?.elements,
       instances,
       reservations,
       bridge,
@@ -231,7 +233,10 @@ export class Controller {
     for (const { id } of this.sources.all()) this.queue.add(sourceKey(id), { priority: 'command' });
     const handle = (item: QueueItem, signal: AbortSignal) => this.#handle(item, signal);
     const resync = resyncForEver(this, this.#init, lifetime);
-    const onDone = listeners.onDone.bind(listeners);
+    const onDone: Listeners['onDone'] = (item, result, workedMs) => {
+      listeners.onDone(item, result, workedMs);
+      this.#looked(item.key);
+    };
     await runWorkers({ queue: this.queue, count, handle, journal, onDone, clock: this.#init.clock }, lifetime);
     await Promise.all([resync, this.images.ended()]);
   }
@@ -252,6 +257,11 @@ export class Controller {
   /** Be told when nothing is left of a sandbox that a source wants deleted by command. */
   onDeleted(listener: (sandbox: string, source: string) => void): void {
     this.#deleted = listener;
+  }
+
+  /** Be told whenever a key was looked after. */
+  onLooked(listener: (key: string) => void): void {
+    this.#looked = listener;
   }
 
   /** Be asked to remember that a sandbox is over; false leaves it to an override. */

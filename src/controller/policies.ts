@@ -1,10 +1,12 @@
 import type { Reservations } from '../apply/reservations.ts';
+import type { Elements } from '../network/elements.ts';
 import type { Bridge, NetworkPolicy } from '../network/policy.ts';
 import type { InstanceCache, SeenInstance } from '../observe/instances.ts';
 import { endpointOf } from '../observe/owned.ts';
 import { activeOverrides, type Override } from '../plan/override.ts';
 import { policyRules } from '../plan/rules.ts';
 import { strayEra } from '../plan/stamp.ts';
+import { watchedFlows, type WatchedFlows } from '../plan/watched-flows.ts';
 import type { Desired } from '../plan/world.ts';
 
 /** What decides the policy of a sandbox. */
@@ -14,6 +16,8 @@ export interface PolicyInputs {
   readonly bridge: Bridge;
   readonly desired: (sandbox: string) => Desired;
   readonly overrides: (sandbox: string) => readonly Override[];
+  /** What the tables hold, as far as that is known. */
+  readonly elements?: () => Elements | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -29,15 +33,25 @@ export function policyOf(inputs: PolicyInputs, { instance, owner }: SeenInstance
   if (!endpoint || !stamp.applied) return undefined;
   const overrides = activeOverrides(inputs.overrides(stamp.name), undefined, inputs.now());
   const isStray = strayEra(instance.config, stamp) !== undefined;
-  const rules = policyRules(stamp.applied.network, { desired: inputs.desired(stamp.name), overrides, isStray });
-  return { uid: stamp.uid, endpoint, rules };
+  const desired = inputs.desired(stamp.name);
+  const rules = policyRules(stamp.applied.network, { desired, overrides, isStray });
+  const watch = desired.kind === 'declared' ? watchedFlows(desired.manifest.sandbox) : loadedWatch(inputs, stamp.uid);
+  return { uid: stamp.uid, endpoint, rules, ...watch };
+}
+
+/** How it is watched stays as it is while no manifest is known; as usual where that cannot be seen. */
+function loadedWatch({ elements }: PolicyInputs, uid: string): WatchedFlows {
+  const loaded = elements?.();
+  if (!loaded) return watchedFlows({});
+  const perSecond = Number(loaded.get('inet flow')?.get(uid)?.value);
+  return perSecond > 0 ? { watched: perSecond } : {};
 }
 
 /** The policies of everything that exists or is about to: all that the tables may hold. */
 export function allPolicies(inputs: PolicyInputs): NetworkPolicy[] {
   const policies = new Map<string, NetworkPolicy>();
-  for (const [name, { uid, endpoint, network }] of inputs.reservations.named()) {
-    if (!isSpare(inputs, name, uid)) policies.set(uid, { uid, endpoint, rules: network });
+  for (const [name, { network, ...place }] of inputs.reservations.named()) {
+    if (!isSpare(inputs, name, place.uid)) policies.set(place.uid, { ...place, rules: network });
   }
   for (const seen of inputs.instances.all()) {
     const policy = policyOf(inputs, seen);

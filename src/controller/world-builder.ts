@@ -17,6 +17,7 @@ import { strayEra, tombstoneName } from '../plan/stamp.ts';
 import type { Desired, OwnedInstance, World } from '../plan/world.ts';
 import type { Manifest, Origin } from '../spec/sandbox.ts';
 import type { Fights } from './fights.ts';
+import { watchedFlows, watchOf } from '../plan/watched-flows.ts';
 import { policyOf, type PolicyInputs } from './policies.ts';
 
 /** Where a world is put together from. */
@@ -216,8 +217,10 @@ export class WorldBuilder {
     const { reservations, elements, bridge } = this.#from;
     const reserved = reservations.of(name);
     if (!reserved || !isDeepStrictEqual(reserved.network, sandbox.network)) return undefined;
-    const { uid, endpoint, network } = reserved;
-    const policy = { uid, endpoint, rules: network };
+    const { network, ...place } = reserved;
+    const watch = watchedFlows(sandbox);
+    if (place.watched !== watch.watched) return undefined;
+    const policy = { ...place, rules: network };
     return rulesState(policy, { loaded: elements(), bridge }) === 'current' ? reserved : undefined;
   }
 
@@ -233,6 +236,7 @@ export class WorldBuilder {
     if (owner.kind !== 'owned') throw new Error(`instance ${instance.name} is not owned`);
     const { stamp } = owner;
     const era = owner.isTombstone ? undefined : strayEra(instance.config, stamp);
+    const policy = policyOf({ ...this.#from, desired: () => desired }, seen);
     return {
       name: instance.name,
       power: powerOf(instance.state),
@@ -246,10 +250,8 @@ export class WorldBuilder {
       lostPower: hasLostPower(instance) && era === undefined,
       ...(era !== undefined && { strayEra: era }),
       busy,
-      rules: rulesState(policyOf({ ...this.#from, desired: () => desired }, seen), {
-        loaded: this.#from.elements(),
-        bridge: this.#from.bridge,
-      }),
+      rules: rulesState(policy, { loaded: this.#from.elements(), bridge: this.#from.bridge }),
+      ...watchOf(policy ?? {}),
       profiles: instance.profiles,
       config: instance.config,
       devices: instance.devices,

@@ -248,6 +248,56 @@ export const catalog = {
     buckets: long,
   },
 
+  detections_total: {
+    type: 'counter',
+    help: 'Detections by rule, severity and sensor, repeated ones included.',
+    labels: { rule: open, severity: labels.detectionSeverities, sensor: labels.monitorSensors },
+  },
+  detections_by_severity_total: {
+    type: 'counter',
+    help: 'The same by severity alone: all series are there from the start, so that alerts see the first one.',
+    labels: { severity: labels.detectionSeverities },
+  },
+  responses_total: {
+    type: 'counter',
+    help: 'What was to follow from detections, and what did.',
+    labels: { response: labels.detectionResponses, outcome: labels.responseOutcomes },
+  },
+  detection_seconds: {
+    type: 'histogram',
+    help: 'From an event inside a sandbox to the decision about it.',
+    labels: {},
+    buckets: quick,
+  },
+  monitor_events_total: {
+    type: 'counter',
+    help: 'Events that sensors saw.',
+    labels: { sensor: labels.monitorSensors },
+  },
+  monitor_dropped_total: {
+    type: 'counter',
+    help: 'Events that sensors saw and could not look into.',
+    labels: { sensor: labels.monitorSensors },
+  },
+  monitor_sensor_up: {
+    type: 'gauge',
+    help: '1 while a sensor works with all it has, 0.5 while it sees less (fallback), 0 when it failed. One that nobody needs has no series.',
+    labels: { sensor: labels.monitorSensors, source: open },
+  },
+  monitor_watched_sandboxes: { type: 'gauge', help: 'Sandboxes that are watched.', labels: {} },
+  detection_log_records_total: { type: 'counter', help: 'Lines written to detection logs.', labels: {} },
+  detection_log_dropped_total: { type: 'counter', help: 'Lines that detection logs could not take.', labels: {} },
+  detection_log_limited_total: {
+    type: 'counter',
+    help: 'Detections beyond what one sandbox may have in a minute: counted in one line.',
+    labels: {},
+  },
+  notifications_total: {
+    type: 'counter',
+    help: 'Notifications by how they ended.',
+    labels: { channel: labels.notificationChannels, outcome: labels.notificationOutcomes },
+  },
+
   audit_records_total: { type: 'counter', help: 'Records written to the audit log.', labels: {} },
   audit_dropped_total: { type: 'counter', help: 'Records that the audit log could not take.', labels: {} },
 

@@ -113,3 +113,32 @@ export type QueryResult = (typeof queryResults)[number];
 
 /** Ruleset and second layer apart, because one holds while the other is gone. */
 export type RulesLayer = 'nft' | 'xfrm';
+
+/** How bad a detection is. */
+export const detectionSeverities = ['info', 'warning', 'high', 'critical'] as const;
+export type DetectionSeverity = (typeof detectionSeverities)[number];
+
+/** What looks at sandboxes from the host. */
+export const monitorSensors = ['process', 'network', 'names', 'volume', 'tmp'] as const;
+export type MonitorSensor = (typeof monitorSensors)[number];
+
+/** What may follow from a detection, and what did. */
+export const detectionResponses = ['log', 'alert', 'network', 'freeze', 'kill'] as const;
+export type DetectionResponse = (typeof detectionResponses)[number];
+export const responseOutcomes = [
+  'logged',
+  'alerted',
+  'isolated',
+  'paused',
+  'killed',
+  'deduplicated',
+  'logged (already paused)',
+  'failed',
+] as const;
+export type ResponseOutcome = (typeof responseOutcomes)[number];
+
+/** How a notification ended. `dropped`: too many of them, or none of the tries was taken. */
+export const notificationChannels = ['webhook', 'desktop'] as const;
+export type NotificationChannel = (typeof notificationChannels)[number];
+export const notificationOutcomes = ['sent', 'dropped'] as const;
+export type NotificationOutcome = (typeof notificationOutcomes)[number];

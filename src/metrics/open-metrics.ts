@@ -3,6 +3,7 @@ import { driftMetrics } from './drift.ts';
 import { imageMetrics } from './images.ts';
 import { incusMetrics } from './incus.ts';
 import { Instruments } from './instruments.ts';
+import { monitoringMetrics } from './monitoring.ts';
 import { networkMetrics } from './network.ts';
 import { observingMetrics } from './observing.ts';
 import { processMetrics } from './process.ts';
@@ -35,6 +36,7 @@ export function openMetrics({ version }: { readonly version: string }) {
     observing: observingMetrics(instruments),
     network: networkMetrics(instruments),
     images: imageMetrics(instruments),
+    monitoring: monitoringMetrics(instruments),
     audit: auditMetrics(instruments),
     /** Media type of {@link render}. */
     contentType: registry.contentType,

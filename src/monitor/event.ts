@@ -102,14 +102,15 @@ export interface ConnectionEvent extends Seen {
 /** A sandbox asked our resolver for a name. */
 export interface NameEvent extends Seen {
   readonly kind: 'name';
+  /** Empty where only the flow to the name server was seen. */
   readonly name: string;
-  /** As DNS names it: `A`, `TXT`. */
+  /** As DNS names it: `A`, `TXT`; empty with the name. */
   readonly type: string;
-  /** Whether there was an answer: `denied` when the allowlist lacks the name. */
+  /** Whether there was an answer: `denied` when the allowlist lacks the name, `unseen` where only the flow was seen. */
   readonly result: string;
 }
 
-/** How much a sandbox read and wrote since the look before. */
+/** How much a sandbox read and wrote within the last `seconds`, at most 60. */
 export interface VolumeEvent extends Seen {
   readonly kind: 'volume';
   readonly seconds: number;

@@ -5,6 +5,7 @@ import type { Family } from './address.ts';
 import { allowEntries, renderHost } from './allow-entry.ts';
 import type { AllowEntry } from './allow-entry.ts';
 import { linkLocalAddress } from './endpoint.ts';
+import { logChain, logChainSets, logChainValue, type LogChainSet } from './log-chains.ts';
 import type { Bridge, Endpoint, NetworkPolicy } from './policy.ts';
 
 /**
@@ -14,15 +15,20 @@ import type { Bridge, Endpoint, NetworkPolicy } from './policy.ts';
  * `live`: address . epoch of flows that pass without being judged again; `epoch`: the mark new flows get; `mode`: the
  * chain that judges; `dns`: whose names our resolver looks up; `host`, `net`: single addresses and ranges that an
  * allowlist names with the web's ports, `hostport`, `netport`: with ports of their own; `box`: denials per sandbox
- * (element counters); `log`: a chain of its own for each sandbox, because a log prefix cannot be looked up; `log4`,
- * `log6`: which one; `own`: addresses of sandboxes, on a bridge that is shared with others; `mac`, `who`, `target`,
+ * (element counters); `log`, `flow`, `odd`: chains of each sandbox's own, see `log-chains.ts`; with a family: which one; `own`: addresses of sandboxes, on a bridge that is shared with others; `mac`, `who`, `target`,
  * `link`: identity; `lease`: sender . current address . hardware address that a DHCP request may name (RFC 2131, ciaddr,
  * chaddr).
  */
 export const elementSets = {
   'inet log': { kind: 'chains', type: '' },
+  'inet flow': { kind: 'chains', type: '' },
+  'inet odd': { kind: 'chains', type: '' },
   'inet log4': { kind: 'map', type: 'type ipv4_addr : verdict' },
   'inet log6': { kind: 'map', type: 'type ipv6_addr : verdict' },
+  'inet flow4': { kind: 'map', type: 'type ipv4_addr : verdict' },
+  'inet flow6': { kind: 'map', type: 'type ipv6_addr : verdict' },
+  'inet odd4': { kind: 'map', type: 'type ipv4_addr : verdict' },
+  'inet odd6': { kind: 'map', type: 'type ipv6_addr : verdict' },
   'inet live4': { kind: 'set', type: 'type ipv4_addr . mark' },
   'inet live6': { kind: 'set', type: 'type ipv6_addr . mark' },
   'inet epoch4': { kind: 'map', type: 'type ipv4_addr : mark' },
@@ -60,14 +66,6 @@ export const setIds = Object.keys(elementSets) as SetId[];
 
 export function isSetId(text: string): text is SetId {
   return Object.hasOwn(elementSets, text);
-}
-
-/** Value of an element of `inet log` whose chain holds the rule that it should. */
-export const logged = 'logs';
-
-/** Name of the chain that logs a sandbox's denials. */
-export function logChain(uid: string): string {
-  return `log_${uid}`;
 }
 
 /** What stands beside an element's key. */
@@ -111,7 +109,7 @@ export function elementsOf(policy: NetworkPolicy, bridge: Pick<Bridge, 'shared'>
   const { uid, endpoint } = policy;
   const { port, mac, ipv4, ipv6 } = endpoint;
   const own: PlacedElement[] = [
-    { set: 'inet log', key: uid, uid, value: logged },
+    ...logSets(policy).map((set) => ({ set, key: uid, uid, value: logChainValue(set, policy.watched) })),
     ...addressElements(policy, 4, ipv4),
     // A client that has no address yet, and one that has.
     ...[0n, parseAddress(ipv4)!.value].map(
@@ -134,6 +132,11 @@ export function elementsOf(policy: NetworkPolicy, bridge: Pick<Bridge, 'shared'>
   ];
 }
 
+/** The chains that a policy needs. */
+function logSets({ watched }: NetworkPolicy): readonly LogChainSet[] {
+  return watched === undefined ? ['inet log'] : logChainSets;
+}
+
 /** What tells a sandbox's addresses from those of others on the same bridge. */
 function ownElements(uid: string, { ipv4, ipv6 }: Endpoint): PlacedElement[] {
   const own: PlacedElement[] = [
@@ -150,7 +153,12 @@ function addressElements(policy: NetworkPolicy, family: Family, address: string)
   const epoch = String(epochOf(policy));
   const isListed = rules.mode === 'allowlist';
   return [
-    { set: `inet log${family}`, key: address, uid, value: `jump ${logChain(uid)}` },
+    ...logSets(policy).map((set): PlacedElement => ({
+      set: `${set}${family}`,
+      key: address,
+      uid,
+      value: `goto ${logChain(set, uid)}`,
+    })),
     { set: `inet live${family}`, key: `${address} . ${epoch}`, uid },
     { set: `inet epoch${family}`, key: address, uid, value: epoch },
     { set: `inet mode${family}`, key: address, uid, value: `goto ${modeChain(rules)}` },

@@ -17,6 +17,8 @@ export interface NetworkPolicy {
   readonly uid: string;
   readonly endpoint: Endpoint;
   readonly rules: NetworkRules;
+  /** Most ordinary new flows per second that are logged because the sandbox is watched; absent: it is not. */
+  readonly watched?: number;
 }
 
 /** The bridge all sandboxes sit on. Addresses with prefix length, as Incus keeps them: `10.90.0.1/16`. */

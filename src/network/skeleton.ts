@@ -1,5 +1,6 @@
 import { parseInterfaceAddress, renderAddress, renderPrefix } from './address.ts';
 import type { Family } from './address.ts';
+import { flowChains } from './flow-log.ts';
 import { answersAsMarked, settleChains, undecidedModes } from './delegated-chains.ts';
 import { elementSets, modeChain } from './elements.ts';
 import { marks, renderMark } from './marks.ts';
@@ -117,11 +118,15 @@ function policyChains(side4: Side, side6: Side | undefined, judge: Judge): strin
     `${ip} daddr ${side.gateway} meta l4proto { tcp, udp } th dport 53 goto asks${family}`;
   const limitAsking = (ip: 'ip' | 'ip6', family: Family) => `	chain asks${family} {
 		update @asking${family} { ${ip} saddr limit rate over 200/second burst 400 packets } counter drop
+		${ip} saddr != @dns${family} ct state new jump tell_asked${family}
 		goto pass
 	}`;
+  // Jumped to, because what a verdict map leads to does not come back by itself.
+  const tellAsked = (ip: 'ip' | 'ip6', family: Family) =>
+    `	chain tell_asked${family} { ${ip} saddr vmap @flow${family}; }`;
   return `	chain pass { ${setPassed}; }
 	chain refuse {
-		${both((ip, family) => `${ip} saddr vmap @log${family}`)}
+		ct state != established jump tell_refused
 		${both((ip, family) => `${ip} saddr @box${family} goto deny${family}`)}
 		counter drop comment "from no sandbox's address"
 	}
@@ -131,9 +136,18 @@ ${both(denyChain)}
 		reject with icmpx admin-prohibited
 	}
 	chain stamp {
-		${both((ip, family) => `ct mark set ct original ${ip} saddr map @epoch${family} goto pass`)}
+		${both((ip, family) => `ct mark set ct original ${ip} saddr map @epoch${family} goto stamped`)}
 		goto refuse
 	}
+	chain stamped {
+		ct state established ${setPassed}
+		meta mark set meta mark | ${renderMark(marks.passed)}
+		jump tell_passed
+		accept
+	}
+${flowChains}
+	${tellAsked('ip', 4)}
+	${tellAsked('ip6', 6)}
 	${limitAsking('ip', 4)}
 	${limitAsking('ip6', 6)}
 	chain host {

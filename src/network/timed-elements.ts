@@ -39,6 +39,14 @@ export const recordSets = {
   other6: 'type ipv6_addr . ipv6_addr . inet_proto; flags dynamic, timeout; timeout 1d; size 16384; counter',
   asking4: 'type ipv4_addr; flags dynamic, timeout; timeout 1m; size 65535',
   asking6: 'type ipv6_addr; flags dynamic, timeout; timeout 1m; size 65535',
+  odd_metadata4: 'type ipv4_addr; flags dynamic, timeout; timeout 1m; size 65535',
+  odd_metadata6: 'type ipv6_addr; flags dynamic, timeout; timeout 1m; size 65535',
+  odd_ports4: 'type ipv4_addr; flags dynamic, timeout; timeout 1m; size 65535',
+  odd_ports6: 'type ipv6_addr; flags dynamic, timeout; timeout 1m; size 65535',
+  odd_near4: 'type ipv4_addr; flags dynamic, timeout; timeout 1m; size 65535',
+  odd_near6: 'type ipv6_addr; flags dynamic, timeout; timeout 1m; size 65535',
+  over4: 'type ipv4_addr; flags dynamic, timeout; timeout 1d; size 65535; counter',
+  over6: 'type ipv6_addr; flags dynamic, timeout; timeout 1d; size 65535; counter',
 } as const;
 
 /** Seconds for which a refused destination is remembered after its last packet, as {@link recordSets} has it. */

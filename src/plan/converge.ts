@@ -13,6 +13,7 @@ import type { Action, Block, Draft, Step } from './step.ts';
 import { stalled, stepOn, stepWithout } from './steps.ts';
 import { isWreck, removeWreck, teardown } from './teardown.ts';
 import type { OwnedInstance, World } from './world.ts';
+import { watchedFlows } from './watched-flows.ts';
 
 /** Steps that bring a declared sandbox to its goal, whatever state it is in. */
 export function converge(world: World, aim: Aim): Draft {
@@ -37,7 +38,7 @@ function build(world: World, { manifest, goal, overrides }: Aim): Draft {
   const why = 'it is declared and does not exist';
   const reservation = world.reservation ?? provisional;
   const view = desiredView(manifest.sandbox, reservation, world.placement);
-  const reserve: Action = { kind: 'reserve', network: view.network };
+  const reserve: Action = { kind: 'reserve', network: view.network, ...watchedFlows(manifest.sandbox) };
   const create: Action = { kind: 'create', manifest, view, reservation, generation: 1, start };
   const agent: Action = { kind: 'agent', manifest, launch: 'once' };
   const steps = [

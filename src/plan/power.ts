@@ -30,7 +30,9 @@ export function powerSteps(world: World, aim: Aim, instance: OwnedInstance): Cha
   return { steps: [...haltNote(manifest, instance, { to, security }), power] };
 }
 
-function isForced({ manifest: { sandbox }, goal: { because } }: Aim): boolean {
+function isForced({ manifest: { sandbox }, goal: { because }, overrides }: Aim): boolean {
+  // Nobody asks what is in quarantine, and it gets no time.
+  if (overrides.some(({ kind }) => kind === 'quarantine')) return true;
   if (because === ranOut) return sandbox.limits.runtime?.force === true;
   return because === 'manifest' && sandbox.asked?.force === true;
 }

@@ -2,6 +2,7 @@ import type { NetworkRules } from '../network/rules.ts';
 import { activeOverrides, type Override } from './override.ts';
 import type { Step } from './step.ts';
 import { stepOn } from './steps.ts';
+import { watchOf, type WatchedFlows } from './watched-flows.ts';
 import type { Desired, OwnedInstance, World } from './world.ts';
 
 /** Rules of an instance are put right whatever else holds: also while nothing is known about its manifest. */
@@ -12,6 +13,7 @@ export function repairRules({ instance, desired, overrides: all, now }: World): 
     rulesStep(
       instance,
       policyRules(instance.stamp.applied.network, { desired, overrides, isStray: instance.strayEra !== undefined }),
+      watchOf(instance),
     ),
   ];
 }
@@ -34,8 +36,8 @@ export function policyRules(applied: NetworkRules, { desired, overrides, isStray
   return isStray ? { mode: 'none' } : applied;
 }
 
-function rulesStep(instance: OwnedInstance, network: NetworkRules): Step {
+function rulesStep(instance: OwnedInstance, network: NetworkRules, watch: WatchedFlows): Step {
   const endpoint = instance.endpoint!;
-  const action = { kind: 'rules', uid: instance.stamp.uid, endpoint, network } as const;
+  const action = { kind: 'rules', uid: instance.stamp.uid, endpoint, network, ...watch } as const;
   return stepOn(instance, action, { why: 'its network rules are not as they should be', security: true });
 }

@@ -6,6 +6,7 @@ import type { HostDirectories } from './host-directories.ts';
 import type { Reservation } from './render-instance.ts';
 import type { Stamp } from './stamp.ts';
 import type { View } from './view.ts';
+import type { WatchedFlows } from './watched-flows.ts';
 
 /** How much a step can disturb: `safe` nothing, `disruptive` what runs inside, `destructive` what is stored inside. */
 export type Risk = 'safe' | 'disruptive' | 'destructive';
@@ -20,8 +21,13 @@ export interface Precondition {
 
 /** The one change that a step makes. */
 export type Action =
-  | { readonly kind: 'reserve'; readonly network: NetworkRules }
-  | { readonly kind: 'rules'; readonly uid: string; readonly endpoint: Endpoint; readonly network: NetworkRules }
+  | ({ readonly kind: 'reserve'; readonly network: NetworkRules } & WatchedFlows)
+  | ({
+      readonly kind: 'rules';
+      readonly uid: string;
+      readonly endpoint: Endpoint;
+      readonly network: NetworkRules;
+    } & WatchedFlows)
   | {
       readonly kind: 'create';
       readonly manifest: Manifest;

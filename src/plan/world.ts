@@ -30,6 +30,8 @@ export interface OwnedInstance extends LiveInstance {
   readonly busy: string | undefined;
   /** Whether the rules of its policy are loaded just as they should be. */
   readonly rules: 'current' | 'drifted' | 'unknown';
+  /** Part of that policy: see `NetworkPolicy`. */
+  readonly watched?: number;
 }
 
 /** Something that keeps an agent from working as it should although it runs. */

@@ -49,13 +49,26 @@ const methods: Readonly<Record<string, Method>> = {
   denials: (api, options) => api.denials(options),
   policy: (api, options) => api.policy(options),
   policyTest: (api, options) => api.policyTest(options),
+  monitor: (api, options) => api.monitor(options),
   orphans: (api) => api.orphans(),
   removeOrphans: (api, options) => api.removeOrphans(options),
 };
 
+/** Methods that answer with one record after the other, until nobody listens. */
+const streams: Readonly<Record<string, (api: ControlApi, options: never) => AsyncIterable<object>>> = {
+  events: (api, options) => api.events(options),
+  detections: (api, options) => api.detections(options),
+};
+
+/** Whoever is answered with a stream. */
+interface Listener {
+  readonly response: ServerResponse;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Serve a controller on a unix socket until disposed of: `POST /v1/METHOD` with the options as JSON gives
- * `{"result": …}` or `{"problem": …}`; `events` streams JSON lines.
+ * `{"result": …}` or `{"problem": …}`; `events` and `detections` stream JSON lines.
  *
  * Who may connect is who may write the socket: its mode is 0660.
  *
@@ -92,14 +105,27 @@ async function answer(init: AdminInit, request: IncomingMessage, response: Serve
     const name = /^\/v1\/([A-Za-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
     if (request.method !== 'POST') throw unknownRequest(`${request.method} ${request.url}`);
     const options = await readJson(request);
-    if (name === 'events') return await streamEvents(init.api, { options, response, signal: gone.signal });
-    const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-    if (!method) throw unknownRequest(name);
-    send(response, 200, { result: (await method(init.api, options as never, response, gone.signal)) ?? null });
+    await answerWith(init.api, { name, options }, { response, signal: gone.signal });
   } catch (error) {
     // An answer that nobody waits for any more is no failure.
     if (!gone.signal.aborted || response.writableFinished) fail(init, response, error);
   }
+}
+
+interface Request {
+  readonly name: string;
+  readonly options: unknown;
+}
+
+async function answerWith(api: ControlApi, { name, options }: Request, listener: Listener): Promise<void> {
+  const { response, signal } = listener;
+  if (Object.hasOwn(streams, name)) {
+    const records = streams[name]!(api, { ...(options as object), signal } as never);
+    return await writeLines(records, listener);
+  }
+  if (!Object.hasOwn(methods, name)) throw unknownRequest(name);
+  const result = await methods[name]!(api, options as never, response, signal);
+  send(response, 200, { result: result ?? null });
 }
 
 function unknownRequest(what: string): Problem {
@@ -127,19 +153,15 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-interface EventRequest {
-  readonly options: unknown;
-  readonly response: ServerResponse;
-  readonly signal: AbortSignal;
-}
-
-async function streamEvents(api: ControlApi, { options, response, signal }: EventRequest): Promise<void> {
-  response.writeHead(200, { 'content-type': 'application/jsonl' });
-  response.flushHeaders();
-  for await (const record of api.events({ ...(options as object), signal })) {
+/** The head is sent with the first line, so that what fails before can still be told as a problem. */
+async function writeLines(records: AsyncIterable<object>, { response, signal }: Listener): Promise<void> {
+  const head = () => response.headersSent || response.writeHead(200, { 'content-type': 'application/jsonl' });
+  for await (const record of records) {
+    head();
     if (!response.write(`${JSON.stringify(record)}\n`)) await drained(response, signal);
     if (signal.aborted) return;
   }
+  head();
   response.end();
 }
 

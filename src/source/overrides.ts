@@ -78,23 +78,28 @@ export class OverrideStore {
   }
 
   /**
-   * As {@link set}, for what must hold whatever the disk says: it is effective when this resolves, and written as soon as
+   * As {@link set}, for what must hold whatever the disk says: it is effective when this returns, and written as soon as
    * that works.
    *
    * @returns why it could not be written at once; undefined when it was
    */
   hold(sandbox: string, override: Override): Promise<unknown> {
+    const place = { sandbox, kind: override.kind };
+    const hold = () => {
+      this.#unwritten.set(this.#fileOf(place), { sandbox, override });
+      this.#put(sandbox, [...this.#others(place), override]);
+    };
+    hold();
     return this.#turns.take(async () => {
-      let why: unknown;
+      // What was asked for before, and had its turn since, may have lifted it.
+      hold();
       try {
         await this.#write(sandbox, override);
+        return undefined;
       } catch (error) {
-        why = error;
-        this.#unwritten.set(this.#fileOf({ sandbox, kind: override.kind }), { sandbox, override });
         this.#writeLater();
+        return error;
       }
-      this.#put(sandbox, [...this.#others({ sandbox, kind: override.kind }), override]);
-      return why;
     });
   }
 

@@ -20,6 +20,17 @@ export const builtIn = {
   memoryEnforce: 'soft',
   incus: { project: 'default', group: 'incus-admin', storagePool: 'coi', codeUid: 1000, codeUser: 'code' },
   health: { reach: 'api.anthropic.com:443', private: ['10.0.0.1:80', '192.168.0.1:80'] as readonly string[] },
+  monitoring: {
+    enabled: true,
+    freezesOnHigh: true,
+    killsOnCritical: true,
+    pollMs: 2000,
+    read: { thresholdMb: 4000, mbPerSecond: 0 },
+    write: { thresholdMb: 8000, mbPerSecond: 0 },
+    logDays: 30,
+    network: { enabled: true, flowsPerSecond: 100, namesPerMinute: 600, logsNames: true, limaHost: '' },
+  },
+  notifications: { webhook: '', webhookHeaderFile: '', level: 'warning', desktop: true },
   images: { keep: 3, network: 'open' as 'open' | 'restricted' },
   controller: {
     sources: ['/etc/coi/desired'] as readonly string[],

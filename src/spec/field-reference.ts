@@ -16,14 +16,12 @@ export function fieldReference(): string {
     introduction,
     '## Keys of a sandbox\n\nEvery key has a default; `[sandbox.NAME]` alone is a valid sandbox without a workspace.',
     table(['key', 'allowed', 'default', 'meaning'], sandboxKeys, sandbox),
-    `${later} setting one of these is refused with an error that says so. ${laterDefault}`,
+    `Known, but not there yet: setting one of these is refused with an error that says so. The default is what will hold.`,
     table(['key', 'default', 'meaning'], sandboxKeys, sandbox),
     imagesIntroduction,
     table(['key', 'allowed', 'default', 'meaning'], keysOf(image), image),
     settingsIntroduction,
     table(['key', 'allowed', 'default', 'meaning'], settingsKeys, settingsFileSchema),
-    `${later} setting one of these is a warning, and nothing follows from it. ${laterDefault}`,
-    table(['key', 'default', 'meaning'], settingsKeys, settingsFileSchema),
   ]
     .join('\n\n')
     .concat('\n');
@@ -64,9 +62,6 @@ function defaultOf({ meta }: SchemaKey): string {
 function about({ meta }: SchemaKey): string {
   return meta.description ?? '';
 }
-
-const later = 'Known, but not there yet:';
-const laterDefault = 'The default is what will hold.';
 
 const introduction = `# What should exist
 

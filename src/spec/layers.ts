@@ -31,7 +31,7 @@ export function mergeSandbox(layers: readonly SandboxLayer[]): SandboxLayer {
 
 /** What settings say about every sandbox. */
 function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
-  const { defaults = {}, tool, network, limits, snapshots, incus, mounts, git, security } = settings;
+  const { defaults = {}, tool, network, limits, snapshots, incus, mounts, git, security, monitoring } = settings;
   const { image, persistent } = defaults;
   const olderTool = olderNames(defaults);
   const { code_uid, claude_uid, code_user, disable_shift } = incus ?? {};
@@ -44,6 +44,7 @@ function sandboxLayerOf(settings: SettingsLayer): SandboxLayer {
     snapshots,
     git,
     security,
+    monitoring,
     paths: preserved(settings),
     mounts: mounts?.default && Object.fromEntries(mounts.default.map(({ container, ...mount }) => [container, mount])),
     incus: dropUndefined({ code_uid, claude_uid, code_user, disable_shift }),

@@ -36,6 +36,7 @@ const judgements: Readonly<Record<string, Judgement>> = {
   git: 'compared',
   mounts: 'compared',
   limits: 'compared',
+  monitoring: 'compared',
   'profiles.*': 'compared',
   'profiles.*.tool': 'needs trust',
   'profiles.*.environment': 'needs trust',

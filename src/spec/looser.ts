@@ -1,13 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseDuration, parseSize } from '../base/units.ts';
 import { isWithinRules } from '../network/narrower.ts';
+import { looserMonitoring } from './looser-monitoring.ts';
+import { monitoringOf } from './monitoring.ts';
 import type { Limits, Sandbox, Tool } from './sandbox.ts';
 import { isAtOrBelow } from './workspace-path.ts';
 
 /** A part of a sandbox that has more than that of another. */
 export interface LoosePart {
   /** The section of the settings that says so as a rule; `rest` for what none of them says. */
-  readonly section: 'network' | 'security' | 'mounts' | 'limits' | 'tool' | 'incus' | 'snapshots' | 'rest';
+  readonly section:
+    | 'network'
+    | 'security'
+    | 'mounts'
+    | 'limits'
+    | 'tool'
+    | 'incus'
+    | 'snapshots'
+    | 'monitoring'
+    | 'rest';
   readonly why: string;
 }
 
@@ -22,6 +33,7 @@ const judged: Readonly<Record<keyof Sandbox, 'by rules' | 'harmless' | LoosePart
   mounts: 'by rules',
   limits: 'by rules',
   tool: 'by rules',
+  monitoring: 'by rules',
   image: 'harmless',
   persistent: 'harmless',
   preservesPath: 'harmless',
@@ -58,6 +70,10 @@ export function looserParts(sandbox: Sandbox, base: Sandbox): LoosePart[] {
   if (foreign.length > 0) parts.push({ section: 'mounts', why: `it shows ${foreign.slice(0, 5).join(', ')}` });
   const higher = higherLimits(sandbox.limits, base.limits);
   if (higher.length > 0) parts.push({ section: 'limits', why: `it raises your ${higher.join(', ')}` });
+  const unwatched = looserMonitoring(monitoringOf(sandbox), monitoringOf(base));
+  if (unwatched.length > 0) {
+    parts.push({ section: 'monitoring', why: `it is watched less: ${unwatched.slice(0, 5).join(', ')}` });
+  }
   return [...parts, ...looserTool(sandbox.tool, base.tool), ...otherParts(sandbox, base)];
 }
 

@@ -1,4 +1,5 @@
 import { stringify } from 'smol-toml';
+import { renderMonitoring } from './monitoring.ts';
 import type { Manifest, RuntimeLimit, Sandbox, SnapshotSchedule, Tool } from './sandbox.ts';
 import { apiVersion } from './schema/files.ts';
 import type { SandboxLayer } from './schema/sandbox.ts';
@@ -54,6 +55,7 @@ function layerOf(sandbox: Sandbox): SandboxLayer {
     ...(prompt !== undefined && { prompt }),
     network: networkOf(sandbox),
     limits: limitsOf(sandbox),
+    ...renderMonitoring(sandbox),
     ...(schedule && { schedule: { ...schedule } }),
     ...(snapshots && { snapshots: snapshotsOf(snapshots) }),
     ...(lifetime && { lifetime: { ttl: `${lifetime.ttlMs}ms` } }),

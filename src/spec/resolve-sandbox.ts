@@ -2,6 +2,7 @@ import { parseDuration } from '../base/units.ts';
 import { builtIn, highestUid } from './defaults.ts';
 import { expandHome } from './expand-home.ts';
 import { mergeSandbox } from './layers.ts';
+import { resolveMonitoring } from './monitoring.ts';
 import { resolveProtected } from './protected-paths.ts';
 import { resolveNetwork, resolveNetworkLog } from './resolve-network.ts';
 import type { Limits, Mount, Sandbox, Tool } from './sandbox.ts';
@@ -34,6 +35,7 @@ export function resolveSandbox({ layers, home, session, agent = false, owner }: 
     network: resolveNetwork(layer.network),
     ...resolveNetworkLog(layer.network, home),
     limits: resolveLimits(layer.limits),
+    ...resolveMonitoring(layer.monitoring),
     ...resolveSnapshots(layer.snapshots),
     policy: { ...builtIn.policy, ...layer.policy },
   };

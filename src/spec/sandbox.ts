@@ -1,5 +1,6 @@
 import type { NetworkRules } from '../network/rules.ts';
 import type { toolNames } from './defaults.ts';
+import type { MonitoringChange } from './monitoring.ts';
 import type { NetworkOrigins } from './network-origins.ts';
 
 /** What a sandbox is to be doing, from least to most. The lowest of all that have a say wins. */
@@ -147,6 +148,8 @@ export interface Sandbox {
   /** What becomes of the log of refused connections; absent: it is written where the host keeps it. */
   readonly networkLog?: { readonly enabled?: false; readonly path?: string };
   readonly limits: Limits;
+  /** How it is watched, as far as that is not as usual: see `monitoringOf`; absent: as usual. */
+  readonly monitoring?: MonitoringChange;
   readonly schedule?: Schedule;
   /** Snapshots of its disk that are made by themselves; absent without any. */
   readonly snapshots?: SnapshotSchedule;

@@ -21,6 +21,8 @@ export interface SessionFlagValues {
   readonly limitProcesses?: number;
   readonly limitDuration?: string;
   readonly writableGitHooks?: boolean;
+  /** Watched, with all that follows by itself. */
+  readonly monitor?: true;
   /** By path inside; hosts absolute and without links. */
   readonly mount?: Readonly<Record<string, { readonly host: string }>>;
 }
@@ -44,7 +46,13 @@ const keys: Readonly<Record<keyof SessionFlagValues, readonly string[]>> = {
   limitProcesses: ['limits', 'runtime', 'max_processes'],
   limitDuration: ['limits', 'runtime', 'max_duration'],
   writableGitHooks: ['git', 'writable_hooks'],
+  monitor: ['monitoring'],
   mount: ['mounts'],
+};
+
+/** What a switch for several keys says about them. */
+const whole: Readonly<Partial<Record<keyof SessionFlagValues, unknown>>> = {
+  monitor: { enabled: true, auto_pause_on_high: true, auto_kill_on_critical: true, nft: { enabled: true } },
 };
 
 /** The layer that flags make; what was not given is undefined. Problems name the flag, all of them at once. */
@@ -53,8 +61,9 @@ export function flagLayer(flags: {
 }): NamedLayer {
   return namedLayer(
     Object.entries(keys).flatMap(([name, path]) => {
-      const value = flags[name as keyof SessionFlagValues];
-      return value === undefined ? [] : [{ name: flagName(name), path, value }];
+      const key = name as keyof SessionFlagValues;
+      const value = flags[key];
+      return value === undefined ? [] : [{ name: flagName(name), path, value: whole[key] ?? value }];
     }),
   );
 }

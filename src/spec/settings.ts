@@ -1,8 +1,7 @@
 import { Problem } from '../base/problem.ts';
 import type { FirewallKind } from '../network/firewall-kind.ts';
-import { checkData, type KeyProblem } from './check-data.ts';
+import { checkData } from './check-data.ts';
 import { builtIn } from './defaults.ts';
-import { renderPath } from './describe.ts';
 import { commandLineLayers, mergeSandbox, mergeSettings } from './layers.ts';
 import type { KeyPath } from './locate-toml.ts';
 import { mergeOrigins, settingsOrigins, type SettingsOrigins } from './network-origins.ts';
@@ -16,6 +15,16 @@ export interface Settings {
   readonly health: { readonly reach: string; readonly private: readonly string[] };
   /** How many versions of an image stay, and what one that is built may reach. */
   readonly images: { readonly keep: number; readonly network: 'open' | 'restricted' };
+  /** Who is told of what was detected. */
+  readonly notifications: {
+    /** Where it is posted; undefined: nowhere. */
+    readonly webhook: string | undefined;
+    /** File with a header that goes along. */
+    readonly webhookHeaderFile: string | undefined;
+    /** The least that is told. */
+    readonly level: 'info' | 'warning' | 'high' | 'critical';
+    readonly desktop: boolean;
+  };
   readonly controller: {
     /** Directories that are read for manifests. */
     readonly sources: readonly string[];
@@ -74,17 +83,32 @@ export function parseSettings(files: readonly { readonly file: string; readonly 
 
 /** Fill in every default. */
 export function resolveSettings(layer: SettingsLayer): Settings {
-  const { incus = {}, controller = {}, health = {}, images = {} } = layer;
+  const { controller = {}, health = {}, images = {}, notifications = {} } = layer;
   return {
-    incus: {
-      project: incus.project ?? builtIn.incus.project,
-      group: incus.group ?? builtIn.incus.group,
-      storagePool: incus.storage_pool ?? builtIn.incus.storagePool,
-    },
+    incus: resolveIncus(layer.incus ?? {}),
     health: { reach: health.reach ?? builtIn.health.reach, private: health.private ?? builtIn.health.private },
     images: { keep: images.keep ?? builtIn.images.keep, network: images.network ?? builtIn.images.network },
+    notifications: resolveNotifications(notifications),
     controller: resolveController(controller),
     layer,
+  };
+}
+
+function resolveIncus(section: NonNullable<SettingsLayer['incus']>): Settings['incus'] {
+  return {
+    project: section.project ?? builtIn.incus.project,
+    group: section.group ?? builtIn.incus.group,
+    storagePool: section.storage_pool ?? builtIn.incus.storagePool,
+  };
+}
+
+function resolveNotifications(section: NonNullable<SettingsLayer['notifications']>): Settings['notifications'] {
+  const { notifications: usual } = builtIn;
+  return {
+    webhook: (section.webhook ?? usual.webhook) || undefined,
+    webhookHeaderFile: (section.webhook_header_file ?? usual.webhookHeaderFile) || undefined,
+    level: section.level ?? usual.level,
+    desktop: section.desktop ?? usual.desktop,
   };
 }
 
@@ -111,32 +135,20 @@ function parseSettingsFile(file: string, text: string): ParsedLayer {
   const document = parseToml(file, text);
   if (document instanceof Problem) return { layer: {}, warnings: [], problems: [document] };
   const found = checkData({ schema: settingsFileSchema, data: document.data, file, locator: document.locator });
-  const ignored = found.filter(({ problem }) => ignoredCodes.includes(problem.code));
+  const ignored = found.filter(({ problem }) => problem.code === ignoredCode);
   const problems = found.filter((entry) => !ignored.includes(entry)).map(({ problem }) => problem);
   const used = ignored.reduce<unknown>((data, { path }) => withoutKey(data, path), document.data);
   const layer = problems.length === 0 ? (used as SettingsLayer) : {};
   return {
     layer,
     origins: settingsOrigins(layer, file, document.locator),
-    warnings: ignored.map(warningOf),
+    warnings: ignored.map(({ problem }) => problem),
     problems,
   };
 }
 
-/** Settings may be older or newer than this version: what it does not know, or does not do yet, stops nobody. */
-const ignoredCodes = ['spec.unknown-key', 'spec.unsupported'];
-
-function warningOf({ path, problem }: KeyProblem): Problem {
-  const { code, position } = problem;
-  if (code !== 'spec.unsupported') return problem;
-  const message = `${renderPath(path)} has no effect yet`;
-  return new Problem({
-    code,
-    message,
-    hint: 'It may stay, and nothing follows from it.',
-    ...(position && { position }),
-  });
-}
+/** Settings may be newer than this version: what it does not know stops nobody. */
+const ignoredCode = 'spec.unknown-key';
 
 /** Without one key, which stands in tables and lists of tables. */
 function withoutKey(data: unknown, [key, ...below]: KeyPath): unknown {

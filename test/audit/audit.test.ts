@@ -17,7 +17,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { openAudit, type AuditOptions } from '../../src/audit/open-audit.ts';
 import { followAudit, readAudit } from '../../src/audit/read.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
-import { verifyAudit } from '../../src/audit/verify.ts';
+import { verifyChain } from '../../src/audit/verify.ts';
 
 let dir = '';
 beforeEach(() => {
@@ -56,7 +56,7 @@ describe('openAudit()', () => {
     expect(lines[0]).toBe(JSON.stringify(first));
     expect(statSync(current()).mode & 0o777).toBe(0o600);
     expect(statSync(dir).mode & 0o777).toBe(0o700);
-    expect(await verifyAudit(dir)).toEqual({ ok: true, records: 2, files: 1 });
+    expect(await verifyChain(dir)).toEqual({ ok: true, records: 2, files: 1 });
   });
 
   test('has a durable record, and all before it, in the file when it says so', async () => {
@@ -75,13 +75,13 @@ describe('openAudit()', () => {
   test('goes on with the chain after a restart', async () => {
     await write(['sandbox/a']);
     await write(['sandbox/b']);
-    expect(await verifyAudit(dir)).toEqual({ ok: true, records: 2, files: 1 });
+    expect(await verifyChain(dir)).toEqual({ ok: true, records: 2, files: 1 });
   });
 
   test('begins a new file when one is full, with the chain going across', async () => {
     await write(['sandbox/a', 'sandbox/b', 'sandbox/c'], { maxBytes: 10 });
     expect(readdirSync(dir).sort()).toEqual(['coi-000000000001.jsonl', 'coi-000000000002.jsonl', 'coi.jsonl']);
-    expect(await verifyAudit(dir)).toEqual({ ok: true, records: 3, files: 3 });
+    expect(await verifyChain(dir)).toEqual({ ok: true, records: 3, files: 3 });
     expect(await keys()).toEqual(['sandbox/a', 'sandbox/b', 'sandbox/c']);
   });
 
@@ -89,7 +89,7 @@ describe('openAudit()', () => {
     await write(['sandbox/a', 'sandbox/b'], { maxBytes: 10 });
     rmSync(current());
     await write(['sandbox/c']);
-    expect(await verifyAudit(dir)).toEqual({ ok: true, records: 2, files: 2 });
+    expect(await verifyChain(dir)).toEqual({ ok: true, records: 2, files: 2 });
   });
 
   test('removes full files by age, and the rest still verifies', async () => {
@@ -98,7 +98,7 @@ describe('openAudit()', () => {
     utimesSync(join(dir, 'coi-000000000001.jsonl'), old, old);
     await write(['sandbox/c', 'sandbox/d'], { maxBytes: 10, keepDays: 2 });
     expect(await keys()).toEqual(['sandbox/b', 'sandbox/c', 'sandbox/d']);
-    expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 3 });
+    expect(await verifyChain(dir)).toMatchObject({ ok: true, records: 3 });
   });
 
   test('keeps a last line that a crash tore aside, and says so in the chain', async () => {
@@ -110,7 +110,7 @@ describe('openAudit()', () => {
     expect(records.map(({ key }) => key)).toEqual(['sandbox/a', 'sandbox/b', 'host/audit', 'sandbox/c']);
     expect(records[2]?.why).toBe('A crash left 20 bytes, kept as coi-000000000003.torn');
     expect(readFileSync(join(dir, 'coi-000000000003.torn'), 'utf8')).toBe(torn);
-    expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 4 });
+    expect(await verifyChain(dir)).toMatchObject({ ok: true, records: 4 });
   });
 
   test('recognises every length to which a crash can cut the last line', async () => {
@@ -123,7 +123,7 @@ describe('openAudit()', () => {
       await write(['sandbox/x']);
       writeFileSync(current(), whole.subarray(0, size));
       await write(['sandbox/c']);
-      expect(await verifyAudit(dir), `cut to ${size} bytes`).toMatchObject({ ok: true });
+      expect(await verifyChain(dir), `cut to ${size} bytes`).toMatchObject({ ok: true });
       expect((await keys()).at(-1)).toBe('sandbox/c');
     }
   });
@@ -133,7 +133,7 @@ describe('openAudit()', () => {
     writeFileSync(current(), Buffer.alloc(4_096));
     await write(['sandbox/b']);
     expect(await keys()).toEqual(['host/audit', 'sandbox/b']);
-    expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 2 });
+    expect(await verifyChain(dir)).toMatchObject({ ok: true, records: 2 });
   });
 
   test('begins a new chain when the directory was deleted, while running and while stopped', async () => {
@@ -146,7 +146,7 @@ describe('openAudit()', () => {
     await audit[Symbol.asyncDispose]();
     rmSync(dir, { recursive: true });
     await write(['sandbox/c']);
-    expect(await verifyAudit(dir)).toEqual({ ok: true, records: 1, files: 1 });
+    expect(await verifyChain(dir)).toEqual({ ok: true, records: 1, files: 1 });
   });
 
   test('drops and counts what it cannot write, and says how much when it can again', async () => {
@@ -162,7 +162,21 @@ describe('openAudit()', () => {
     await audit.appendDurable(entry('sandbox/c'));
     const records = await readAudit({ dir });
     expect(records.map(({ why }) => why)).toEqual(['2 records could not be written before this one', 'it is declared']);
-    expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 2 });
+    expect(await verifyChain(dir)).toMatchObject({ ok: true, records: 2 });
+  });
+
+  test('tells whether a durable record is on the disk, also when it went along with others', async () => {
+    writeFileSync(dir, 'a file where the directory should be');
+    await using audit = await openHere();
+    const tried = () => {
+      audit.append(entry('sandbox/a'));
+      void audit.flush();
+      return audit.tryAppendDurable(entry('sandbox/b'));
+    };
+    expect(await tried()).toBe(false);
+    rmSync(dir);
+    expect(await tried()).toBe(true);
+    expect(await keys()).toEqual(['host/audit', 'sandbox/a', 'sandbox/b']);
   });
 
   test('counts what comes after it was closed, and opens nothing for it', async () => {
@@ -179,18 +193,18 @@ describe('openAudit()', () => {
     await write(['sandbox/a']);
     appendFileSync(current(), '{"seq":2');
     await using _ = await openHere();
-    expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: 2 });
+    expect(await verifyChain(dir)).toMatchObject({ ok: true, records: 2 });
   });
 
   test('keeps signs in texts that some readers take for ends of lines', async () => {
     await using audit = await openHere();
     await audit.appendDurable(entry('sandbox/a', { why: 'one\u2028two\r\nthree' }));
     expect((await readAudit({ dir }))[0]?.why).toBe('one\u2028two\r\nthree');
-    expect(await verifyAudit(dir)).toMatchObject({ ok: true });
+    expect(await verifyChain(dir)).toMatchObject({ ok: true });
   });
 });
 
-describe('verifyAudit()', () => {
+describe('verifyChain()', () => {
   test.each([
     [
       'changed',
@@ -206,7 +220,7 @@ describe('verifyAudit()', () => {
     await write(['sandbox/a', 'sandbox/b', 'sandbox/c']);
     const lines = readFileSync(current(), 'utf8').trim().split('\n');
     writeFileSync(current(), `${change(lines).join('\n')}\n`);
-    expect(await verifyAudit(dir)).toMatchObject({ ok: false, firstBad: { file: 'coi.jsonl', line, reason } });
+    expect(await verifyChain(dir)).toMatchObject({ ok: false, firstBad: { file: 'coi.jsonl', line, reason } });
   });
 
   test('finds a record that was replaced with a matching hash of its own', async () => {
@@ -216,7 +230,7 @@ describe('verifyAudit()', () => {
     await write(['sandbox/z', 'sandbox/b']);
     const lines = readFileSync(current(), 'utf8').trim().split('\n');
     writeFileSync(current(), `${other[0]!}\n${lines[1]!}\n`);
-    expect(await verifyAudit(dir)).toMatchObject({
+    expect(await verifyChain(dir)).toMatchObject({
       ok: false,
       firstBad: { line: 2, reason: 'it does not carry on from the record before it' },
     });
@@ -225,17 +239,17 @@ describe('verifyAudit()', () => {
   test('finds a file that is missing in the middle', async () => {
     await write(['sandbox/a', 'sandbox/b', 'sandbox/c'], { maxBytes: 10 });
     rmSync(join(dir, 'coi-000000000002.jsonl'));
-    expect(await verifyAudit(dir)).toMatchObject({ ok: false, firstBad: { file: 'coi.jsonl', line: 1 } });
+    expect(await verifyChain(dir)).toMatchObject({ ok: false, firstBad: { file: 'coi.jsonl', line: 1 } });
   });
 
   test('finds a cut at the end of a line', async () => {
     await write(['sandbox/a', 'sandbox/b']);
     truncateSync(current(), statSync(current()).size - 3);
-    expect(await verifyAudit(dir)).toMatchObject({ ok: false, records: 1, firstBad: { line: 2 } });
+    expect(await verifyChain(dir)).toMatchObject({ ok: false, records: 1, firstBad: { line: 2 } });
   });
 
   test('finds nothing wrong where there is nothing', async () => {
-    expect(await verifyAudit(dir)).toEqual({ ok: true, records: 0, files: 0 });
+    expect(await verifyChain(dir)).toEqual({ ok: true, records: 0, files: 0 });
   });
 });
 

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { openAudit } from '../../src/audit/open-audit.ts';
 import { readAudit } from '../../src/audit/read.ts';
-import { verifyAudit } from '../../src/audit/verify.ts';
+import { verifyChain } from '../../src/audit/verify.ts';
 
 /** Writes records as fast as it can, in batches and durably, and says after each durable one that it is safe. */
 const writer = `
@@ -38,7 +38,7 @@ test('a killed writer loses nothing that it was told is safe, and the chain goes
       }
       if (child.signalCode === null) await once(child, 'exit');
       await using _ = await openAudit({ dir, clock: systemClock });
-      expect(await verifyAudit(dir)).toMatchObject({ ok: true });
+      expect(await verifyChain(dir)).toMatchObject({ ok: true });
       const keys = (await readAudit({ dir })).map(({ key }) => key);
       expect(safe).toBeGreaterThanOrEqual(stopAfter);
       expect(keys).toContain(`batch/${stopAfter}/${safe}`);

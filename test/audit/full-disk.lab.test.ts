@@ -7,7 +7,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { openAudit } from '../../src/audit/open-audit.ts';
 import { readAudit } from '../../src/audit/read.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
-import { verifyAudit } from '../../src/audit/verify.ts';
+import { verifyChain } from '../../src/audit/verify.ts';
 
 let disk = '';
 beforeEach(() => {
@@ -39,7 +39,7 @@ test('a full disk drops records, stops nobody, leaves no half line, and is noted
   expect(dropped).toBeGreaterThan(3);
   expect(written + dropped).toBe(30);
   expect(reasons[0]).toMatchObject({ code: 'ENOSPC' });
-  expect(await verifyAudit(dir)).toEqual({ ok: true, records: written, files: 1 });
+  expect(await verifyChain(dir)).toEqual({ ok: true, records: written, files: 1 });
 
   rmSync(ballast);
   await audit.appendDurable(entry('sandbox/after'));
@@ -47,5 +47,5 @@ test('a full disk drops records, stops nobody, leaves no half line, and is noted
   const records = await readAudit({ dir });
   expect(records.at(-2)?.why).toBe(`${dropped} records could not be written before this one`);
   expect(records.at(-1)?.key).toBe('sandbox/after');
-  expect(await verifyAudit(dir)).toMatchObject({ ok: true, records: written + 2 });
+  expect(await verifyChain(dir)).toMatchObject({ ok: true, records: written + 2 });
 });

@@ -8,8 +8,10 @@ import { healInstance } from './heal-instance.ts';
 import { healRule } from './heal-rule.ts';
 import { idle } from './idle.ts';
 import { endLargeFleet } from './large-fleet.ts';
+import { monitorCpu } from './monitor-cpu.ts';
 import { missed } from './missed.ts';
 import { noop } from './noop.ts';
+import { overhead } from './overhead.ts';
 import { packetCost, packetScale } from './packets.ts';
 import { policyLive } from './policy-live.ts';
 import { push1g } from './push.ts';
@@ -44,6 +46,8 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   fork,
   'build-noop': buildNoop,
   'build-tail': buildTail,
+  overhead,
+  'monitor-cpu': monitorCpu,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks);

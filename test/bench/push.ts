@@ -15,7 +15,7 @@ const [large, small] = [2 ** 30, 2 ** 29];
 export async function push1g(): Promise<void> {
   const coi = await installedCoi();
   await using lab = await openLab({ name: 'bench' });
-  const env = await labEnvironment(lab);
+  const env = await labEnvironment(lab, { monitoring: true });
   await createContainer(lab, { name: 'box' });
   const [file, little] = [join(lab.dir, 'large'), join(lab.dir, 'small')];
   await fill(file, large);

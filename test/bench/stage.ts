@@ -135,7 +135,8 @@ export class Stage implements AsyncDisposable {
 }
 
 function manifest(name: string, keys: string): string {
-  return `apiVersion = "coi/v1"\n[sandbox.${name}]\nimage = "busybox"\n${keys}\n`;
+  const image = /^image\b/m.test(keys) ? '' : 'image = "busybox"\n';
+  return `apiVersion = "coi/v1"\n[sandbox.${name}]\n${image}${keys}\n`;
 }
 
 /** `COI_BENCH_PROFILE=DIR` has the controller write a profile of its processor time there when it ends. */

@@ -102,8 +102,11 @@ function linkFolder(lab: Lab): string {
   return `/proc/${lab.inside.pid}/root/sys/class/net`;
 }
 
-/** Opens a stage; about two seconds. */
-export async function openStage({ name = 'chaos' }: { name?: string } = {}): Promise<Stage> {
+/** Opens a stage; about two seconds. Its controller watches sandboxes only where that is asked for. */
+export async function openStage({
+  name = 'chaos',
+  monitoring = false,
+}: { name?: string; monitoring?: boolean } = {}): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const lab = stack.use(await openLab({ name }));
   const proxy = stack.use(new FaultProxy(join(lab.dir, 'proxy.sock'), lab.socket));
@@ -112,7 +115,7 @@ export async function openStage({ name = 'chaos' }: { name?: string } = {}): Pro
   const nft = stack.use(new NftShell(lab.netns));
   await makeForeign(lab, incus);
   const env = { INCUS_SOCKET: proxy.socket, PATH: `${await wrapNft(lab)}:${process.env['PATH']}`, CHAOS_DIR: lab.dir };
-  const controller = stack.use(await startController(lab, { env }));
+  const controller = stack.use(await startController(lab, { env, monitoring }));
   const observer = stack.use(new RawIncus(lab.socket));
   const watcher = stack.use(new NftShell(lab.netns));
   const sampler = stack.use(new Sampler({ incus: observer, nft: watcher, linkFolder: linkFolder(lab) }));

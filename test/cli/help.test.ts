@@ -33,6 +33,8 @@ describe('coi --help', () => {
         policy             Show what a sandbox may reach by what the kernel holds, and who says so
         policy test        Say whether a sandbox may reach HOST:PORT, without sending anything
         events             Show what was done, oldest first
+        monitor            Show what a sandbox is doing: rates, detections, connections, processes
+        monitor audit      Show what was detected of a sandbox, oldest first
         delete             Delete sandboxes that "coi apply -f" or a session made
         kill               Delete containers of sessions at once, with everything inside
         shutdown           Let what runs in containers of sessions end, then delete them
@@ -76,7 +78,10 @@ describe('coi --help', () => {
         trust              Let a project's .coi.toml say what it says now, for you
         validate           Check manifest files and show everything that is wrong with them
         schema             Print the JSON Schema of manifest files, for editors
-        audit verify       Check that nobody changed the audit log
+        audit verify       Check that nobody changed the audit log or a detection log
+        rules list         List what sandboxes are watched for
+        rules test         Try rules on their own examples
+        rules lint         Find what is wrong with files of rules
         completion         Print what completes command lines: for bash, zsh, fish or powershell
         version            Show the version
         help               Show help on coi or on one of its commands
@@ -96,6 +101,7 @@ describe('coi --help', () => {
             --storage PATH               Directory to mount at /storage; made if missing
             --network MODE               What it may reach: restricted, open, allowlist, none
             --writable-git-hooks         Protect no path of the workspace: hooks, settings and all others
+            --monitor                    Watch it, freeze and end it by itself, whatever the settings say
             --limit-cpu CPUS             How many CPUs, or which: 2, 0-3, 0,1,3
             --limit-cpu-allowance SHARE  CPU time: 50%, 25ms/100ms
             --limit-cpu-priority N       Who goes first when CPUs are short, 0 to 10

@@ -166,6 +166,7 @@ describe('coi audit verify', () => {
     expect(JSON.parse((await verify('--format=json')).stdout)).toEqual({
       dir: join(directory, 'audit'),
       ok: true,
+      detections: [],
       records: 3,
       files: 1,
     });
@@ -178,6 +179,31 @@ describe('coi audit verify', () => {
     expect(code).toBe(1);
     expect(stdout).toContain(`${directory}/audit/coi.jsonl:2: its content does not match its hash\n`);
     expect(stdout).toContain('Good before that: 1 record\n');
+  });
+
+  it('checks the detection logs of all sandboxes as well, and names the one that was changed', async () => {
+    await log();
+    const fields = { id: 'i', level: 'critical', sandbox: 'web', uid: 'U1', container_name: 'coi-web' };
+    const { line } = chainLine(noHead, '2026-03-01T00:00:00.000Z', fields);
+    const path = 'monitor/U1/detections/coi.jsonl';
+    await mkdir(join(directory, 'monitor/U1/detections'), { recursive: true });
+    await write(path, `${line}\n`);
+    expect((await verify()).stdout).toBe(
+      'The audit log is whole: 3 records in 1 file\n1 detection log is whole: 1 record\n',
+    );
+    await write(path, `${line.replace('critical', 'info')}\n`);
+    expect((await verify()).stdout).toContain('The detection log of "U1" was changed after it was written');
+    const about = { sandbox: 'web', container_name: 'coi-web', log_days: 30 };
+    await write('monitor/U1/detections/about.json', JSON.stringify(about));
+    const { code, stdout } = await verify();
+    expect(code).toBe(1);
+    expect(stdout).toContain('The audit log is whole');
+    expect(stdout).toContain(`${directory}/${path}:1: its content does not match its hash\n`);
+    expect(stdout).toContain('The detection log of "web" was changed after it was written');
+    expect(JSON.parse((await verify('--format=json')).stdout)).toMatchObject({
+      ok: false,
+      detections: [{ sandbox: 'web', uid: 'U1', ok: false, firstBad: { line: 1 } }],
+    });
   });
 
   it('does not take no log for a whole one', async () => {

@@ -7,7 +7,7 @@ import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/run.ts';
 import type { ControlApi } from '../../src/controller/control-api.ts';
 import { serveAdmin } from '../../src/server/admin.ts';
-import { denials, now, plans, policy, refusal, status } from './reports.ts';
+import { denials, monitorReport, now, plans, policy, refusal, status } from './reports.ts';
 
 /** A controller's socket with fixed answers behind it, and what it was asked. */
 export interface Peer extends AsyncDisposable {
@@ -63,6 +63,8 @@ export async function openPeer(answers: Partial<ControlApi> = {}): Promise<Peer>
     policyTest: async () => refusal,
     orphans: async () => ({ orphans: [], problems: [] }),
     removeOrphans: async ({ ids }) => ({ removed: ids, left: [], problems: [] }),
+    monitor: async () => monitorReport,
+    async *detections() {},
     async *events() {},
   };
   const api = Object.fromEntries(

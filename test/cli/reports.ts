@@ -1,5 +1,6 @@
 import type { HostReport, PlanReport, SourceReport, StatusReport } from '../../src/controller/control-api.ts';
 import type { ImageReport } from '../../src/controller/image-record.ts';
+import type { MonitorReport } from '../../src/controller/monitor-api.ts';
 import type { DenialsReport, PolicyReport, PolicyTestReport } from '../../src/controller/network-reports.ts';
 import type { SandboxReport } from '../../src/controller/report.ts';
 
@@ -286,4 +287,93 @@ export const refusal: PolicyTestReport = {
   rule: 'not-listed',
   why: 'it is not on the allowlist',
   allow: denials.connections[0]!.allow!,
+};
+
+export const monitorReport: MonitorReport = {
+  timestamp: ago(0),
+  container_name: 'coi-web',
+  container_ip: '10.77.0.12',
+  sandbox: 'web',
+  state: 'running',
+  monitoring: true,
+  network: {
+    active_connections: 2,
+    connections: [
+      {
+        protocol: 'tcp',
+        local_addr: '10.77.0.12:41000',
+        remote_addr: '140.82.121.4:443',
+        remote_name: 'github.com',
+        state: 'ESTABLISHED',
+        suspicious: false,
+      },
+      {
+        protocol: 'tcp',
+        local_addr: '10.77.0.12:41001',
+        remote_addr: '203.0.113.9:4444',
+        state: 'ESTABLISHED',
+        uid: 1_001_000,
+        suspicious: true,
+        suspect_reason: 'port 4444 is one of command and control',
+      },
+      { protocol: 'tcp', local_addr: '0.0.0.0:8080', remote_addr: '0.0.0.0:0', state: 'LISTEN', suspicious: false },
+    ],
+    suspicious_count: 1,
+  },
+  processes: {
+    available: true,
+    total_count: 4,
+    processes: [
+      { pid: 4000, ppid: 1, user: '0', command: '/sbin/init', env_access: false, cpu_time_seconds: 1 },
+      { pid: 4100, ppid: 4000, user: '1000', command: 'tmux', env_access: false, cpu_time_seconds: 0 },
+      { pid: 4200, ppid: 4100, user: '1000', command: 'node agent.js', env_access: false, cpu_time_seconds: 40 },
+      { pid: 4150, ppid: 4000, user: '1000', command: 'printenv', env_access: true, cpu_time_seconds: 0 },
+    ],
+  },
+  filesystem: {
+    available: true,
+    workspace_path: '/workspace',
+    total_read_mb: 812,
+    read_rate_mb_per_sec: 3.5,
+    total_write_mb: 12_400,
+    write_rate_mb_per_sec: 0,
+    tmp_used_mb: 10,
+    tmp_total_mb: 100,
+    tmp_used_percent: 10,
+  },
+  resources: {
+    cpu_time_seconds: 100,
+    user_cpu_seconds: 80,
+    sys_cpu_seconds: 20,
+    memory_mb: 512,
+    memory_limit_mb: 2048,
+    io_read_mb: 812,
+    io_write_mb: 12_400,
+  },
+  threats: [
+    {
+      id: '01K0000000000000000000000T',
+      timestamp: ago(300),
+      level: 'warning',
+      category: 'environment',
+      rule: 'env-scan',
+      title: 'Environment is read',
+      description: 'printenv was started',
+      action: 'alerted',
+    },
+    {
+      id: '01K0000000000000000000000U',
+      timestamp: ago(20),
+      level: 'critical',
+      category: 'network',
+      rule: 'c2-port',
+      title: 'Command and control',
+      description: 'a connection to 203.0.113.9:4444',
+      action: 'killed',
+    },
+  ],
+  sensors: [
+    { sensor: 'process', state: 'active', source: 'bpftrace', seen: 10, dropped: 0 },
+    { sensor: 'network', state: 'fallback', source: 'kmsg', because: 'no journal', seen: 3, dropped: 2 },
+  ],
 };

@@ -4,6 +4,8 @@ import { allPolicies, policyOf } from '../../src/controller/policies.ts';
 import type { Instance } from '../../src/host/incus/instance.ts';
 import { InstanceCache } from '../../src/observe/instances.ts';
 import { classify } from '../../src/observe/owned.ts';
+import type { Manifest } from '../../src/spec/sandbox.ts';
+import type { MonitoringChange } from '../../src/spec/monitoring.ts';
 import { renderStamp } from '../../src/plan/stamp.ts';
 
 const bridge = { name: 'coibr0', ipv4: '10.90.0.1/16' };
@@ -74,4 +76,28 @@ test('what was put back to a snapshot has no rules of then while its manifest is
   };
   expect(rulesOf(owned('one'), 'a')).toEqual({ mode: 'restricted' });
   expect(rulesOf(owned('one'), 'b')).toEqual({ mode: 'none' });
+});
+
+test('an instance is watched as its manifest says, and as before while that is not known', async () => {
+  const reader = { list: () => Promise.resolve([]), get: notAsked, state: notAsked };
+  const inputs = { instances: new InstanceCache(reader), reservations: new Reservations(), bridge };
+  const one = owned('one');
+  const seen = { instance: one, owner: classify(one), etag: undefined };
+  const rest = { ...inputs, overrides: () => [], now: () => 0 };
+  const holding = (value: string) => new Map([['inet flow' as const, new Map([[uid, { uid, value }]])]]);
+  const whenUnknown = (elements?: () => ReturnType<typeof holding>) =>
+    policyOf({ ...rest, desired: unknown, ...(elements && { elements }) }, seen)?.watched;
+  expect(whenUnknown()).toBe(100);
+  expect(whenUnknown(() => new Map())).toBeUndefined();
+  expect(whenUnknown(() => holding('7'))).toBe(7);
+  expect(whenUnknown(() => holding('was changed'))).toBeUndefined();
+  const watchedWith = (monitoring: MonitoringChange) => {
+    const manifest = { sandbox: { network: { mode: 'open' }, monitoring } } as unknown as Manifest;
+    const desired = () => ({ kind: 'declared', manifest, sourceComplete: true }) as const;
+    return policyOf({ ...rest, desired, elements: () => holding('7') }, seen)?.watched;
+  };
+  expect(watchedWith({})).toBe(100);
+  expect(watchedWith({ network: { flowsPerSecond: 3 } })).toBe(3);
+  expect(watchedWith({ network: { enabled: false } })).toBeUndefined();
+  expect(watchedWith({ enabled: false })).toBeUndefined();
 });

@@ -185,7 +185,7 @@ describe('one sandbox that cannot be as declared', () => {
     const failures = () =>
       controller.log.match(/"time":\d+,"sandbox":"dead","step":"create".*"msg":"Step failed"/g) ?? [];
     const tried = await until('five tries', () => Promise.resolve(failures().length >= 5 && failures()), {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     });
     await rival.stop();
     const at = tried.map((line) => Number(/"time":(\d+)/.exec(line)?.[1]));

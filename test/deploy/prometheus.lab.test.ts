@@ -26,6 +26,17 @@ beforeAll(async () => {
   metrics.observing.followLeader(() => true);
   metrics.network.followReady(() => true);
   metrics.network.followDenied(() => [{ name: 'web', packets: 0 }]);
+  metrics.monitoring.followSensors(() => [
+    { sensor: 'process', state: 'active', source: 'bpftrace', seen: 0, dropped: 0 },
+  ]);
+  metrics.monitoring.detected({
+    rule: 'reverse-shell',
+    severity: 'info',
+    sensor: 'process',
+    response: 'log',
+    outcome: 'logged',
+    seconds: 0.01,
+  });
   telemetry = await serveTelemetry({
     host: '127.0.0.1',
     port: 0,

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HealthReport } from '../../src/health/run-checks.ts';
+import { labSettings } from '../lab/settings.ts';
 import { until } from '../lab/until.ts';
 import { port } from '../network/targets.ts';
 import { Place } from '../network/place.ts';
@@ -31,7 +32,7 @@ async function health(reach: string, refused: string, image = 'system') {
     `reach = "${reach}:${port}"`,
     `private = ["${refused}:${port}"]`,
   ];
-  await writeFile(join(place.lab.dir, 'etc/config.toml'), settings.join('\n'));
+  await writeFile(join(place.lab.dir, 'etc/config.toml'), labSettings({ settings: settings.join('\n') }));
   const { stdout } = await place.controller.coi('health', '--format', 'json');
   const { checks } = JSON.parse(stdout) as HealthReport;
   const [connectivity, restriction, spoofing] = ['container_connectivity', 'network_restriction', 'spoofing'].map(

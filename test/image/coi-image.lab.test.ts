@@ -7,6 +7,7 @@ import type { RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import { until } from '../lab/until.ts';
 import { importDefinition, longestBuildMs } from './cached-definition.ts';
+import { importImage } from './mini-image.ts';
 
 let lab: Lab;
 let controller: LabController;
@@ -74,12 +75,6 @@ describe('the image dummy', () => {
     expect(await afterPoweroff('two')).toBe('stopped');
   });
 });
-
-/** A root file system of one shell, and an image of Docker made of it. */
-const importImage = `
-  mkdir -p mini/bin; cp "$(command -v dash)" mini/bin/sh
-  for file in $(ldd mini/bin/sh | grep -o '/[^ ]*'); do mkdir -p "mini$(dirname "$file")"; cp -L "$file" "mini$file"; done
-  tar -C mini -c . | docker import - mini:1`;
 
 const composeFile = `
 services:

@@ -6,16 +6,17 @@ import type { SandboxReport } from '../../src/controller/report.ts';
 import type { InsideOptions, RunResult } from './inside.ts';
 import type { Lab } from './lab.ts';
 import type { Running } from './running.ts';
+import { labSettings, type LabSettings } from './settings.ts';
 import { until, type UntilOptions } from './until.ts';
 import { mainProgram } from '../program.ts';
 
 /** What a controller in a lab is started with. */
-export interface ControllerOptions {
+export interface ControllerOptions extends LabSettings {
   /** Names of the directories it reads, made in the lab's own; `desired` unless given. */
   readonly sources?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Text of its settings file; the lab's storage pool unless given. */
-  readonly settings?: string;
+  /** In place of `coi`: a program of a test that is the controller, too. */
+  readonly program?: string;
   /** More words behind `coi controller`. */
   readonly args?: readonly string[];
 }
@@ -203,11 +204,11 @@ function isRead({ state }: StatusReport['sources'][number]): boolean {
 /** Environment and settings of a `coi` that belongs to a lab. */
 export async function labEnvironment(
   lab: Lab,
-  { settings = '[incus]\nstorage_pool = "default"\n', env = {} }: Pick<ControllerOptions, 'settings' | 'env'> = {},
+  { env = {}, ...settings }: Pick<ControllerOptions, 'settings' | 'monitoring' | 'env'> = {},
 ): Promise<Record<string, string>> {
   const etc = join(lab.dir, 'etc');
   await mkdir(etc, { recursive: true });
-  await writeFile(join(etc, 'config.toml'), settings);
+  await writeFile(join(etc, 'config.toml'), labSettings(settings));
   const { runDir, stateDir, incusDir } = lab;
   return { COI_ETC: etc, COI_RUN_DIR: runDir, COI_STATE_DIR: stateDir, INCUS_DIR: incusDir, ...env };
 }
@@ -215,11 +216,15 @@ export async function labEnvironment(
 /** The argument vector of a controller in a lab, its directories made. */
 export async function controllerArgv(
   lab: Lab,
-  { sources = ['desired'], args = [] }: Pick<ControllerOptions, 'sources' | 'args'> = {},
+  {
+    sources = ['desired'],
+    args = [],
+    program = mainProgram,
+  }: Pick<ControllerOptions, 'sources' | 'args' | 'program'> = {},
 ): Promise<string[]> {
   const paths = sources.map((source) => join(lab.dir, source));
   await Promise.all(paths.map((path) => mkdir(path, { recursive: true })));
-  return [process.execPath, mainProgram, 'controller', ...paths.flatMap((path) => ['--source', path]), ...args];
+  return [process.execPath, program, 'controller', ...paths.flatMap((path) => ['--source', path]), ...args];
 }
 
 /**

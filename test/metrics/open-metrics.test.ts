@@ -6,6 +6,9 @@ import { describeMetrics } from '../../src/metrics/describe.ts';
 import * as labels from '../../src/metrics/labels.ts';
 import { openMetrics } from '../../src/metrics/open-metrics.ts';
 import type { SandboxState } from '../../src/metrics/sandboxes.ts';
+import { outcomes, responses } from '../../src/monitor/detection.ts';
+import { sensorNames } from '../../src/monitor/event.ts';
+import { severities } from '../../src/monitor/severity.ts';
 import type { ActionKind, BlockReason } from '../../src/plan/step.ts';
 
 /** Series of a rendering with their values, comments left out. */
@@ -161,7 +164,51 @@ describe('openMetrics()', () => {
   });
 });
 
+describe('metrics of the monitor', () => {
+  test('count detections, what followed, and how long it took', async () => {
+    const { monitoring, ...metrics } = openMetrics({ version: '1' });
+    const detection = { rule: 'miner', severity: 'high', sensor: 'process', response: 'freeze' } as const;
+    monitoring.detected({ ...detection, outcome: 'paused', seconds: 0.02 });
+    monitoring.detected({ ...detection, outcome: 'deduplicated', seconds: -1 });
+    const now = await series({ monitoring, ...metrics });
+    expect(now.get('coi_detections_total{rule="miner",severity="high",sensor="process"}')).toBe(2);
+    expect(now.get('coi_detections_by_severity_total{severity="high"}')).toBe(2);
+    expect(now.get('coi_detections_by_severity_total{severity="critical"}')).toBe(0);
+    expect(now.get('coi_responses_total{response="freeze",outcome="paused"}')).toBe(1);
+    expect(now.get('coi_responses_total{response="kill",outcome="failed"}')).toBe(0);
+    expect(now.get('coi_detection_seconds_count')).toBe(2);
+  });
+
+  test('follow sensors, watched sandboxes and the log', async () => {
+    const metrics = openMetrics({ version: '1' });
+    const states = ['active', 'fallback', 'failed', 'off', 'active'] as const;
+    metrics.monitoring.followSensors(() =>
+      labels.monitorSensors.map((sensor, n) => ({ sensor, state: states[n]!, source: 's', seen: 7, dropped: n })),
+    );
+    metrics.monitoring.followWatched(() => 3);
+    metrics.monitoring.followLog({ counts: { written: 4, dropped: 5, limited: 6 } });
+    metrics.monitoring.notified('webhook', 'dropped', 2);
+    const now = await series(metrics);
+    const up = labels.monitorSensors.map((sensor) => now.get(`coi_monitor_sensor_up{sensor="${sensor}",source="s"}`));
+    expect(up).toEqual([1, 0.5, 0, undefined, 1]);
+    expect(now.get('coi_monitor_events_total{sensor="tmp"}')).toBe(7);
+    expect(now.get('coi_monitor_dropped_total{sensor="tmp"}')).toBe(4);
+    expect(now.get('coi_monitor_watched_sandboxes')).toBe(3);
+    expect(now.get('coi_detection_log_records_total')).toBe(4);
+    expect(now.get('coi_detection_log_dropped_total')).toBe(5);
+    expect(now.get('coi_detection_log_limited_total')).toBe(6);
+    expect(now.get('coi_notifications_total{channel="webhook",outcome="dropped"}')).toBe(2);
+  });
+});
+
 describe('closed label sets', () => {
+  test('are those of the monitor', () => {
+    expect(labels.detectionSeverities).toEqual(severities);
+    expect(labels.monitorSensors).toEqual(sensorNames);
+    expect(labels.detectionResponses).toEqual(responses);
+    expect(labels.responseOutcomes).toEqual(outcomes);
+  });
+
   test('are those of the rooms that use them', () => {
     // Types compare them both ways: a kind that one side lacks does not compile.
     const toRoom = (kind: labels.StepKind): ActionKind => kind;

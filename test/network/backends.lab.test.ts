@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FirewalldDaemon } from '../host/firewalld/daemon.ts';
 import type { Agent } from '../host/nft/world.ts';
+import { labSettings } from '../lab/settings.ts';
 import { until } from '../lab/until.ts';
 import { Place } from './place.ts';
 
@@ -63,7 +64,7 @@ describe.each(['firewalld', 'incus-acl'] as const)('a controller with controller
     expect(await held()).toContain(guest.uid);
     const { writeFile } = await import('node:fs/promises');
     await place.controller.stop();
-    await writeFile(`${place.lab.dir}/etc/config.toml`, settings('nft'));
+    await writeFile(`${place.lab.dir}/etc/config.toml`, labSettings({ settings: settings('nft') }));
     await place.controller.start();
     await until('the end of its rules', async () => !(await held()).includes('coi:'), { timeoutMs: 30_000 });
     await until('a way out', async () => (await tries(guest))[0] === 'open', { timeoutMs: 30_000 });

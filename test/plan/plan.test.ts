@@ -367,6 +367,18 @@ describe('changes of the manifest', () => {
     expect(made.patch).toEqual([{ op: 'add', path: '/config/limits.memory', value: String(2 ** 31) }]);
   });
 
+  it.each(['in-place', 'restart', 'recreate'] as const)('of how it is watched are stamped alone: %s', (allow) => {
+    const whole = { network: { enabled: false }, rules: { miner: { response: 'kill' } } } as const;
+    const changed = allowing(allow, {
+      tool: { command: ['a'] },
+      monitoring: { enabled: false, pollMs: 9000, ...whole },
+    });
+    const instance = asBefore(manifest({ tool: { command: ['a'] } }));
+    const made = plan(world(changed, { instance, agent: { kind: 'running' } }));
+    expect(made).toMatchObject({ patch: [], drift: [], block: undefined });
+    expect(names(made)).toEqual(['stamp']);
+  });
+
   it('of the agent wait for policy.allow = "restart"', () => {
     const instance = asBefore(manifest({ tool: { command: ['old'] } }));
     const made = plan(world(allowing('in-place', { tool: { command: ['new'] } }), { instance }));
@@ -545,8 +557,10 @@ describe('overrides', () => {
     expect(step).toMatchObject({ action: { kind: 'power', to: 'freeze' }, security: true });
   });
 
-  it('a killed one is stopped and stays so', () => {
-    expect(names(plan(world(plain, { instance: owned(plain), overrides: [override.kill] })))).toEqual(['stop']);
+  it('a killed one is stopped and stays so, and nobody asks what is inside', () => {
+    const killed = plan(world(plain, { instance: owned(plain), overrides: [override.kill] }));
+    expect(names(killed)).toEqual(['stop']);
+    expect(killed.steps[0]).toMatchObject({ action: { force: true }, security: true });
     const stopped = owned(plain, { power: 'stopped' });
     expect(plan(world(plain, { instance: stopped, overrides: [override.kill] })).steps).toEqual([]);
   });

@@ -337,13 +337,13 @@ describe('what a session is asked for', () => {
       '[controller]',
       `run_dir = "${etc}"`,
       '[monitoring]',
-      'enabled = true',
+      'watches = true',
       '[limits.cpu]',
       'count = "2"',
     );
     const { COI_RUN_DIR: _directory, ...env } = peer.env;
     const { stderr } = await coi(['shell', '--background'], { cwd: here, env });
-    expect(stderr.match(/coi: warning: .*config\.toml:4:1: monitoring\.enabled has no effect yet/g)).toHaveLength(1);
+    expect(stderr.match(/coi: warning: .*config\.toml:4:1: monitoring\.watches[^\n]*/g)).toHaveLength(1);
     expect(stderr).toMatch(/\ncoi: Not opened\n$/);
     expect((peer.asked.at(-1)![1] as { readonly manifest: string }).manifest).toContain('count = "2"');
   });

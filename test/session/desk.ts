@@ -1,11 +1,12 @@
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { workspaceHash } from '../../src/spec/session-names.ts';
-import { startController, type LabController } from '../lab/controller.ts';
+import { startController, type ControllerOptions, type LabController } from '../lab/controller.ts';
 import type { ImageName } from '../lab/image-cache.ts';
 import type { InsideOptions, RunResult } from '../lab/inside.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import type { Running } from '../lab/running.ts';
+import { labSettings } from '../lab/settings.ts';
 import { until } from '../lab/until.ts';
 import { mainProgram } from '../program.ts';
 
@@ -54,7 +55,8 @@ export class Desk implements AsyncDisposable {
 
   /** Saves the settings of the host, for commands that start from now on. */
   async settings(text: string): Promise<void> {
-    await writeFile(join(this.lab.dir, 'etc/config.toml'), `[incus]\nstorage_pool = "default"\n${text}`);
+    const settings = `[incus]\nstorage_pool = "default"\n${text}`;
+    await writeFile(join(this.lab.dir, 'etc/config.toml'), labSettings({ settings }));
   }
 
   /** Waits until nothing is left of any session: the last files go when the command has ended already. */
@@ -70,11 +72,15 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-export async function openDesk(name: string, images: readonly ImageName[] = ['busybox']): Promise<Desk> {
+export async function openDesk(
+  name: string,
+  images: readonly ImageName[] = ['busybox'],
+  options: ControllerOptions = {},
+): Promise<Desk> {
   const lab = await openLab({ name, images });
   try {
     await giveHome(lab);
-    return new Desk(lab, await startController(lab));
+    return new Desk(lab, await startController(lab, options));
   } catch (error) {
     await lab[Symbol.asyncDispose]();
     throw error;

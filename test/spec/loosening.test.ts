@@ -55,6 +55,25 @@ describe('what a project may say by itself', () => {
     ],
     ['its path inside', { paths: { preserve_workspace_path: true } }],
     ['a profile that nobody asks for', { profiles: { wide: { network: { mode: 'open' } } } }],
+    [
+      'to be watched more closely',
+      {
+        monitoring: {
+          enabled: true,
+          poll_interval_sec: 1,
+          file_read_threshold_mb: 50,
+          file_write_rate_mb_per_sec: 10,
+          audit_log_retention_days: 60,
+          nft: { dns_query_threshold: 10 },
+          rules: { miner: { enabled: true, severity: 'critical', response: 'kill' } },
+        },
+      },
+    ],
+    [
+      'a rule that its user turned off, and one that is no less than the user has it',
+      { monitoring: { rules: { miner: { enabled: false }, shell: { response: 'freeze' } } } },
+      { user: { monitoring: { rules: { miner: { enabled: false }, shell: { response: 'network' } } } } },
+    ],
     ['to be asked', { tool: { permission_mode: 'interactive' } }],
   ])('%s', (_, project, above) => {
     expect(refused(project, above)).toEqual([]);
@@ -144,13 +163,65 @@ describe('what a project may say by itself', () => {
     ['root inside', { incus: { code_uid: 0 } }, ['incus.code_uid']],
     ['another socket', { controller: { run_dir: '/tmp/evil' } }, ['controller.run_dir']],
     ['another agent', { tool: { name: 'codex', binary: '/w/evil' } }, ['tool.name', 'tool.binary']],
+    ['not to be watched', { monitoring: { enabled: false } }, ['monitoring.enabled']],
+    [
+      'to be left running',
+      { monitoring: { auto_pause_on_high: false, auto_kill_on_critical: false } },
+      ['monitoring.auto_pause_on_high', 'monitoring.auto_kill_on_critical'],
+    ],
+    [
+      'to be looked at less often, or forgotten earlier',
+      { monitoring: { poll_interval_sec: 60, audit_log_retention_days: 1 } },
+      ['monitoring.poll_interval_sec', 'monitoring.audit_log_retention_days'],
+    ],
+    [
+      'to read and write more',
+      { monitoring: { file_read_threshold_mb: 0, file_write_threshold_mb: 9000, file_read_rate_mb_per_sec: 100 } },
+      [
+        'monitoring.file_read_threshold_mb',
+        'monitoring.file_write_threshold_mb',
+        'monitoring.file_read_rate_mb_per_sec',
+      ],
+      { user: { monitoring: { file_read_rate_mb_per_sec: 10 } } },
+    ],
+    [
+      'connections that nobody looks at',
+      {
+        monitoring: {
+          nft: {
+            enabled: false,
+            rate_limit_per_second: 1,
+            dns_query_threshold: 601,
+            log_dns_queries: false,
+            lima_host: 'other',
+          },
+        },
+      },
+      ['enabled', 'rate_limit_per_second', 'dns_query_threshold', 'log_dns_queries', 'lima_host'].map(
+        (key) => `monitoring.nft.${key}`,
+      ),
+    ],
+    ['a rule off', { monitoring: { rules: { miner: { enabled: false } } } }, ['monitoring.rules.miner.enabled']],
+    [
+      'a rule whose severity nobody knows to be less',
+      { monitoring: { rules: { miner: { severity: 'high', response: 'freeze' } } } },
+      ['monitoring.rules.miner.severity', 'monitoring.rules.miner.response'],
+    ],
+    [
+      'a rule with less than its user has it',
+      { monitoring: { rules: { miner: { severity: 'info', response: 'log' } } } },
+      ['monitoring.rules.miner.severity', 'monitoring.rules.miner.response'],
+      { user: { monitoring: { rules: { miner: { severity: 'warning', response: 'alert' } } } } },
+    ],
     ['not to be asked', { tool: { permission_mode: 'bypass' } }, ['tool.permission_mode']],
   ])('not %s', (_, project, keys, above) => {
     expect(refused(project, above)).toEqual(keys);
   });
 
   it('nothing that is not known: every section is judged', () => {
-    const judged = new Set(['defaults', 'network', 'security', 'git', 'mounts', 'limits', 'profiles', 'paths', 'tool']);
+    const judged = new Set(
+      ['defaults', 'network', 'security', 'git', 'mounts', 'limits', 'profiles', 'paths', 'tool'].concat('monitoring'),
+    );
     for (const { path, leaf } of keysOf(settingsFileSchema)) {
       if (!leaf || judged.has(String(path[0]))) continue;
       const project = path.reduceRight<unknown>((below, key) => ({ [key]: below }), 'x') as SettingsLayer;

@@ -4,7 +4,7 @@ import { commandLineLayers, mergeSettings } from '../../src/spec/layers.ts';
 import { resolveSandbox } from '../../src/spec/resolve-sandbox.ts';
 import { parseSettings } from '../../src/spec/settings.ts';
 
-/** Every key of the original's settings but those of `monitoring`. */
+/** Every key of the original's settings. */
 const originalSettings = `
 [defaults]
 image = "coi"
@@ -76,27 +76,23 @@ count = "4"
 [profiles.rust.network]
 mode = "allowlist"
 allowed_domains = ["crates.io"]
+[monitoring]
+enabled = true
+auto_pause_on_high = true
+auto_kill_on_critical = true
+poll_interval_sec = 2
+file_read_threshold_mb = 50.0
+file_read_rate_mb_per_sec = 10.0
+file_write_threshold_mb = 50.0
+file_write_rate_mb_per_sec = 10.0
+audit_log_retention_days = 30
+[monitoring.nft]
+enabled = true
+rate_limit_per_second = 100
+dns_query_threshold = 100
+log_dns_queries = true
+lima_host = ""
 `;
-
-const monitoring = [
-  'enabled = true',
-  'auto_pause_on_high = true',
-  'auto_kill_on_critical = true',
-  'poll_interval_sec = 2',
-  'file_read_threshold_mb = 50.0',
-  'file_read_rate_mb_per_sec = 10.0',
-  'file_write_threshold_mb = 50.0',
-  'file_write_rate_mb_per_sec = 10.0',
-  'audit_log_retention_days = 30',
-];
-
-const nft = [
-  'enabled = true',
-  'rate_limit_per_second = 100',
-  'dns_query_threshold = 100',
-  'log_dns_queries = true',
-  'lima_host = ""',
-];
 
 describe('parseSettings()', () => {
   it('fills in everything when there is no file', () => {
@@ -116,6 +112,13 @@ describe('parseSettings()', () => {
     expect(settings.layer.defaults).toEqual({ image: 'b' });
     expect(settings.incus.project).toBe('x');
     expect(settings.controller).toMatchObject({ sources: ['/c'], metricsListen: { host: '::1', port: 1 } });
+  });
+
+  it('takes all that the original takes', () => {
+    const { settings, warnings, problems } = parseSettings([{ file: 'f', text: originalSettings }]);
+    expect([...problems, ...warnings]).toEqual([]);
+    expect(settings.layer.tool?.permission_mode).toBe('bypass');
+    expect(settings.layer.monitoring?.nft?.dns_query_threshold).toBe(100);
   });
 
   it('warns of unknown keys and goes on without them', () => {
@@ -155,25 +158,6 @@ describe('parseSettings()', () => {
       session: true,
     });
     expect(sandbox.mounts).toEqual({ '/a': { host: '/a' }, '/b': { host: '/b', readonly: true } });
-  });
-
-  it('warns of what has no effect yet, and takes all else', () => {
-    const text = `${originalSettings}\n[monitoring]\n${monitoring.join('\n')}\n[monitoring.nft]\n${nft.join('\n')}`;
-    const { settings, warnings, problems } = parseSettings([{ file: 'f', text }]);
-    expect(problems).toEqual([]);
-    const keyOf = (line: string) => line.split(' ')[0]!;
-    expect(warnings.map(({ code, message }) => `${code}: ${message}`)).toEqual(
-      [
-        ...monitoring.map((line) => `monitoring.${keyOf(line)}`),
-        ...nft.map((line) => `monitoring.nft.${keyOf(line)}`),
-      ].map((key) => `spec.unsupported: ${key} has no effect yet`),
-    );
-    expect(warnings[0]!.position).toMatchObject({ file: 'f' });
-    expect(settings.layer.tool?.permission_mode).toBe('bypass');
-    expect(parseSettings([{ file: 'f', text: '[monitoring]' }])).toMatchObject({
-      problems: [],
-      warnings: [{ message: 'monitoring has no effect yet' }],
-    });
   });
 
   it('takes nothing from a file that is wrong', () => {

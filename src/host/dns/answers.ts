@@ -22,9 +22,21 @@ export interface AnswersInit {
   /** Something new is known of names. */
   readonly onLearned: (guest: Guest) => void;
   readonly onQuery: (result: QueryResult) => void;
+  readonly onAsked: OnAsked;
   /** A question could not be answered for a reason that lies here. */
   readonly onFailure: (error: unknown) => void;
 }
+
+/** A question of a sandbox that was looked at. The name is of any content and at most 255 bytes long. */
+export interface Asked {
+  readonly name: string;
+  /** Kind of record: `A`, `TXT`, `UNKNOWN_999`. */
+  readonly type: string;
+  readonly result: QueryResult;
+}
+
+/** Told of a question once it is answered. Never throws and does not wait. */
+export type OnAsked = (uid: string, asked: Asked) => void;
 
 /** How long is waited for servers before what was known before is answered, in milliseconds. See RFC 8767, section 5. */
 const staleAfterMs = 1_500;
@@ -59,6 +71,7 @@ export class Answers {
     }
     const { reply, result } = await this.#counted(guest, query);
     this.#init.onQuery(result);
+    this.#init.onAsked(guest.seat.uid, { name: query.name, type: query.type, result });
     return writeReply(query, reply, transport === 'udp' ? query.udpSize : longestStreamReply);
   }
 

@@ -9,7 +9,7 @@ import { isUsable } from '../../network/names/usable-address.ts';
 import type { Bridge, NetworkPolicy } from '../../network/policy.ts';
 import { resolverPort } from '../../network/resolvers.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
-import { Answers } from './answers.ts';
+import { Answers, type OnAsked } from './answers.ts';
 import { GuestBook } from './guest-book.ts';
 import type { Guest } from './guest.ts';
 import { Lookups } from './lookups.ts';
@@ -55,6 +55,7 @@ export class NameService {
   readonly #lookups: Lookups;
   readonly #upkeep: Upkeep;
   readonly #places: OwnPlacesReader;
+  readonly #listeners = new Set<OnAsked>();
   readonly #problems = new Map<string, Problem>();
   #isFirst = true;
   #doubt: 'none' | 'unseen' | 'changed' = 'unseen';
@@ -76,8 +77,9 @@ export class NameService {
       onLearned: (guest: Guest) => this.#save(guest),
     };
     const guestAt = (address: string) => this.#book.at(address);
+    const onAsked: OnAsked = (uid, asked) => this.#listeners.forEach((listener) => listener(uid, asked));
     const onFailure = (error: unknown) => this.#tell('answers', error);
-    this.#answers = new Answers({ ...shared, guestAt, onQuery: init.onQuery, onFailure });
+    this.#answers = new Answers({ ...shared, guestAt, onQuery: init.onQuery, onFailure, onAsked });
     this.#lookups = new Lookups(shared);
     this.#upkeep = new Upkeep({
       ...shared,
@@ -215,6 +217,12 @@ export class NameService {
   /** The name that led a sandbox to an address, as far as that is still known. */
   nameOf(uid: string, address: string): string | undefined {
     return this.#book.of(uid)?.known.nameOf(address);
+  }
+
+  /** Tells of every question that is looked at, until disposed of. At most 100 a second of one sandbox are not `limited`. */
+  listen(onAsked: OnAsked): Disposable {
+    this.#listeners.add(onAsked);
+    return { [Symbol.dispose]: () => this.#listeners.delete(onAsked) };
   }
 
   /** What is wrong with looking names up, as of now. */

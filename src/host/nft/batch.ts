@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { PlacedElement, SetId } from '../../network/elements.ts';
-import { logChain, setIds } from '../../network/elements.ts';
-import { logLimit, logPrefix } from '../../network/denial-log.ts';
+import { setIds } from '../../network/elements.ts';
+import { isLogChainSet, logChain, logChainRules, type LogChainSet } from '../../network/log-chains.ts';
 import type { TimedElement } from '../../network/timed-elements.ts';
 import type { ObservedRuleset } from './listing.ts';
 
@@ -37,8 +37,9 @@ export function renderChange({ add, remove }: ElementChange, current: number): B
     `delete element inet coi generation { ${current} }`,
     `add element inet coi generation { ${generation} }`,
   ];
-  const madeAnew = new Set(add.filter(({ set }) => set === 'inet log').map(({ key }) => key));
-  const gone = remove.filter(({ set, key }) => set !== 'inet log' || !madeAnew.has(key));
+  const idOf = ({ set, key }: PlacedElement) => `${set} ${key}`;
+  const madeAnew = new Set(add.filter(({ set }) => isLogChainSet(set)).map(idOf));
+  const gone = remove.filter((element) => !madeAnew.has(idOf(element)));
   const lines = [...fence, ...statements('delete', gone), ...statements('add', add)];
   return { text: `${lines.join('\n')}\n`, generation, fenceLines: lines.length };
 }
@@ -143,7 +144,7 @@ function statements(verb: 'add' | 'delete', elements: readonly PlacedElement[]):
   return order.flatMap((set) => {
     const members = bySet.get(set);
     if (!members) return [];
-    if (set === 'inet log') return members.flatMap(({ key }) => logStatements(verb, key));
+    if (isLogChainSet(set)) return members.flatMap(({ key, value }) => logStatements(verb, { set, uid: key, value }));
     const [family, name] = set.split(' ');
     const list = members.map((element) => (verb === 'add' ? renderElement(element) : renderKey(element)));
     return [`${verb} element ${family} coi ${name} { ${list.join(', ')} }`];
@@ -151,12 +152,14 @@ function statements(verb: 'add' | 'delete', elements: readonly PlacedElement[]):
 }
 
 /** A chain that is to be made anew is emptied only: what refers to it may stay. */
-function logStatements(verb: 'add' | 'delete', uid: string): string[] {
-  const chain = `inet coi ${logChain(uid)}`;
+function logStatements(
+  verb: 'add' | 'delete',
+  { set, uid, value }: { readonly set: LogChainSet; readonly uid: string; readonly value: string | undefined },
+): string[] {
+  const chain = `inet coi ${logChain(set, uid)}`;
   if (verb === 'delete') return [`flush chain ${chain}`, `delete chain ${chain}`];
-  const { perSecond, burst } = logLimit;
-  const rule = `limit rate ${perSecond}/second burst ${burst} packets log prefix "${logPrefix(uid)}"`;
-  return [`add chain ${chain}`, `flush chain ${chain}`, `add rule ${chain} ${rule}`];
+  const rules = logChainRules(set, uid, value ?? '').map((rule) => `add rule ${chain} ${rule}`);
+  return [`add chain ${chain}`, `flush chain ${chain}`, ...rules];
 }
 
 function renderElement(element: PlacedElement): string {

@@ -1,8 +1,9 @@
 import { Problem } from '../../base/problem.ts';
 import type { LoadedRuleset } from '../../network/compare.ts';
-import { logLimit, logPrefix } from '../../network/denial-log.ts';
-import { isSetId, logChain, logged, setIds } from '../../network/elements.ts';
+import { isSetId, setIds } from '../../network/elements.ts';
 import type { Element, SetId } from '../../network/elements.ts';
+import { ownerOfLogChain, valueOfRules } from '../../network/log-chains.ts';
+import type { LogChainSet } from '../../network/log-chains.ts';
 import { isUncompared } from '../../network/timed-elements.ts';
 
 /** Rules as they were found, with what is needed to replace them safely. */
@@ -16,9 +17,17 @@ export interface ObservedRuleset extends LoadedRuleset {
 interface Builder {
   readonly skeleton: Map<string, string>;
   readonly rules: Map<string, string[]>;
+  /** Chains of sandboxes' own, by name, with the text of their rules. */
+  readonly logChains: Map<string, LogChain>;
   readonly elements: Map<SetId, Map<string, Element>>;
   readonly tables: Map<string, number>;
   generation: number | undefined;
+}
+
+interface LogChain {
+  readonly set: LogChainSet;
+  readonly uid: string;
+  readonly rules: string[];
 }
 
 type Json = Record<string, unknown>;
@@ -34,11 +43,15 @@ export function parseListing(texts: readonly string[]): ObservedRuleset {
   const builder: Builder = {
     skeleton: new Map(),
     rules: new Map(),
+    logChains: new Map(),
     elements: new Map(setIds.map((id) => [id, new Map()])),
     tables: new Map(),
     generation: undefined,
   };
   for (const object of texts.flatMap(parseObjects)) addObject(builder, object);
+  for (const { set, uid, rules } of builder.logChains.values()) {
+    builder.elements.get(set)!.set(uid, { uid, value: valueOfRules(set, uid, rules) });
+  }
   for (const [chain, rules] of builder.rules) {
     builder.skeleton.set(chain, `${builder.skeleton.get(chain) ?? ''}\n${rules.join('\n')}`);
   }
@@ -67,46 +80,45 @@ function addObject(builder: Builder, object: Json): void {
   if (kind === 'table') builder.tables.set(String(body.family), Number(body.handle));
   if (kind === 'rule') {
     const chain = `chain ${place} ${String(body.chain)}`;
-    const owner = logOwner(place, String(body.chain));
-    if (owner !== undefined) return addLogRule(builder, owner, body);
+    const own = logChainAt(builder, place, String(body.chain));
+    if (own) return void own.rules.push(textOf(body.expr));
     const rules = builder.rules.get(chain);
     const text = canonical(without(body, ['family', 'table', 'chain', 'handle']));
     if (rules) rules.push(text);
     else builder.rules.set(chain, [text]);
     return;
   }
-  const owner = kind === 'chain' ? logOwner(place, String(body.name)) : undefined;
-  if (owner !== undefined) {
-    builder.elements.get('inet log')!.set(owner, { uid: owner, value: 'is empty' });
-    return;
-  }
+  if (kind === 'chain' && logChainAt(builder, place, String(body.name))) return;
   const id = kind === 'table' ? `table ${place}` : `${kind} ${place} ${String(body.name)}`;
   builder.skeleton.set(id, canonical(without(body, ['handle', 'elem'])));
   if (Array.isArray(body.elem)) addElements(builder, body, body.elem);
 }
 
-/** Whose denials a chain logs; undefined for every other chain. */
-function logOwner(place: string, chain: string): string | undefined {
-  return place === 'inet coi' && chain.startsWith(logChain('')) ? chain.slice(logChain('').length) : undefined;
+/** A chain of some sandbox's own, remembered; undefined for every other chain. */
+function logChainAt({ logChains }: Builder, place: string, name: string): LogChain | undefined {
+  const owner = place === 'inet coi' ? ownerOfLogChain(name) : undefined;
+  if (!owner) return undefined;
+  const known = logChains.get(name) ?? { ...owner, rules: [] };
+  logChains.set(name, known);
+  return known;
 }
 
-interface LogRule {
-  readonly limit?: { readonly rate?: number; readonly burst?: number; readonly per?: string };
-  readonly log?: { readonly prefix?: string };
+interface LogStatement {
+  readonly limit?: { readonly rate?: number; readonly burst?: number; readonly per?: string; readonly inv?: boolean };
+  readonly log?: { readonly prefix?: string; readonly level?: string };
+  readonly goto?: { readonly target?: string };
 }
 
-/** A chain with one rule that is ours as it should be; anything else is told apart from that by its value. */
-function addLogRule(builder: Builder, owner: string, { expr }: Json): void {
-  const logs = builder.elements.get('inet log')!;
-  const isFirst = logs.get(owner)?.value === 'is empty';
-  const isOurs = isFirst && Array.isArray(expr) && expr.length === 2 && logsFor(owner, expr as LogRule[]);
-  logs.set(owner, { uid: owner, value: isOurs ? logged : 'was changed' });
+/** A rule of such a chain as nft takes it; something else for every other rule. */
+function textOf(expr: unknown): string {
+  return Array.isArray(expr) ? (expr as LogStatement[]).map(statementText).join(' ') : '';
 }
 
-function logsFor(owner: string, [first, second]: readonly LogRule[]): boolean {
-  const { rate, per, burst } = first?.limit ?? {};
-  const isLimited = rate === logLimit.perSecond && per === 'second' && burst === logLimit.burst;
-  return isLimited && second?.log?.prefix === logPrefix(owner);
+function statementText(statement: LogStatement): string {
+  const { limit, log, goto } = statement;
+  if (limit) return `limit rate ${limit.inv ? 'over ' : ''}${limit.rate}/${limit.per} burst ${limit.burst} packets`;
+  if (log) return `log prefix "${log.prefix}"${log.level === undefined ? '' : ` level ${log.level}`}`;
+  return goto ? `goto ${goto.target}` : JSON.stringify(statement);
 }
 
 function addElements(builder: Builder, set: Json, list: readonly unknown[]): void {

@@ -43,6 +43,12 @@ export class Records {
     this.#clock = clock;
   }
 
+  /** New flows per address of a watched sandbox that were not logged because there were too many; counts start anew with a full load. */
+  async unlogged(): Promise<Map<string, number>> {
+    const sets = await Promise.all(['over4', 'over6'].map((name) => listMembers(name, this.#call())));
+    return new Map(sets.flat().map(({ key, packets }) => [key, packets]));
+  }
+
   /** Packets refused per owner since its elements were loaded; counts start anew with a full load. */
   async packets(): Promise<Map<string, number>> {
     const sets = await Promise.all(['box4', 'box6'].map((name) => listMembers(name, this.#call())));

@@ -9,7 +9,7 @@ export interface FieldMeta {
   readonly unit?: string;
   /** Completes "must be …" where the type alone does not say what is allowed. */
   readonly allowed?: string;
-  /** The key is known, but its feature is not there yet: manifests are refused for it, settings files warned of. */
+  /** The key is known, but its feature is not there yet: it is refused. */
   readonly unbuilt?: true;
 }
 

@@ -80,6 +80,8 @@ export const declaredName = z
 export const sessionSourceName = z.string().regex(/^(?!del-)[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?$/);
 /** Instance names as Incus takes them: a host name label that begins with a letter. */
 export const instanceName = z.string().regex(/^[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/);
+/** Ids of the rules by which sandboxes are watched. */
+export const ruleId = z.string().regex(/^[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*$/);
 export const profileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 /** Names of environment variables that every shell takes. See environ(7). */
 export const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);

@@ -12,6 +12,7 @@ export type Order =
   | { do: 'listen'; connection: number }
   | { do: 'push'; port: number }
   | { do: 'flood'; targets: readonly string[]; port: number; ms: number }
+  | { do: 'scatter'; host: string; perSecond: number; ms: number }
   | { do: 'received'; port: number }
   | ({ do: 'lookup' } & Lookup);
 
@@ -46,6 +47,8 @@ async function run(order: Order): Promise<unknown> {
       return flood(order);
     case 'lookup':
       return lookUp(order);
+    case 'scatter':
+      return scatter(order);
     case 'received':
       return received.get(order.port) ?? 0;
   }
@@ -142,6 +145,20 @@ function push(port: number): number {
   const last = [...served.get(port)!].at(-1);
   last?.write('news');
   return last ? 1 : 0;
+}
+
+/** Sends one-byte datagrams to ever other ports, each a flow of its own; the count of those sent. */
+async function scatter({ host, perSecond, ms }: Extract<Order, { do: 'scatter' }>): Promise<number> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', () => undefined);
+  const began = performance.now();
+  let sent = 0;
+  for (let passed = 0; passed < ms; passed = performance.now() - began) {
+    for (; sent < (passed * perSecond) / 1000; sent++) socket.send('x', 20_000 + (sent % 10_000), host);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  socket.close();
+  return sent;
 }
 
 /** Sends one-byte datagrams as fast as the loop goes; the count of those sent. */

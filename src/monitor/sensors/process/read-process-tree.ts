@@ -2,8 +2,7 @@ import { containerPids } from '../../../host/process/container-pids.ts';
 import type { HostProcess } from '../../../host/process/container-process.ts';
 import { factsOf, idMapOf, insideId, type IdMap, type ProcessFacts } from '../../../host/process/process-facts.ts';
 import { splitWords } from '../../../host/process/split-words.ts';
-import { WordsReader } from '../../../host/process/words-reader.ts';
-import { systemClock } from '../../../base/clock.ts';
+import type { WordsReader } from '../../../host/process/words-reader.ts';
 import { untilAborted } from '../../../base/until-aborted.ts';
 import type { ProcessSummary } from '../../event.ts';
 import { boundedWords } from './bounded.ts';
@@ -20,20 +19,17 @@ const atOnce = 64;
 /**
  * What runs in a container, its init first: at most 2,000 processes. Where the words of one could not be read in time, they are missing.
  *
- * @param reader reads their words; one of its own for the time unless given
+ * @param owner whose container it is, for the reader
  * @throws the signal's reason when it aborts
  */
 export async function readProcessTree(
   init: HostProcess,
-  signal: AbortSignal,
-  reader?: WordsReader,
+  { reader, owner, signal }: { readonly reader: WordsReader; readonly owner: string; readonly signal: AbortSignal },
 ): Promise<ProcessSummary[]> {
-  using own = reader ? undefined : new WordsReader(systemClock);
-  const asked = { reader: reader ?? own!, owner: `${init.pid} ${init.startedAt}` };
   const [map, facts] = await Promise.all([idMapOf(init), liveFacts(init)]);
   const found: ProcessSummary[] = [];
   for (let from = 0; from < facts.length; from += atOnce) {
-    const some = facts.slice(from, from + atOnce).map((each) => describe(each, map, asked));
+    const some = facts.slice(from, from + atOnce).map((each) => describe(each, map, { reader, owner }));
     found.push(...(await untilAborted(Promise.all(some), signal)).map(({ summary }) => summary));
   }
   return found;

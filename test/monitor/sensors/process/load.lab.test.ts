@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import { WordsReader } from '../../../../src/host/process/words-reader.ts';
 import { createContainer } from '../../../lab/create.ts';
 import { openLab, type Lab } from '../../../lab/lab.ts';
 import { until } from '../../../lab/until.ts';
@@ -110,9 +112,10 @@ describe('The process sensor', { concurrent: false }, () => {
 test('The tree of a sandbox is all that runs in it, what was started from outside as well, and nothing else', async () => {
   const long = lab.spawn(['incus', 'exec', 'c1', '--', 'sh', '-c', 'sleep 63.5; true']);
   const { init } = await watched(lab, 'c1');
-  const { signal } = new AbortController();
+  using reader = new WordsReader(systemClock);
+  const asked = { reader, owner: 'c1', signal: new AbortController().signal };
   const tree = await until('the sleep', async () => {
-    const found = await readProcessTree(init!, signal);
+    const found = await readProcessTree(init!, asked);
     return found.some(({ words }) => words[1] === '63.5') && found;
   });
   const sleep = tree.find(({ words }) => words[1] === '63.5')!;
@@ -120,6 +123,8 @@ test('The tree of a sandbox is all that runs in it, what was started from outsid
   expect(sleep).toMatchObject({ name: 'sleep', user: 0, words: ['sleep', '63.5'] });
   expect(tree.find(({ pid }) => pid === sleep.ppid)?.words[0]).toBe('sh');
   expect(tree.some(({ pid }) => pid === process.pid || pid === 1)).toBe(false);
-  await expect(readProcessTree(init!, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+  await expect(readProcessTree(init!, { ...asked, signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+    'enough',
+  );
   await long.stop('SIGKILL');
 });

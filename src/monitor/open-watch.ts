@@ -1,0 +1,141 @@
+import { ulid } from 'ulid';
+import type { AuditEntry } from '../audit/record.ts';
+import { systemClock as clock } from '../base/clock.ts';
+import type { Problem } from '../base/problem.ts';
+import type { Controller } from '../controller/controller.ts';
+import type { Incus } from '../host/incus/client.ts';
+import { WordsReader } from '../host/process/words-reader.ts';
+import type { Log } from '../log/open-log.ts';
+import type { Metrics } from '../metrics/open-metrics.ts';
+import type { OverrideStore } from '../source/overrides.ts';
+import { builtIn } from '../spec/defaults.ts';
+import { monitoringOf } from '../spec/monitoring.ts';
+import type { Manifest } from '../spec/sandbox.ts';
+import type { Settings } from '../spec/settings.ts';
+import { countDetection, followMonitor } from './count.ts';
+import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
+import { DetectionLog } from './log/detection-log.ts';
+import type { Monitor } from './monitor.ts';
+import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
+import { openSensors, type SensorDoors } from './open-sensors.ts';
+import { loadRules } from './rules/load-rules.ts';
+import { readProcessTree } from './sensors/process/read-process-tree.ts';
+import { Snapshots } from './snapshot.ts';
+
+/** What sandboxes are watched with. */
+export type Watching = Pick<OpenMonitorInit, 'judge' | 'openSensors' | 'readTree'>;
+
+export interface WatchInit {
+  readonly doors: SensorDoors;
+  /** Directories with rules of this host's own. */
+  readonly ruleDirectories: readonly string[];
+  readonly controller: Controller;
+  readonly incus: Incus;
+  readonly overrides: OverrideStore;
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly audit: (entry: AuditEntry) => void;
+  /** Has a session saved and deleted. @returns false for what is no session */
+  readonly bury: (manifest: Manifest) => Promise<boolean>;
+  /** In place of what is used otherwise. */
+  readonly watching?: Partial<Watching> | undefined;
+  readonly lifetime: AbortSignal;
+}
+
+/** The monitor of a controller, with what it writes to. */
+export interface Watch extends AsyncDisposable {
+  readonly monitor: Monitor;
+  readonly snapshots: Snapshots;
+  /** Files of rules that cannot be used, or not all of them. */
+  readonly problems: readonly Problem[];
+  /** Watch until the lifetime ends. Never rejects. */
+  run(): Promise<void>;
+}
+
+/** Make the monitor of a controller. */
+export async function openWatch(init: WatchInit): Promise<Watch> {
+  const { controller, settings, log, metrics, watching, lifetime } = init;
+  const onProblem = (error: unknown) => log.warn({ err: error }, 'Watching sandboxes');
+  const { rules, problems } = await loadRules({ directories: init.ruleDirectories });
+  for (const problem of problems) log.warn({ problem }, 'A rule is not in force');
+  const reader = new WordsReader(clock);
+  const readTree: OpenMonitorInit['readTree'] = (process, owner, signal) =>
+    readProcessTree(process, { reader, owner, signal });
+  const later: { monitor?: Monitor } = {};
+  const detections = new DetectionLog({
+    stateDir: settings.controller.stateDir,
+    clock,
+    monitoringOf: (uid) => later.monitor?.settingsOf(uid),
+    usualDays: builtIn.monitoring.logDays,
+    onProblem,
+    signal: lifetime,
+  });
+  const monitor = openMonitor({
+    ...init,
+    project: settings.incus.project,
+    clock,
+    bury: async (name) => {
+      const manifest = controller.desired.manifests().get(name);
+      return manifest?.sandbox.persistent === false && init.bury(manifest);
+    },
+    audit: (name, why) => {
+      const key = `sandbox/${name}`;
+      init.audit({ reconcileId: ulid(), key, phase: 'succeeded', kind: 'quarantine', why, actor: 'monitor' });
+    },
+    sink: told(detections, log),
+    onEntry: (entry) => countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({})),
+    judge: rules,
+    openSensors: openSensors(init.doors),
+    readTree,
+    onProblem,
+    ...watching,
+  });
+  later.monitor = monitor;
+  const snapshots = new Snapshots({
+    clock,
+    controller,
+    monitor,
+    overrides: init.overrides.of,
+    initOf: async (name, signal) => (await init.incus.instances.state(name, { signal })).pid,
+    readTree,
+    lifetime,
+  });
+  followMonitor(metrics, monitor);
+  metrics.monitoring.followLog(detections);
+  return {
+    monitor,
+    snapshots,
+    problems,
+    run: async () => {
+      await Promise.all([monitor.run(lifetime), detections.keepTidy()]);
+    },
+    [Symbol.asyncDispose]: async () => {
+      reader[Symbol.dispose]();
+      await detections[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What is acted on stands in the controller's own log as well. */
+function told(detections: DetectionLog, log: Log): DetectionSink {
+  const tell = (entry: DetectionEntry) => {
+    if (entry.outcome !== 'logged' && entry.outcome !== 'deduplicated') log.warn(logged(entry), 'Detected');
+  };
+  return {
+    append: (entry) => {
+      tell(entry);
+      detections.append(entry);
+    },
+    appendDurable: (entry) => {
+      tell(entry);
+      return detections.appendDurable(entry);
+    },
+  };
+}
+
+/** For the controller's own log: nothing that comes from inside, which may hold secrets. */
+function logged({ sandbox, match, outcome, count, because }: DetectionEntry) {
+  const { id: rule, severity } = match.rule;
+  return { sandbox, rule, severity, outcome, ...(count && { count }), ...(because && { because }) };
+}
