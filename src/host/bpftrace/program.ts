@@ -208,7 +208,10 @@ function fileProbes({ fields, patterns, budgets }: Context): string[] {
     patterns.filter(({ on }) => on === 'any'),
     '$f',
   );
-  const onWrite = condition(patterns, '$f');
+  const onWrite = condition(
+    patterns.filter(({ on }) => on === 'write'),
+    '$f',
+  );
   const report = `
     ${namespace}
     ${notSetUp}
@@ -219,7 +222,7 @@ function fileProbes({ fields, patterns, budgets }: Context): string[] {
   const look = `
     $p0 = *(uint64 *)uptr($f);
     $p1 = *(uint64 *)uptr($f + 8);
-    if (($access != 0 && (${onWrite})) || ($access == 0 && (${always}))) { ${report} }`;
+    if (${always} || ($access != 0 && (${onWrite}))) { ${report} }`;
   const entered = fileCalls.flatMap(([call, path, access]) => {
     const names = fields(call);
     if (!names) return [];

@@ -20,8 +20,11 @@ export interface BpftraceRun {
 /** Pages of the buffer between kernel and bpftrace, for each processor. */
 const bufferPages = '256';
 
-/** Without a sign of life for as long it is ended, in milliseconds: it says one every 5 s. Compiling takes its time. */
-const silenceMs = 30_000;
+/**
+ * Without a sign of life for as long it is ended, in milliseconds: it says one every 5 s. Before the first one it compiles for some
+ * seconds of processor time, which may be much longer on a busy machine.
+ */
+const [beginMs, silenceMs] = [300_000, 60_000];
 
 /** Longest line that is taken, in characters: the longest of ours have 200 bytes in hexadecimal. */
 const longestLine = 16_384;
@@ -52,7 +55,7 @@ export async function runBpftrace({ patterns, budgets, clock, signal, onRecord }
   });
   const end = () => void child.kill('SIGKILL');
   signal.addEventListener('abort', end, { once: true });
-  let silence = clock.after(silenceMs, end);
+  let silence = clock.after(beginMs, end);
   let isAhead = false;
   const records = new Records();
   eachLine(child.stdout, (line) => {
