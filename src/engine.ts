@@ -142,7 +142,7 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
   return new Control({
     controller,
     ...sessions,
-    onResumed: (name) => watch?.monitor.resumed(name),
+    onResumed: (name) => watch?.resumed(name),
     ...(watch && { monitor: ({ name }) => watch.snapshots.take(name) }),
     overrides,
     session: sources,

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { systemClock as clock } from '../base/clock.ts';
@@ -7,6 +8,7 @@ import type { Incus } from '../host/incus/client.ts';
 import { WordsReader } from '../host/process/words-reader.ts';
 import type { Log } from '../log/open-log.ts';
 import type { Metrics } from '../metrics/open-metrics.ts';
+import type { Override } from '../plan/override.ts';
 import type { OverrideStore } from '../source/overrides.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { monitoringOf } from '../spec/monitoring.ts';
@@ -16,6 +18,8 @@ import { countDetection, followMonitor } from './count.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
 import { DetectionLog } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
+import { Notifier } from './notify/notifier.ts';
+import { Quarantines } from './notify/quarantines.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
 import { loadRules } from './rules/load-rules.ts';
@@ -47,6 +51,8 @@ export interface WatchInit {
 export interface Watch extends AsyncDisposable {
   readonly monitor: Monitor;
   readonly snapshots: Snapshots;
+  /** Somebody lifted what held a sandbox. */
+  resumed(name: string): void;
   /** Files of rules that cannot be used, or not all of them. */
   readonly problems: readonly Problem[];
   /** Watch until the lifetime ends. Never rejects. */
@@ -71,6 +77,13 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     onProblem,
     signal: lifetime,
   });
+  const notifier = openNotifier(init);
+  const quarantines = new Quarantines({
+    clock,
+    notifier,
+    find: (name) => later.monitor?.named(name),
+    before: init.overrides.sandboxes().filter((name) => init.overrides.of(name).some(isQuarantine)),
+  });
   const monitor = openMonitor({
     ...init,
     project: settings.incus.project,
@@ -80,11 +93,15 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
       return manifest?.sandbox.persistent === false && init.bury(manifest);
     },
     audit: (name, why) => {
+      quarantines.set(name, why);
       const key = `sandbox/${name}`;
       init.audit({ reconcileId: ulid(), key, phase: 'succeeded', kind: 'quarantine', why, actor: 'monitor' });
     },
     sink: told(detections, log),
-    onEntry: (entry) => countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({})),
+    onEntry: (entry) => {
+      notifier.detected(entry);
+      countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({}));
+    },
     judge: rules,
     openSensors: openSensors(init.doors),
     readTree,
@@ -107,14 +124,40 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     monitor,
     snapshots,
     problems,
+    resumed: (name) => {
+      monitor.resumed(name);
+      quarantines.lifted(name);
+    },
     run: async () => {
       await Promise.all([monitor.run(lifetime), detections.keepTidy()]);
     },
     [Symbol.asyncDispose]: async () => {
       reader[Symbol.dispose]();
+      await notifier[Symbol.asyncDispose]();
       await detections[Symbol.asyncDispose]();
     },
   };
+}
+
+function openNotifier({ controller, settings, metrics, log, lifetime }: WatchInit): Notifier {
+  const sandboxOf = (uid: string) =>
+    [...controller.instances.all()].find(({ owner }) => owner.kind === 'owned' && owner.stamp.uid === uid)?.owner;
+  return new Notifier({
+    settings: settings.notifications,
+    host: hostname(),
+    clock,
+    signal: lifetime,
+    ownerOf: (uid) => {
+      const owner = sandboxOf(uid);
+      return owner?.kind === 'owned' ? controller.desired.manifests().get(owner.stamp.name)?.owner?.uid : undefined;
+    },
+    onEnd: (channel, outcome) => metrics.monitoring.notified(channel, outcome),
+    onProblem: (error) => log.warn({ err: error }, 'Telling of detections'),
+  });
+}
+
+function isQuarantine({ kind }: Override): boolean {
+  return kind === 'quarantine';
 }
 
 /** What is acted on stands in the controller's own log as well. */
