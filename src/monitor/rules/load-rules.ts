@@ -79,7 +79,7 @@ async function readDirectory(directory: string, isBuiltIn: boolean): Promise<Rul
   let names: string[];
   try {
     // Whoever may write there could switch off what watches.
-    if (isOpenToAll(await stat(directory, { bigint: true })))
+    if (!isBuiltIn && isOpenToAll(await stat(directory, { bigint: true })))
       return [withProblem(worldWritable(directory, 'directory'))];
     names = (await readdir(directory)).filter((name) => name.endsWith('.toml') && !name.startsWith('.')).toSorted();
   } catch (error) {
