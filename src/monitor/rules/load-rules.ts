@@ -1,8 +1,8 @@
-import { readdir, realpath } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageFolder } from '../../base/own-files.ts';
 import { messageOf, Problem } from '../../base/problem.ts';
-import { readTrustedFile } from '../../source/trusted-file.ts';
+import { isOpenToAll, readTrustedFile, worldWritable } from '../../source/trusted-file.ts';
 import { nearest } from '../../spec/nearest.ts';
 import type { Change } from './compile-rule.ts';
 import { readRules, type RuleFile } from './read-rules.ts';
@@ -78,6 +78,9 @@ function problemAt({ place }: Change, path: readonly (string | number)[], messag
 async function readDirectory(directory: string, isBuiltIn: boolean): Promise<RuleFile[]> {
   let names: string[];
   try {
+    // Whoever may write there could switch off what watches.
+    if (!isBuiltIn && isOpenToAll(await stat(directory, { bigint: true })))
+      return [withProblem(worldWritable(directory, 'directory'))];
     names = (await readdir(directory)).filter((name) => name.endsWith('.toml') && !name.startsWith('.')).toSorted();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !isBuiltIn) return [];

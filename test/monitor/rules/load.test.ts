@@ -73,6 +73,16 @@ describe('rules of one’s own', () => {
     expect(rules.judge(exec(['tool']), sandbox())).toEqual([]);
     expect(problems.map(({ code }) => code)).toEqual(['source.world-writable', 'source.not-a-file']);
   });
+
+  it('are not taken from a directory that everybody may write to', async () => {
+    await write('a.toml', ruleText(rest));
+    await chmod(directory, 0o777);
+    const { rules, problems } = await load();
+    expect(rules.judge(exec(['tool']), sandbox())).toEqual([]);
+    expect(problems.map(({ code, position }) => [code, position?.file])).toEqual([
+      ['source.world-writable', directory],
+    ]);
+  });
 });
 
 describe('what is wrong with a rule is said with its place', () => {
