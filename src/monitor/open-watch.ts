@@ -8,6 +8,7 @@ import type { Incus } from '../host/incus/client.ts';
 import { WordsReader } from '../host/process/words-reader.ts';
 import type { Log } from '../log/open-log.ts';
 import type { Metrics } from '../metrics/open-metrics.ts';
+import type { Override } from '../plan/override.ts';
 import type { OverrideStore } from '../source/overrides.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { monitoringOf } from '../spec/monitoring.ts';
@@ -15,11 +16,12 @@ import type { Manifest } from '../spec/sandbox.ts';
 import type { Settings } from '../spec/settings.ts';
 import { countDetection, followMonitor } from './count.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
-import { DetectionLog, type DetectionLogInit } from './log/detection-log.ts';
+import { DetectionLog } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
+import { Notifier } from './notify/notifier.ts';
+import { Quarantines } from './notify/quarantines.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
-import { Notifier } from './notify/notifier.ts';
 import { loadRules } from './rules/load-rules.ts';
 import { readProcessTree } from './sensors/process/read-process-tree.ts';
 import { Snapshots } from './snapshot.ts';
@@ -49,10 +51,10 @@ export interface WatchInit {
 export interface Watch extends AsyncDisposable {
   readonly monitor: Monitor;
   readonly snapshots: Snapshots;
-  /** Files of rules that cannot be used, or not all of them. */
-  readonly problems: readonly Problem[];
   /** Somebody lifted what held a sandbox. */
   resumed(name: string): void;
+  /** Files of rules that cannot be used, or not all of them. */
+  readonly problems: readonly Problem[];
   /** Watch until the lifetime ends. Never rejects. */
   run(): Promise<void>;
 }
@@ -67,8 +69,21 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   const readTree: OpenMonitorInit['readTree'] = (process, owner, signal) =>
     readProcessTree(process, { reader, owner, signal });
   const later: { monitor?: Monitor } = {};
-  const detections = openDetections(init, { onProblem, monitoringOf: (uid) => later.monitor?.settingsOf(uid) });
+  const detections = new DetectionLog({
+    stateDir: settings.controller.stateDir,
+    clock,
+    monitoringOf: (uid) => later.monitor?.settingsOf(uid),
+    usualDays: builtIn.monitoring.logDays,
+    onProblem,
+    signal: lifetime,
+  });
   const notifier = openNotifier(init);
+  const quarantines = new Quarantines({
+    clock,
+    notifier,
+    find: (name) => later.monitor?.named(name),
+    before: init.overrides.sandboxes().filter((name) => init.overrides.of(name).some(isQuarantine)),
+  });
   const monitor = openMonitor({
     ...init,
     project: settings.incus.project,
@@ -78,14 +93,14 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
       return manifest?.sandbox.persistent === false && init.bury(manifest);
     },
     audit: (name, why) => {
+      quarantines.set(name, why);
       const key = `sandbox/${name}`;
       init.audit({ reconcileId: ulid(), key, phase: 'succeeded', kind: 'quarantine', why, actor: 'monitor' });
-      notifier.quarantined({ ...changeOf(init, name), isSet: true, why });
     },
     sink: told(detections, log),
     onEntry: (entry) => {
-      countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({}));
       notifier.detected(entry);
+      countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({}));
     },
     judge: rules,
     openSensors: openSensors(init.doors),
@@ -94,7 +109,15 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     ...watching,
   });
   later.monitor = monitor;
-  const snapshots = openSnapshots(init, { monitor, readTree });
+  const snapshots = new Snapshots({
+    clock,
+    controller,
+    monitor,
+    overrides: init.overrides.of,
+    initOf: async (name, signal) => (await init.incus.instances.state(name, { signal })).pid,
+    readTree,
+    lifetime,
+  });
   followMonitor(metrics, monitor);
   metrics.monitoring.followLog(detections);
   return {
@@ -103,7 +126,7 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     problems,
     resumed: (name) => {
       monitor.resumed(name);
-      notifier.quarantined({ ...changeOf(init, name), isSet: false, why: 'Somebody lifted it' });
+      quarantines.lifted(name);
     },
     run: async () => {
       await Promise.all([monitor.run(lifetime), detections.keepTidy()]);
@@ -116,43 +139,25 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   };
 }
 
-function openDetections(
-  { settings, lifetime }: WatchInit,
-  rest: Pick<DetectionLogInit, 'onProblem' | 'monitoringOf'>,
-): DetectionLog {
-  const { stateDir } = settings.controller;
-  return new DetectionLog({ stateDir, clock, usualDays: builtIn.monitoring.logDays, signal: lifetime, ...rest });
-}
-
-function openSnapshots(
-  { controller, overrides, incus, lifetime }: WatchInit,
-  rest: { readonly monitor: Monitor; readonly readTree: OpenMonitorInit['readTree'] },
-): Snapshots {
-  return new Snapshots({
-    clock,
-    controller,
-    overrides: overrides.of,
-    initOf: async (name, signal) => (await incus.instances.state(name, { signal })).pid,
-    lifetime,
-    ...rest,
-  });
-}
-
-function openNotifier({ controller, settings, log, metrics, lifetime }: WatchInit): Notifier {
+function openNotifier({ controller, settings, metrics, log, lifetime }: WatchInit): Notifier {
+  const sandboxOf = (uid: string) =>
+    [...controller.instances.all()].find(({ owner }) => owner.kind === 'owned' && owner.stamp.uid === uid)?.owner;
   return new Notifier({
     settings: settings.notifications,
     host: hostname(),
     clock,
     signal: lifetime,
-    ownerOf: (name) => controller.desired.manifests().get(name)?.owner?.uid,
+    ownerOf: (uid) => {
+      const owner = sandboxOf(uid);
+      return owner?.kind === 'owned' ? controller.desired.manifests().get(owner.stamp.name)?.owner?.uid : undefined;
+    },
     onEnd: (channel, outcome) => metrics.monitoring.notified(channel, outcome),
-    onProblem: (error) => log.warn({ err: error }, 'A notification did not arrive'),
+    onProblem: (error) => log.warn({ err: error }, 'Telling of detections'),
   });
 }
 
-/** Which sandbox a quarantine is of, and when it changed. */
-function changeOf({ controller }: WatchInit, name: string) {
-  return { sandbox: name, instance: controller.desired.manifests().get(name)?.instance, at: clock.now() };
+function isQuarantine({ kind }: Override): boolean {
+  return kind === 'quarantine';
 }
 
 /** What is acted on stands in the controller's own log as well. */

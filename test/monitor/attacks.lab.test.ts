@@ -15,7 +15,7 @@ import { registryClients } from './ordinary/registries.ts';
 const packages: Readonly<Record<string, string>> = {
   nc: 'netcat-traditional',
   socat: 'socat',
-  python3: 'python3-minimal',
+  python3: 'python3',
   perl: 'perl',
   ruby: 'ruby',
   php: 'php-cli',

@@ -80,6 +80,7 @@ export const fields: Readonly<Record<string, Field>> = {
   nameless: exec(({ isNameless }) => isNameless === true),
   truncated: exec(({ isTruncated }) => isTruncated === true),
   descriptor: ofKind<StdioEvent>('number', 'stdio', ({ descriptor }) => descriptor),
+  'from-start': ofKind<StdioEvent>('flag', 'stdio', ({ isFromStart }) => isFromStart === true),
   path: ofKind<FileEvent>('text', 'file', ({ path }) => pathsOf(path)),
   access: ofKind<FileEvent>('text', 'file', ({ access }) => access),
   call: call((event) => event.call),

@@ -96,7 +96,7 @@ function attackOn({ about, event }: Rule, name: string, script: string, needs: r
     .filter((id) => id !== about.id)
     .map((id) => `${JSON.stringify(id)} = { response = "log" }`);
   const monitoring = `monitoring.rules = { ${others.join(', ')} }`;
-  const outcome = about.severity === 'info' && response === 'log' ? 'logged' : outcomeOf[response];
+  const outcome = outcomeOf[response];
   return { name, script, needs, rule: about.id, severity: about.severity, outcome, keys: [...keys, monitoring] };
 }
 
