@@ -4,9 +4,11 @@ import type { Severity } from '../severity.ts';
 
 /** A quarantine was set or lifted. */
 export interface QuarantineChange {
+  /** The stamp's uid. */
+  readonly uid: string;
   readonly sandbox: string;
-  /** Name of the Incus instance, as far as it is known. */
-  readonly instance?: string | undefined;
+  /** Of the Incus instance. */
+  readonly instance: string;
   readonly isSet: boolean;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -21,9 +23,8 @@ export interface Message {
   /** ISO 8601 in UTC. */
   readonly timestamp: string;
   readonly sandbox: string;
-  /** The stamp's, of detections. */
-  readonly uid?: string;
-  readonly container_name?: string;
+  readonly uid: string;
+  readonly container_name: string;
   readonly level: Severity;
   readonly title: string;
   readonly description: string;
@@ -68,7 +69,7 @@ export function ofDetection(host: string, entry: DetectionEntry, suppressed: num
 
 /** What is told of a quarantine. */
 export function ofQuarantine(host: string, change: QuarantineChange): Message {
-  const { isSet, sandbox, instance, at, why } = change;
+  const { isSet, sandbox, uid, instance, at, why } = change;
   const title = isSet ? 'Quarantine set' : 'Quarantine lifted';
   const parts = { sandbox: plain(sandbox), description: plain(why) };
   return {
@@ -76,7 +77,8 @@ export function ofQuarantine(host: string, change: QuarantineChange): Message {
     host: plain(host),
     timestamp: new Date(at).toISOString(),
     ...parts,
-    ...(instance !== undefined && { container_name: plain(instance) }),
+    uid: plain(uid),
+    container_name: plain(instance),
     level: isSet ? 'high' : 'info',
     title,
     action: isSet ? 'set' : 'lifted',

@@ -15,8 +15,8 @@ export interface NotifierInit {
   readonly host: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Numeric id of the user of this host whose sandbox it is, by its name; undefined where nobody's. Must not throw. */
-  readonly ownerOf: (sandbox: string) => number | undefined;
+  /** Numeric id of the user of this host whose sandbox it is; undefined where nobody's. Must not throw. */
+  readonly ownerOf: (uid: string) => number | undefined;
   /** A notification arrived, or was given up. Must not throw. */
   readonly onEnd: (channel: 'webhook' | 'desktop', outcome: 'sent' | 'dropped') => void;
   /** Told once when notifications begin to fail. Must not throw. */
@@ -58,7 +58,7 @@ export class Notifier implements AsyncDisposable {
 
   /** A quarantine was set or lifted. What the sandbox does after it was lifted is news again. Never throws. */
   quarantined(change: QuarantineChange): void {
-    if (!change.isSet) this.#told.forget(change.sandbox);
+    if (!change.isSet) this.#told.forget(change.uid);
     this.#send(ofQuarantine(this.#init.host, change));
   }
 
@@ -83,8 +83,8 @@ export class Notifier implements AsyncDisposable {
   }
 
   #onDesktop(show: typeof showOnDesktop): Delivery<Message> {
-    return this.#delivery('desktop', async ({ type, sandbox, title, description, level, action }) => {
-      const user = this.#init.ownerOf(sandbox);
+    return this.#delivery('desktop', async ({ type, uid, sandbox, title, description, level, action }) => {
+      const user = this.#init.ownerOf(uid);
       // What a rule did is on the desktop already, with what it was for.
       if (user === undefined || (type === 'quarantine' && action === 'set')) return false;
       const urgency = level === 'critical' || level === 'high' ? 'critical' : 'normal';

@@ -40,26 +40,26 @@ export class Told {
    * @param now monotonic milliseconds
    * @returns undefined when it is not to be told; else how many of the sandbox were held back before it
    */
-  takes({ sandbox, match, outcome }: DetectionEntry, now: number): number | undefined {
+  takes({ uid, match, outcome }: DetectionEntry, now: number): number | undefined {
     const rank = ranks[outcome];
-    const key = `${sandbox} ${match.cause.slice(0, 1_024)}`;
+    const key = `${uid} ${match.cause.slice(0, 1_024)}`;
     const before = this.#seen.get(key);
     const isKnown = before !== undefined && now - before.at < quietMs;
     if (rank > 0 || isKnown) remember(this.#seen, key, { rank: Math.max(rank, isKnown ? before.rank : 0), at: now });
     if (rank === 0 || (isKnown && before.rank >= rank)) return undefined;
-    return this.#withinLimit(sandbox, rank, now);
+    return this.#withinLimit(uid, rank, now);
   }
 
   /** Begin anew with a sandbox: what it does from now on is news. */
-  forget(sandbox: string): void {
-    for (const key of this.#seen.keys()) if (key.startsWith(`${sandbox} `)) this.#seen.delete(key);
+  forget(uid: string): void {
+    for (const key of this.#seen.keys()) if (key.startsWith(`${uid} `)) this.#seen.delete(key);
   }
 
-  #withinLimit(sandbox: string, rank: number, now: number): number | undefined {
-    const open = this.#windows.get(sandbox);
+  #withinLimit(uid: string, rank: number, now: number): number | undefined {
+    const open = this.#windows.get(uid);
     const isOver = !open || now - open.beganAt >= windowMs;
     const window = isOver ? { beganAt: now, sent: 0, suppressed: open?.suppressed ?? 0 } : open;
-    remember(this.#windows, sandbox, window);
+    remember(this.#windows, uid, window);
     if (rank <= ranks.alerted && window.sent >= mostPerWindow) {
       window.suppressed += 1;
       return undefined;

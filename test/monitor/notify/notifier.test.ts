@@ -117,7 +117,7 @@ describe('a webhook', () => {
     notifier.detected(detection({ outcome: 'paused' }));
     notifier.detected(detection());
     expect(await actions()).toEqual(['alerted', 'paused']);
-    const change = { sandbox: 'web', instance: 'coi-web', at: 0, why: 'somebody said so' };
+    const change = { uid: 'U1', sandbox: 'web', instance: 'coi-web', at: 0, why: 'somebody said so' };
     notifier.quarantined({ ...change, isSet: false });
     notifier.detected(detection());
     expect(await actions()).toEqual(['alerted', 'paused', 'lifted', 'alerted']);
@@ -138,7 +138,7 @@ describe('a webhook', () => {
     const other = (n: number) => ({ ...matchOf(exec(['x'])), cause: `c${n}` });
     for (let n = 0; n < 90; n += 1) notifier.detected(detection({ match: other(n) }));
     notifier.detected(detection({ match: other(0), outcome: 'paused' }));
-    notifier.detected(detection({ uid: 'U2', sandbox: 'other', match: other(0) }));
+    notifier.detected(detection({ uid: 'U2', match: other(0) }));
     await notifier.idle();
     expect(posted).toHaveLength(12);
     expect(posted[10]?.body).toMatchObject({ action: 'paused', suppressed: 80 });
@@ -150,6 +150,7 @@ describe('a webhook', () => {
     const match = { ...matchOf(exec([hostile]), { title: hostile }), description: hostile };
     notifier.detected(detection({ match, because: hostile, outcome: 'failed' }));
     notifier.quarantined({
+      uid: 'U1',
       sandbox: hostile,
       instance: hostile,
       at: 0,
@@ -209,7 +210,7 @@ describe('a webhook', () => {
     const clock = new FakeClock();
     await using notifier = open({ clock, signal: stop.signal });
     for (let n = 0; n < 500; n += 1) {
-      notifier.quarantined({ sandbox: `s${n}`, instance: 'coi-web', at: 0, isSet: true, why: 'w' });
+      notifier.quarantined({ uid: `U${n}`, sandbox: 'web', instance: 'coi-web', at: 0, isSet: true, why: 'w' });
     }
     await expect.poll(() => clock.armed).toBe(1);
     expect(ends).toHaveLength(400);
@@ -270,7 +271,7 @@ describe('the desktop', () => {
   test('of the owner shows it', async () => {
     await using notifier = open({ settings: { webhook: undefined, desktop: true }, show });
     notifier.detected(detection({ outcome: 'paused' }));
-    notifier.quarantined({ sandbox: 'web', isSet: true, at: 0, why: 'the same' });
+    notifier.quarantined({ uid: 'U1', sandbox: 'web', instance: 'coi-web', isSet: true, at: 0, why: 'the same' });
     await notifier.idle();
     expect(shown).toEqual([
       {
