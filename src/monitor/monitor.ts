@@ -101,6 +101,11 @@ export class Monitor {
     return this.#init.watched.all().length;
   }
 
+  /** What is watched, by the name of the sandbox. */
+  named(name: string): WatchedContainer | undefined {
+    return this.#init.watched.named(name);
+  }
+
   /** How a sandbox is watched; undefined when it is not. */
   settingsOf(uid: string): Monitoring | undefined {
     return this.#init.watched.find(uid)?.monitoring;

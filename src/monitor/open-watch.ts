@@ -18,7 +18,7 @@ import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
 import { DetectionLog, type DetectionLogInit } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
 import { Notifier } from './notify/notifier.ts';
-import { Quarantines } from './notify/quarantines.ts';
+import { Quarantines, type QuarantinesInit } from './notify/quarantines.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
 import { loadRules } from './rules/load-rules.ts';
@@ -72,7 +72,7 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   const later: { monitor?: Monitor } = {};
   const detections = openDetections(init, { onProblem, monitoringOf: (uid) => later.monitor?.settingsOf(uid) });
   const notifier = openNotifier(init);
-  const quarantines = openQuarantines(init, notifier);
+  const quarantines = openQuarantines(init, notifier, (name) => later.monitor?.named(name));
   const monitor = openMonitor({
     ...init,
     project: settings.incus.project,
@@ -148,18 +148,26 @@ function openNotifier({ controller, settings, log, metrics, lifetime }: WatchIni
     host: hostname(),
     clock,
     signal: lifetime,
-    ownerOf: (name) => controller.desired.manifests().get(name)?.owner?.uid,
+    ownerOf: (uid) => ownerOf(controller, uid),
     onEnd: (channel, outcome) => metrics.monitoring.notified(channel, outcome),
     onProblem: (error) => log.warn({ err: error }, 'A notification did not arrive'),
   });
 }
 
-function openQuarantines({ controller, overrides }: WatchInit, notifier: Notifier): Quarantines {
+/** User of this host whose sandbox it is. */
+function ownerOf({ instances, desired }: Controller, uid: string): number | undefined {
+  const name = [...instances.all()]
+    .flatMap(({ owner }) => (owner.kind === 'owned' && owner.stamp.uid === uid ? [owner.stamp.name] : []))
+    .at(0);
+  return desired.manifests().get(name ?? '')?.owner?.uid;
+}
+
+function openQuarantines({ overrides }: WatchInit, notifier: Notifier, find: QuarantinesInit['find']): Quarantines {
   const isHeld = (name: string) => overrides.of(name).some(({ kind }) => kind === 'quarantine');
   return new Quarantines({
     clock,
     notifier,
-    instanceOf: (name) => controller.desired.manifests().get(name)?.instance,
+    find,
     before: overrides.sandboxes().filter(isHeld),
   });
 }

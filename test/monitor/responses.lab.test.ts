@@ -7,13 +7,13 @@ import { until } from '../lab/until.ts';
 import { listRules } from '../lab/world.ts';
 import { devId, homeIn, openDesk, type Desk } from '../session/desk.ts';
 
-const program = new URL('watching-controller.ts', import.meta.url).pathname;
+const watching = new URL('watching-controller.ts', import.meta.url).pathname;
 
 let desk: Desk;
 let controller: LabController;
 
 beforeAll(async () => {
-  desk = await openDesk('responses', ['busybox', 'system'], { program });
+  desk = await openDesk('responses', ['busybox', 'system'], { program: watching });
   ({ controller } = desk);
 });
 afterAll(() => console.log(controller.log.split('\n').slice(-60).join('\n')));
@@ -209,7 +209,7 @@ describe('a critical detection', () => {
     const env = { SUDO_UID: String(devId), SUDO_USER: 'dev', COI_USE_DUMMY: '1' };
     await desk.lab.inside.output(['chown', '-hR', `${devId}:${devId}`, homeIn(desk.lab, 'dev')]);
     const started = await desk.coi(here, ['shell', '--background', '--image', 'system'], { env });
-    expect(started.exitCode, started.stderr).toBe(0);
+    expect(started).toMatchObject({ exitCode: 0 });
     const [, id = ''] = /Starting session (\S+)/.exec(started.stderr) ?? [];
     const talk = '.claude/projects/-workspace/talk.jsonl';
     const write = `mkdir -p .claude/projects/-workspace; echo talk >${talk}`;

@@ -1,11 +1,11 @@
 import type { Clock } from '../../base/clock.ts';
+import type { WatchedContainer } from '../sensor.ts';
 import type { Notifier } from './notifier.ts';
 
 export interface QuarantinesInit {
   readonly clock: Clock;
   readonly notifier: Pick<Notifier, 'quarantined'>;
-  /** Of what is still declared. */
-  readonly instanceOf: (sandbox: string) => string | undefined;
+  readonly find: (sandbox: string) => WatchedContainer | undefined;
   /** Sandboxes that were in quarantine when the controller started: that is no news. */
   readonly before: Iterable<string>;
 }
@@ -33,7 +33,10 @@ export class Quarantines {
   }
 
   #tell(sandbox: string, change: { readonly isSet: boolean; readonly why: string }): void {
-    const { clock, notifier, instanceOf } = this.#init;
-    notifier.quarantined({ sandbox, instance: instanceOf(sandbox), at: clock.now(), ...change });
+    const { clock, notifier, find } = this.#init;
+    const container = find(sandbox);
+    if (!container) return;
+    const { uid, instance } = container;
+    notifier.quarantined({ uid, sandbox, instance, at: clock.now(), ...change });
   }
 }
