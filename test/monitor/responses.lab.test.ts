@@ -13,10 +13,9 @@ let desk: Desk;
 let controller: LabController;
 
 beforeAll(async () => {
-  desk = await openDesk('responses', ['busybox', 'system'], { program });
+  desk = await openDesk('responses', ['busybox', 'system'], { program, monitoring: true });
   ({ controller } = desk);
 });
-afterAll(() => console.log(controller.log.split('\n').slice(-60).join('\n')));
 afterAll(() => desk?.[Symbol.asyncDispose]());
 
 /** A line about a detection, in the controller's log. */
