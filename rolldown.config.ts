@@ -6,7 +6,11 @@ import type { RolldownOptions } from 'rolldown';
  */
 const options: RolldownOptions = {
   // Every program that is started as one; see src/base/own-files.ts.
-  input: { main: 'src/main.ts', 'session/save/owner-process': 'src/session/save/owner-process.ts' },
+  input: {
+    main: 'src/main.ts',
+    'session/save/owner-process': 'src/session/save/owner-process.ts',
+    'host/process/words-process': 'src/host/process/words-process.ts',
+  },
   platform: 'node',
   output: { dir: 'dist', format: 'esm', cleanDir: true, chunkFileNames: 'parts/[name]-[hash].js' },
 };

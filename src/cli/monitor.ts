@@ -59,7 +59,9 @@ async function follow({ api, io, name }: Sight, everyMs: number): Promise<never>
   // What can fail at once does so where it can be read.
   const first = await api.monitor({ name });
   using screen = openScreen(io);
-  const draw = () => void (last && screen.draw(render(io, last, screen)));
+  const draw = () => {
+    if (last) screen.draw(render(io, last, screen));
+  };
   using _resize = screen.rows === undefined ? undefined : io.terminal?.onResize(draw);
   for (let report = first; ; report = await api.monitor({ name })) {
     last = { report, seen: history.add(report) };

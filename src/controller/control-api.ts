@@ -1,7 +1,7 @@
 import type { Operation } from 'fast-json-patch';
 import type { ContainerApi } from './container-api.ts';
 import type { ForkApi } from './fork-api.ts';
-import type { MonitorApi } from './monitor-api.ts';
+import type { MonitorApi, SensorReport } from './monitor-api.ts';
 import type { DenialsReport, PolicyReport, PolicyTestReport } from './network-reports.ts';
 import type { ImageReport } from './image-record.ts';
 import type { ProblemReport, SandboxReport, StepReport } from './report.ts';
@@ -38,6 +38,8 @@ export interface HostReport {
   /** Names whose deletion waits for `apply --confirm-deletes N`. */
   readonly held: readonly string[];
   readonly problems: readonly ProblemReport[];
+  /** What looks at sandboxes, and how; only where a controller runs. */
+  readonly sensors?: readonly SensorReport[];
 }
 
 export interface StatusReport {

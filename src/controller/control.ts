@@ -59,7 +59,7 @@ export interface ControlInit {
     files: readonly ManifestText[],
     uid: number,
   ) => Promise<{ manifests: readonly Manifest[]; problems: readonly Problem[] }>;
-  readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems'>;
+  readonly host: () => Pick<HostReport, 'controller' | 'version' | 'metrics' | 'problems' | 'sensors'>;
   readonly isIncusUp: () => boolean;
   readonly orphans: Orphans;
   readonly audit: (entry: AuditEntry) => Promise<void>;

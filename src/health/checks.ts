@@ -19,6 +19,8 @@ import { imageAgeCheck } from './checks/image-age.ts';
 import { imageCheck } from './checks/image.ts';
 import { incusCheck } from './checks/incus.ts';
 import { kernelCheck } from './checks/kernel.ts';
+import { connectionLogCheck } from './checks/connection-log.ts';
+import { monitoringConfigurationCheck } from './checks/monitoring-configuration.ts';
 import { networkManagerCheck } from './checks/network-manager.ts';
 import { networkModeCheck } from './checks/network-mode.ts';
 import { networkRestrictionCheck } from './checks/network-restriction.ts';
@@ -69,6 +71,9 @@ export const checks: readonly HealthCheck[] = [
   nftablesServiceCheck,
   resolverPortCheck,
   auditLogDirectoryCheck,
+  monitoringConfigurationCheck,
+  processMonitoringCheck,
+  connectionLogCheck,
   cgroupsCheck,
   imageAgeCheck,
   coiDirectoryCheck,
@@ -82,7 +87,6 @@ export const checks: readonly HealthCheck[] = [
   savedSessionsCheck,
   orphansCheck,
   dnsResolutionCheck,
-  processMonitoringCheck,
   ...notNeededChecks,
 ];
 

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { hostname, machine as architecture, release } from 'node:os';
+import { lacksForTracing, type Lack } from '../host/bpftrace/fitness.ts';
 import { runInNetwork } from '../host/link/in-network.ts';
 import { cannotShiftBecause } from '../host/mount/lima.ts';
 import { ask } from '../host/neighbours/ask.ts';
@@ -26,6 +28,12 @@ export interface Machine {
   readonly nftVersion: (signal: AbortSignal) => Promise<string | undefined>;
   /** What keeps incusd from starting: see `host/process/stopped-incusd.ts`. */
   readonly stoppedIncusd: () => Promise<readonly number[]>;
+  /** Whether `bpftrace` is to be found. */
+  readonly hasBpftrace: (signal: AbortSignal) => Promise<boolean>;
+  /** What keeps bpftrace from seeing all of this machine, besides its lack. */
+  readonly lacksForTracing: () => Promise<Lack | undefined>;
+  /** Whether journald runs. */
+  readonly hasJournal: () => Promise<boolean>;
   /** Whether this is a guest of Lima or Colima. */
   readonly isLima: () => Promise<boolean>;
 }
@@ -48,6 +56,9 @@ export function thisMachine(): Machine {
     addresses,
     nftVersion: async (signal) => (await ask(['nft', '--version'], { signal }))?.stdout,
     stoppedIncusd,
+    hasBpftrace: async (signal) => (await ask(['bpftrace', '--version'], { signal })) !== undefined,
+    lacksForTracing,
+    hasJournal: async () => existsSync('/run/systemd/journal/socket'),
     isLima: async () => (await cannotShiftBecause()) !== undefined,
   };
 }

@@ -47,6 +47,8 @@ export interface StdioEvent extends Seen, ProcessSummary {
   readonly parents: readonly ProcessSummary[];
   /** Which of 0, 1, 2. */
   readonly descriptor: number;
+  /** It was so when the program was started; else the process made it so, as shells do for each `>` and `<`. */
+  readonly isFromStart?: true;
 }
 
 /** A file whose path matters to some rule was opened, linked or renamed to. */

@@ -5,6 +5,8 @@ import type { Sensor, SensorInit } from './sensor.ts';
 import { NamesSensor, type NamesSensorInit } from './sensors/names/names-sensor.ts';
 import { NetworkSensor, type NetworkSensorInit } from './sensors/network/network-sensor.ts';
 import { ProcessSensor } from './sensors/process/process-sensor.ts';
+import { TmpSensor } from './sensors/tmp/tmp-sensor.ts';
+import { VolumeSensor } from './sensors/volume/volume-sensor.ts';
 
 /** What sensors look through. */
 export interface SensorDoors extends Pick<NetworkSensorInit, 'unlogged' | 'nameOf'>, Pick<NamesSensorInit, 'listen'> {
@@ -21,5 +23,7 @@ export function openSensors({ bridge, ...doors }: SensorDoors): (init: SensorIni
     new ProcessSensor({ ...init, ...doors }),
     new NetworkSensor({ ...init, ...doors, gateways }),
     new NamesSensor({ ...init, ...doors }),
+    new VolumeSensor({ ...init, ...doors }),
+    new TmpSensor({ ...init, ...doors }),
   ];
 }

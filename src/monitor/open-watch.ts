@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { systemClock as clock } from '../base/clock.ts';
@@ -14,8 +15,10 @@ import type { Manifest } from '../spec/sandbox.ts';
 import type { Settings } from '../spec/settings.ts';
 import { countDetection, followMonitor } from './count.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
-import { DetectionLog } from './log/detection-log.ts';
+import { DetectionLog, type DetectionLogInit } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
+import { Notifier } from './notify/notifier.ts';
+import { Quarantines } from './notify/quarantines.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
 import { loadRules } from './rules/load-rules.ts';
@@ -47,8 +50,12 @@ export interface WatchInit {
 export interface Watch extends AsyncDisposable {
   readonly monitor: Monitor;
   readonly snapshots: Snapshots;
+  /** Somebody lifted what held a sandbox. */
+  resumed(name: string): void;
   /** Files of rules that cannot be used, or not all of them. */
   readonly problems: readonly Problem[];
+  /** Somebody lifted what held a sandbox. */
+  resumed(name: string): void;
   /** Watch until the lifetime ends. Never rejects. */
   run(): Promise<void>;
 }
@@ -63,14 +70,9 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   const readTree: OpenMonitorInit['readTree'] = (process, owner, signal) =>
     readProcessTree(process, { reader, owner, signal });
   const later: { monitor?: Monitor } = {};
-  const detections = new DetectionLog({
-    stateDir: settings.controller.stateDir,
-    clock,
-    monitoringOf: (uid) => later.monitor?.settingsOf(uid),
-    usualDays: builtIn.monitoring.logDays,
-    onProblem,
-    signal: lifetime,
-  });
+  const detections = openDetections(init, { onProblem, monitoringOf: (uid) => later.monitor?.settingsOf(uid) });
+  const notifier = openNotifier(init);
+  const quarantines = openQuarantines(init, notifier);
   const monitor = openMonitor({
     ...init,
     project: settings.incus.project,
@@ -80,11 +82,15 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
       return manifest?.sandbox.persistent === false && init.bury(manifest);
     },
     audit: (name, why) => {
+      quarantines.set(name, why);
       const key = `sandbox/${name}`;
       init.audit({ reconcileId: ulid(), key, phase: 'succeeded', kind: 'quarantine', why, actor: 'monitor' });
     },
     sink: told(detections, log),
-    onEntry: (entry) => countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({})),
+    onEntry: (entry) => {
+      countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({}));
+      notifier.detected(entry);
+    },
     judge: rules,
     openSensors: openSensors(init.doors),
     readTree,
@@ -92,29 +98,70 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     ...watching,
   });
   later.monitor = monitor;
-  const snapshots = new Snapshots({
-    clock,
-    controller,
-    monitor,
-    overrides: init.overrides.of,
-    initOf: async (name, signal) => (await init.incus.instances.state(name, { signal })).pid,
-    readTree,
-    lifetime,
-  });
+  const snapshots = openSnapshots(init, { monitor, readTree });
   followMonitor(metrics, monitor);
   metrics.monitoring.followLog(detections);
   return {
     monitor,
     snapshots,
     problems,
+    resumed: (name) => {
+      monitor.resumed(name);
+      quarantines.lifted(name);
+    },
     run: async () => {
       await Promise.all([monitor.run(lifetime), detections.keepTidy()]);
     },
     [Symbol.asyncDispose]: async () => {
       reader[Symbol.dispose]();
+      await notifier[Symbol.asyncDispose]();
       await detections[Symbol.asyncDispose]();
     },
   };
+}
+
+function openDetections(
+  { settings, lifetime }: WatchInit,
+  rest: Pick<DetectionLogInit, 'onProblem' | 'monitoringOf'>,
+): DetectionLog {
+  const { stateDir } = settings.controller;
+  return new DetectionLog({ stateDir, clock, usualDays: builtIn.monitoring.logDays, signal: lifetime, ...rest });
+}
+
+function openSnapshots(
+  { controller, overrides, incus, lifetime }: WatchInit,
+  rest: { readonly monitor: Monitor; readonly readTree: OpenMonitorInit['readTree'] },
+): Snapshots {
+  return new Snapshots({
+    clock,
+    controller,
+    overrides: overrides.of,
+    initOf: async (name, signal) => (await incus.instances.state(name, { signal })).pid,
+    lifetime,
+    ...rest,
+  });
+}
+
+function openNotifier({ controller, settings, log, metrics, lifetime }: WatchInit): Notifier {
+  return new Notifier({
+    settings: settings.notifications,
+    host: hostname(),
+    clock,
+    signal: lifetime,
+    ownerOf: (name) => controller.desired.manifests().get(name)?.owner?.uid,
+    onEnd: (channel, outcome) => metrics.monitoring.notified(channel, outcome),
+    onProblem: (error) => log.warn({ err: error }, 'A notification did not arrive'),
+  });
+}
+
+function openQuarantines({ controller, overrides }: WatchInit, notifier: Notifier): Quarantines {
+  const isHeld = (name: string) => overrides.of(name).some(({ kind }) => kind === 'quarantine');
+  return new Quarantines({
+    clock,
+    notifier,
+    instanceOf: (name) => controller.desired.manifests().get(name)?.instance,
+    before: overrides.sandboxes().filter(isHeld),
+  });
 }
 
 /** What is acted on stands in the controller's own log as well. */

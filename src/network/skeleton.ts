@@ -118,9 +118,12 @@ function policyChains(side4: Side, side6: Side | undefined, judge: Judge): strin
     `${ip} daddr ${side.gateway} meta l4proto { tcp, udp } th dport 53 goto asks${family}`;
   const limitAsking = (ip: 'ip' | 'ip6', family: Family) => `	chain asks${family} {
 		update @asking${family} { ${ip} saddr limit rate over 200/second burst 400 packets } counter drop
-		${ip} saddr != @dns${family} ct state new ${ip} saddr vmap @flow${family}
+		${ip} saddr != @dns${family} ct state new jump tell_asked${family}
 		goto pass
 	}`;
+  // Jumped to, because what a verdict map leads to does not come back by itself.
+  const tellAsked = (ip: 'ip' | 'ip6', family: Family) =>
+    `	chain tell_asked${family} { ${ip} saddr vmap @flow${family}; }`;
   return `	chain pass { ${setPassed}; }
 	chain refuse {
 		ct state != established jump tell_refused
@@ -143,6 +146,8 @@ ${both(denyChain)}
 		accept
 	}
 ${flowChains}
+	${tellAsked('ip', 4)}
+	${tellAsked('ip6', 6)}
 	${limitAsking('ip', 4)}
 	${limitAsking('ip6', 6)}
 	chain host {

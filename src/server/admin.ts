@@ -105,18 +105,27 @@ async function answer(init: AdminInit, request: IncomingMessage, response: Serve
     const name = /^\/v1\/([A-Za-z]+)$/.exec(request.url ?? '')?.[1] ?? '';
     if (request.method !== 'POST') throw unknownRequest(`${request.method} ${request.url}`);
     const options = await readJson(request);
-    const stream = Object.hasOwn(streams, name) ? streams[name] : undefined;
-    if (stream) {
-      const records = stream(init.api, { ...(options as object), signal: gone.signal } as never);
-      return await writeLines(records, { response, signal: gone.signal });
-    }
-    const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-    if (!method) throw unknownRequest(name);
-    send(response, 200, { result: (await method(init.api, options as never, response, gone.signal)) ?? null });
+    await answerWith(init.api, { name, options }, { response, signal: gone.signal });
   } catch (error) {
     // An answer that nobody waits for any more is no failure.
     if (!gone.signal.aborted || response.writableFinished) fail(init, response, error);
   }
+}
+
+interface Request {
+  readonly name: string;
+  readonly options: unknown;
+}
+
+async function answerWith(api: ControlApi, { name, options }: Request, listener: Listener): Promise<void> {
+  const { response, signal } = listener;
+  if (Object.hasOwn(streams, name)) {
+    const records = streams[name]!(api, { ...(options as object), signal } as never);
+    return await writeLines(records, listener);
+  }
+  if (!Object.hasOwn(methods, name)) throw unknownRequest(name);
+  const result = await methods[name]!(api, options as never, response, signal);
+  send(response, 200, { result: result ?? null });
 }
 
 function unknownRequest(what: string): Problem {

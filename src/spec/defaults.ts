@@ -30,6 +30,7 @@ export const builtIn = {
     logDays: 30,
     network: { enabled: true, flowsPerSecond: 100, namesPerMinute: 600, logsNames: true, limaHost: '' },
   },
+  notifications: { webhook: '', webhookHeaderFile: '', level: 'warning', desktop: true },
   images: { keep: 3, network: 'open' as 'open' | 'restricted' },
   controller: {
     sources: ['/etc/coi/desired'] as readonly string[],

@@ -15,6 +15,16 @@ export interface Settings {
   readonly health: { readonly reach: string; readonly private: readonly string[] };
   /** How many versions of an image stay, and what one that is built may reach. */
   readonly images: { readonly keep: number; readonly network: 'open' | 'restricted' };
+  /** Who is told of what was detected. */
+  readonly notifications: {
+    /** Where it is posted; undefined: nowhere. */
+    readonly webhook: string | undefined;
+    /** File with a header that goes along. */
+    readonly webhookHeaderFile: string | undefined;
+    /** The least that is told. */
+    readonly level: 'info' | 'warning' | 'high' | 'critical';
+    readonly desktop: boolean;
+  };
   readonly controller: {
     /** Directories that are read for manifests. */
     readonly sources: readonly string[];
@@ -73,17 +83,32 @@ export function parseSettings(files: readonly { readonly file: string; readonly 
 
 /** Fill in every default. */
 export function resolveSettings(layer: SettingsLayer): Settings {
-  const { incus = {}, controller = {}, health = {}, images = {} } = layer;
+  const { controller = {}, health = {}, images = {}, notifications = {} } = layer;
   return {
-    incus: {
-      project: incus.project ?? builtIn.incus.project,
-      group: incus.group ?? builtIn.incus.group,
-      storagePool: incus.storage_pool ?? builtIn.incus.storagePool,
-    },
+    incus: resolveIncus(layer.incus ?? {}),
     health: { reach: health.reach ?? builtIn.health.reach, private: health.private ?? builtIn.health.private },
     images: { keep: images.keep ?? builtIn.images.keep, network: images.network ?? builtIn.images.network },
+    notifications: resolveNotifications(notifications),
     controller: resolveController(controller),
     layer,
+  };
+}
+
+function resolveIncus(section: NonNullable<SettingsLayer['incus']>): Settings['incus'] {
+  return {
+    project: section.project ?? builtIn.incus.project,
+    group: section.group ?? builtIn.incus.group,
+    storagePool: section.storage_pool ?? builtIn.incus.storagePool,
+  };
+}
+
+function resolveNotifications(section: NonNullable<SettingsLayer['notifications']>): Settings['notifications'] {
+  const { notifications: usual } = builtIn;
+  return {
+    webhook: (section.webhook ?? usual.webhook) || undefined,
+    webhookHeaderFile: (section.webhook_header_file ?? usual.webhookHeaderFile) || undefined,
+    level: section.level ?? usual.level,
+    desktop: section.desktop ?? usual.desktop,
   };
 }
 

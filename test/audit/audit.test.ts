@@ -165,6 +165,20 @@ describe('openAudit()', () => {
     expect(await verifyChain(dir)).toMatchObject({ ok: true, records: 2 });
   });
 
+  test('tells whether a durable record is on the disk, also when it went along with others', async () => {
+    writeFileSync(dir, 'a file where the directory should be');
+    await using audit = await openHere();
+    const tried = () => {
+      audit.append(entry('sandbox/a'));
+      void audit.flush();
+      return audit.tryAppendDurable(entry('sandbox/b'));
+    };
+    expect(await tried()).toBe(false);
+    rmSync(dir);
+    expect(await tried()).toBe(true);
+    expect(await keys()).toEqual(['host/audit', 'sandbox/a', 'sandbox/b']);
+  });
+
   test('counts what comes after it was closed, and opens nothing for it', async () => {
     const audit = await openHere();
     await audit.appendDurable(entry('sandbox/a'));

@@ -10,6 +10,7 @@ import { healRule } from './heal-rule.ts';
 import { idle } from './idle.ts';
 import { endLargeFleet } from './large-fleet.ts';
 import { monitorCpu } from './monitor-cpu.ts';
+import { missed } from './missed.ts';
 import { noop } from './noop.ts';
 import { overhead } from './overhead.ts';
 import { packetCost, packetScale } from './packets.ts';
@@ -40,6 +41,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'ruleset-1000': ruleset1000,
   dns,
   save,
+  missed,
   snapshot,
   'push-1g': push1g,
   fork,

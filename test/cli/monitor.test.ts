@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
 import { openScreen } from '../../src/cli/screen.ts';
@@ -191,7 +192,7 @@ describe('coi monitor', () => {
     await using bad = await openPeer({ monitor: async () => evil });
     for (const setting of [{ env: bad.env }, { env: { ...bad.env, TERM: 'xterm' }, terminal: 200 }]) {
       const { stdout } = await coi(['monitor', 'web'], setting);
-      const lines = stdout.replaceAll(/\u001B\[\d+m/g, '').split('\n');
+      const lines = stripVTControlCharacters(stdout).split('\n');
       expect(lines.filter((line) => steering.test(line))).toEqual([]);
       expect(stdout).toContain(String.raw`x\x1b[2J\x0d\u202ey`);
     }
@@ -215,7 +216,7 @@ describe('coi monitor', () => {
     expect(stdout.startsWith('\u001B[?1049h\u001B[?25l')).toBe(true);
     expect(stdout.endsWith('\u001B[?25h\u001B[?1049l')).toBe(true);
     const [, picture] = stdout.split('\u001B[?2026h\u001B[H');
-    const shown = picture!.replaceAll(/\u001B\[(?:\d+m|K|J|\?\d+[hl])/g, '').split('\r\n');
+    const shown = stripVTControlCharacters(picture!).split('\r\n');
     expect(shown.length).toBeLessThanOrEqual(24);
     expect(shown.filter((line) => line.length > 60)).toEqual([]);
     expect(picture).toContain('\u001B[31m');

@@ -67,7 +67,7 @@ describe('quickstart that only says what it would do', () => {
     expect(stdout).toMatch(
       /^would install the packages: nftables .* incus-base incus-client .*\nwould start the Incus daemon\n$/,
     );
-    const base = 'nftables dnsmasq-base btrfs-progs iproute2 procps ca-certificates tmux util-linux';
+    const base = 'nftables dnsmasq-base btrfs-progs iproute2 procps ca-certificates tmux util-linux bpftrace';
     const some = dryRun('check_distribution; install_packages', { installed: base });
     expect(some.stdout).toBe('would install the packages: incus-base incus-client\n');
   });

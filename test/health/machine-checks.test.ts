@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../src/base/problem.ts';
+import type { SensorReport } from '../../src/controller/monitor-api.ts';
 import type { HealthCheck } from '../../src/health/check.ts';
 import { cgroupsCheck } from '../../src/health/checks/cgroups.ts';
+import { connectionLogCheck } from '../../src/health/checks/connection-log.ts';
 import { confinementCheck } from '../../src/health/checks/confinement.ts';
 import { dnsResolutionCheck } from '../../src/health/checks/dns-resolution.ts';
 import { judgeForwarding } from '../../src/health/checks/forwarding.ts';
 import { kernelCheck } from '../../src/health/checks/kernel.ts';
+import { monitoringConfigurationCheck } from '../../src/health/checks/monitoring-configuration.ts';
 import { judgeNft, nftablesCheck } from '../../src/health/checks/nftables.ts';
 import { osCheck } from '../../src/health/checks/os.ts';
 import { permissionsCheck } from '../../src/health/checks/permissions.ts';
@@ -14,6 +17,7 @@ import { timeZoneCheck } from '../../src/health/checks/time-zone.ts';
 import { runChecks } from '../../src/health/run-checks.ts';
 import { agentHosts, usualDomains } from '../../src/spec/agent-hosts.ts';
 import { toolNames } from '../../src/spec/defaults.ts';
+import { host } from '../cli/reports.ts';
 import { machineWith, sightOf } from './sight.ts';
 
 /** What a check says about such a machine, as the report has it. */
@@ -198,9 +202,86 @@ describe('extras', () => {
   });
 
   it('look at processes', async () => {
-    const files = { '/proc/1/stat': '1 (systemd) S 0 1' };
-    expect((await find(processMonitoringCheck, { files })).status).toBe('ok');
+    expect((await find(processMonitoringCheck, { files: processes })).status).toBe('ok');
     expect((await find(processMonitoringCheck, {})).status).toBe('unknown');
     expect((await find(processMonitoringCheck, {}, { isRoot: true })).status).toBe('failed');
+  });
+});
+
+const processes = { '/proc/1/stat': '1 (systemd) S 0 1' };
+
+/** A controller with such a sensor. */
+function withSensor(sensor: Partial<SensorReport>) {
+  const whole = { sensor: 'process', state: 'active', source: 'bpftrace', seen: 5, dropped: 0, ...sensor } as const;
+  return { controller: async () => ({ ...host, sensors: [whole] }) };
+}
+
+describe('process_monitoring', () => {
+  const lack = { what: 'this kernel has no tracepoints', hint: 'Mount it.' };
+
+  it('says which sensor looks, as the controller has it', async () => {
+    const look = (sensor: Partial<SensorReport>, part = {}) =>
+      find(processMonitoringCheck, { files: processes, ...part }, withSensor(sensor));
+    expect(await look({})).toMatchObject({ status: 'ok', message: expect.stringContaining('bpftrace sees every') });
+    expect(await look({ state: 'fallback', source: 'proc', because: 'it crashed' })).toMatchObject({
+      status: 'ok',
+      message: expect.stringMatching(/in \/proc, which misses .*: it crashed/),
+    });
+    const missing = { hasBpftrace: async () => false };
+    expect(await look({ state: 'fallback', source: 'proc', because: 'ENOENT' }, missing)).toMatchObject({
+      fix: ['apt-get install bpftrace', 'systemctl restart coi'],
+    });
+    expect(await look({ state: 'failed', because: 'no room' })).toMatchObject({ status: 'failed' });
+    expect(await look({ state: 'off' }, missing)).toMatchObject({ message: expect.stringContaining('not installed') });
+  });
+
+  it('without a controller says what the machine would do', async () => {
+    const look = (part: object) => find(processMonitoringCheck, { files: processes, ...part });
+    expect(await look({})).toEqual({
+      name: 'process_monitoring',
+      status: 'ok',
+      message: 'bpftrace sees every program that a sandbox starts',
+    });
+    expect(await look({ lacksForTracing: async () => lack })).toMatchObject({
+      status: 'ok',
+      message: expect.stringContaining(lack.what),
+      fix: ['# Mount it.'],
+    });
+  });
+});
+
+describe('systemd_journal', () => {
+  it('says where connections are read', async () => {
+    const message = async (part: object, sensor?: Partial<SensorReport>) =>
+      (await find(connectionLogCheck, part, sensor && withSensor({ sensor: 'network', ...sensor }))).message;
+    expect(await message({})).toBe('New connections are read from journald');
+    expect(await message({ hasJournal: async () => false })).toContain('/dev/kmsg');
+    expect(await message({}, { source: 'kmsg' })).toBe('New connections are read from kmsg');
+    expect(await message({}, { state: 'off' })).toBe('New connections are read from journald');
+    const broken = withSensor({ sensor: 'network', state: 'failed', because: 'it is gone' });
+    expect(await find(connectionLogCheck, {}, broken)).toMatchObject({
+      status: 'warning',
+      message: 'New connections of sandboxes are not seen: it is gone',
+    });
+  });
+});
+
+describe('monitoring_configuration', () => {
+  it.each([
+    { settings: '', status: 'ok', says: 'what is bad is frozen or ended' },
+    { settings: 'enabled = false', status: 'warning', says: 'monitoring.enabled is false' },
+    { settings: 'poll_interval_sec = 60', status: 'ok', says: 'watched' },
+    { settings: 'poll_interval_sec = 61', status: 'warning', says: 'poll_interval_sec is 61' },
+    { settings: 'file_read_threshold_mb = 0', status: 'ok', says: 'watched' },
+    { settings: 'file_read_threshold_mb = 0.5', status: 'warning', says: 'file_read_threshold_mb is 0.5' },
+    { settings: 'file_read_threshold_mb = 10_001', status: 'warning', says: 'file_read_threshold_mb is 10001' },
+    { settings: 'file_write_threshold_mb = 10_000', status: 'ok', says: 'watched' },
+    { settings: 'auto_pause_on_high = false', status: 'ok', says: 'not all that is bad is stopped' },
+    { settings: 'nft.enabled = false', status: 'ok', says: 'connections are not looked at' },
+  ])('is $status with "$settings"', async ({ settings, status, says }) => {
+    const { seen } = sightOf({ settings: `[monitoring]\n${settings}` });
+    const found = await find(monitoringConfigurationCheck, {}, { seen });
+    expect(found).toMatchObject({ status, message: expect.stringContaining(says) });
+    expect((found.fix ?? []).length > 0).toBe(status === 'warning');
   });
 });

@@ -111,7 +111,6 @@ describe('the checks', () => {
     const usual = new Set(checksFor({ isVerbose: false, isQuick: false }));
     expect(checks.filter((each) => !usual.has(each)).map(({ name }) => name)).toEqual([
       'dns_resolution',
-      'process_monitoring',
       'passwordless_sudo',
     ]);
   });

@@ -20,6 +20,9 @@ export function machineWith({
     addresses: async () => [],
     nftVersion: async () => 'nftables v1.1.3 (Commodore Bullmoose #4)\n',
     stoppedIncusd: async () => [],
+    hasBpftrace: async () => true,
+    lacksForTracing: async () => undefined,
+    hasJournal: async () => true,
     isLima: async () => false,
     ...part,
   };

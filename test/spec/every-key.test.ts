@@ -55,6 +55,8 @@ const samples: Readonly<Record<string, unknown>> = {
   script: '/s',
   base: 'other',
   keep: 7,
+  webhook: 'https://example.com/hook',
+  webhook_header_file: '/h',
 };
 
 /** A schedule is five fields there, and one name here. */
@@ -98,7 +100,7 @@ function sandboxOutcome(manifest: SandboxLayer): unknown {
 }
 
 function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown {
-  const { incus, health, images, controller } = resolveSettings(layer);
+  const { incus, health, images, notifications, controller } = resolveSettings(layer);
   const profile = layer.profiles?.['p'];
   const layers = manifestLayers({ settings: layer, profile, manifest });
   const variables = sessionVariables({ profile, flags: {} });
@@ -107,6 +109,7 @@ function settingsOutcome(layer: SettingsLayer, manifest: SandboxLayer): unknown 
     incus,
     health,
     images,
+    notifications,
     controller,
     variables,
     directories,

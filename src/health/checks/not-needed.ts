@@ -3,19 +3,9 @@ import { ok, type HealthCheck } from '../check.ts';
 /** What the original coi needs and this one does not: scripts look for the names. */
 export const notNeededChecks: readonly HealthCheck[] = [
   {
-    name: 'monitoring_configuration',
-    group: 'MONITORING',
-    look: async () => ok('Nothing is to be set: what agents do inside is not watched'),
-  },
-  {
-    name: 'systemd_journal',
-    group: 'OTHER',
-    look: async () => ok('The journal is not needed: the kernel itself keeps what sandboxes were refused'),
-  },
-  {
     name: 'libsystemd',
     group: 'OTHER',
-    look: async () => ok('libsystemd is not needed: nothing is read from the journal'),
+    look: async () => ok('libsystemd is not needed: where there is a journal, journalctl reads it'),
   },
   {
     name: 'passwordless_sudo',

@@ -65,10 +65,12 @@ export class Records {
 
   /** One line as bpftrace prints it with `-f json`; undefined while an event is not complete, and for what is not ours. */
   take(line: string): Record | undefined {
-    const parsed = parse(line);
-    if (parsed?.type === 'lost_events') return { kind: 'lost', count: Number(parsed.data?.events) || 1 };
-    if (parsed?.type !== 'printf' || typeof parsed.data !== 'string') return undefined;
-    const text = parsed.data;
+    const { type, data } = parse(line);
+    if (type === 'lost_events') return { kind: 'lost', count: Number(data?.events) || 1 };
+    return type === 'printf' && typeof data === 'string' ? this.#takeText(data) : undefined;
+  }
+
+  #takeText(text: string): Record | undefined {
     if (text === 'R') return { kind: 'alive' };
     const [kind = '', thread = ''] = text.split(' ', 2);
     const rest = text.slice(kind.length + thread.length + 2);
@@ -100,12 +102,12 @@ interface Line {
   readonly data?: string & { readonly events?: unknown };
 }
 
-function parse(line: string): Line | undefined {
+function parse(line: string): Line {
   try {
     return JSON.parse(line) as Line;
   } catch {
     // Names of threads are printed as they are, and may be anything.
-    return undefined;
+    return {};
   }
 }
 
@@ -141,7 +143,6 @@ function finished(letter: keyof typeof kinds, rest: string, parts: Parts): Trace
   const name = rest.slice(namespace.length + process.length + user.length + length.length + value.length + 5);
   const kind = kinds[letter];
   const number = Number.parseInt(value, 16) || 0;
-  const isExec = kind === 'exec';
   return {
     kind,
     namespace: Number(namespace),
@@ -152,12 +153,18 @@ function finished(letter: keyof typeof kinds, rest: string, parts: Parts): Trace
     path: parts.path,
     ...wordsOf(parts.words, Number.parseInt(length, 16) || 0),
     details: parts.details,
-    value: kind === 'call' ? Math.floor(number / 256) : number,
-    call: kind === 'call' ? (callNames[number & 255] ?? '') : '',
-    sockets: isExec ? [0, 1, 2].filter((descriptor) => (number >> descriptor) & 1) : [],
-    isNameless: isExec && (number & 8) !== 0,
-    isInit: isExec && (number & 16) !== 0,
+    ...(kind === 'call' ? callOf(number) : { value: number, call: '' }),
+    ...flagsOf(kind === 'exec' ? number : 0),
   };
+}
+
+function callOf(number: number): Pick<Trace, 'value' | 'call'> {
+  return { value: Math.floor(number / 256), call: callNames[number & 255] ?? '' };
+}
+
+function flagsOf(flags: number): Pick<Trace, 'sockets' | 'isNameless' | 'isInit'> {
+  const sockets = [0, 1, 2].filter((descriptor) => (flags >> descriptor) & 1);
+  return { sockets, isNameless: (flags & 8) !== 0, isInit: (flags & 16) !== 0 };
 }
 
 /** @param length of all words in bytes, the NUL behind the last one included */

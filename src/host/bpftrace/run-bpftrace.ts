@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { execa } from 'execa';
 import type { Clock } from '../../base/clock.ts';
 import { Problem } from '../../base/problem.ts';
+import { lacksForTracing, tracing } from './fitness.ts';
 import type { PathPattern } from './path-pattern.ts';
 import { programText, type Budgets } from './program.ts';
 import { Records, type Record } from './record.ts';
@@ -17,9 +17,6 @@ export interface BpftraceRun {
   readonly onRecord: (record: Record) => void;
 }
 
-/** Inode number of the host's own pid namespace: PROC_PID_INIT_INO in include/linux/proc_ns.h. */
-const hostNamespace = 0xeffffffc;
-
 /** Pages of the buffer between kernel and bpftrace, for each processor. */
 const bufferPages = '256';
 
@@ -28,8 +25,6 @@ const silenceMs = 30_000;
 
 /** Longest line that is taken, in characters: the longest of ours have 200 bytes in hexadecimal. */
 const longestLine = 16_384;
-
-const tracing = '/sys/kernel/tracing';
 
 /**
  * Run our program in bpftrace until it ends or the signal aborts. It dies with this process, however that ends. Once all is
@@ -87,29 +82,10 @@ export async function runBpftrace({ patterns, budgets, clock, signal, onRecord }
 }
 
 async function requireFitness(): Promise<void> {
-  const lacks = await missing();
+  if (!existsSync(`${tracing}/events`)) await execa('mount', ['-t', 'tracefs', 'tracefs', tracing], { reject: false });
+  const lacks = await lacksForTracing();
   if (!lacks) return;
   throw new Problem({ code: 'bpftrace.unfit', message: `Processes cannot be traced: ${lacks.what}`, hint: lacks.hint });
-}
-
-async function missing(): Promise<{ readonly what: string; readonly hint: string } | undefined> {
-  if ((await stat('/proc/self/ns/pid')).ino !== hostNamespace) {
-    return { what: 'coi runs in a container of its own', hint: 'Run the controller on the host itself.' };
-  }
-  if (!existsSync('/sys/kernel/btf/vmlinux')) {
-    return {
-      what: 'this kernel does not say how its data is laid out',
-      hint: 'Use a kernel with CONFIG_DEBUG_INFO_BTF.',
-    };
-  }
-  if (!existsSync(`${tracing}/events`)) await execa('mount', ['-t', 'tracefs', 'tracefs', tracing], { reject: false });
-  if (!existsSync(`${tracing}/events/sched/sched_process_exec`)) {
-    return {
-      what: 'this kernel has no tracepoints',
-      hint: `Mount tracefs on ${tracing}; the kernel needs CONFIG_FTRACE_SYSCALLS.`,
-    };
-  }
-  return undefined;
 }
 
 /** @see Documentation/trace/events.rst, "Event formats" */

@@ -1,7 +1,7 @@
 /**
- * A process that reads command lines for the controller. They are memory of whoever runs, who may have it filled by a program
- * that never answers (userfaultfd(2), FUSE): then it is this process that waits, and it is ended. A line with a process number
- * comes on the standard input; the answer is a line with the words and the path of the executable, in hexadecimal.
+ * A process that reads command lines for the controller. They are memory of whoever runs, and reading waits for a lock on it, before
+ * Linux 4.17 also for whatever file it is mapped from: then it is this process that waits, and it is ended. A line with a process
+ * number comes on the standard input; the answer is a line with the words and the path of the executable, in hexadecimal.
  */
 import { closeSync, openSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { messageOf, Problem } from '../../base/problem.ts';
 import type { Monitoring } from '../../spec/monitoring.ts';
 import type { DetectionEntry, DetectionSink } from '../detection-sink.ts';
@@ -72,7 +72,7 @@ export class DetectionLog implements DetectionSink, AsyncDisposable {
       } catch (error) {
         onProblem(error);
       }
-      await clock.sleep(dayMs, signal).catch(() => undefined);
+      await pause(clock, dayMs, signal);
     }
   }
 

@@ -53,6 +53,8 @@ export class Responder {
   readonly #init: ResponderInit;
   /** What was frozen here, by uid: Incus may not know of it. */
   readonly #frozen = new Map<string, HostProcess>();
+  /** Those that are being ended, by uid. */
+  readonly #ending = new Set<string>();
   /** Responses that go on. */
   readonly #working = new Set<Promise<void>>();
 
@@ -64,7 +66,7 @@ export class Responder {
   respond(response: Response, task: Task): void {
     const { container, match } = task;
     const held = heldBy(this.#init.overrides.of(container.name), this.#init.isFrozen(container.instance));
-    const goesOn = response === 'kill' && held === 'frozen';
+    const goesOn = response === 'kill' && held === 'frozen' && !this.#ending.has(container.uid);
     if (held !== 'no' && held !== 'isolated' && !goesOn) return this.#write(task, 'logged (already paused)');
     switch (response) {
       case 'log':
@@ -75,8 +77,10 @@ export class Responder {
         if (held === 'isolated') return this.#write(task, 'logged');
         return this.#work(this.#isolate(container, match));
       case 'freeze':
-      case 'kill':
         return this.#work(this.#halt(task, response));
+      case 'kill':
+        this.#ending.add(container.uid);
+        return this.#work(this.#halt(task, response).finally(() => this.#ending.delete(container.uid)));
     }
   }
 

@@ -2,7 +2,7 @@ import type { KeyPath } from '../../spec/locate-toml.ts';
 import { nearest } from '../../spec/nearest.ts';
 import type { TomlDocument } from '../../spec/parse-toml.ts';
 import type { EventKind } from '../event.ts';
-import { compileCondition, fieldsOf, programsOf, type Fault, type Predicate } from './condition.ts';
+import { compileCondition, fieldsOf, programGate, type Fault, type Predicate } from './condition.ts';
 import { fields, type Field } from './fields.ts';
 import { limitAllowed, limitOf } from './operators.ts';
 import type { RateInit } from './rate.ts';
@@ -43,7 +43,7 @@ export function compileRule(text: RuleText, place: RulePlace): Compiled<Rule> {
     enabled: true,
     when: compileCondition(text.when, at('when')),
     exceptions: compileExceptions(text, at('exception')),
-    programs: programsOf(text.when),
+    gate: programGate(text.when),
     rate: text.rate && rateOf(text.rate, at('rate')),
     cause: text.cause.flatMap((name, index) => causeField(name, at('cause', index))),
     attack: text.attack,

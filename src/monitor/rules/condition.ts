@@ -1,9 +1,10 @@
+import type { Monitoring } from '../../spec/monitoring.ts';
 import type { EventKind } from '../event.ts';
 import type { KeyPath } from '../../spec/locate-toml.ts';
 import { nearest } from '../../spec/nearest.ts';
 import type { Facts } from './facts.ts';
 import { fields, ownProgram, type Field } from './fields.ts';
-import { makeTest, operatorsOf, type ValueTest } from './operators.ts';
+import { makeTest, makeTextTest, operatorsOf, type ValueTest } from './operators.ts';
 
 /** Whether something holds of an event. */
 export type Predicate = (facts: Facts) => boolean;
@@ -60,7 +61,16 @@ function compileField(name: string, value: unknown, place: ConditionPlace): Pred
     return test ? [test] : [];
   });
   // All operators are about the same value: `words.starts` with `words.ends` means one word.
-  return (facts) => field.read(facts).some((each) => tests.every((test) => test(each, facts.container.monitoring)));
+  return (facts) => {
+    const { monitoring } = facts.container;
+    for (const each of field.read(facts)) if (passes(tests, each, monitoring)) return true;
+    return false;
+  };
+}
+
+function passes(tests: readonly ValueTest[], value: string | number | boolean, monitoring: Monitoring): boolean {
+  for (const test of tests) if (!test(value, monitoring)) return false;
+  return true;
 }
 
 function compileTest(
@@ -105,16 +115,35 @@ export function fieldsOf(kind: EventKind): string[] {
   return Object.keys(fields).filter((name) => fields[name]!.kinds.includes(kind));
 }
 
+/** Whether a condition can hold of a program with a name at all. */
+export type ProgramGate = (name: string) => boolean;
+
 /**
- * Names of programs that a condition insists on, so that rules need not be tried on all others; undefined when it insists
- * on none.
+ * A test that one of a program's names has to pass for a condition to hold, so that it need not be tried on all others;
+ * undefined when it can hold of any. Two such tests may be passed by two names of one program: the first is enough.
  */
-export function programsOf(data: unknown): readonly string[] | undefined {
-  const program = isTable(data) ? data['program'] : undefined;
-  if (!isTable(program)) return undefined;
-  const wanted = program['is'] ?? program['one-of'];
-  const names: readonly unknown[] = Array.isArray(wanted) ? wanted : [wanted];
-  return names.every((name) => typeof name === 'string') ? names : undefined;
+export function programGate(data: unknown): ProgramGate | undefined {
+  if (!isTable(data)) return undefined;
+  const all = listOf(data['all']).map(programGate);
+  const gates = [gateOfField(data['program']), gateOfAny(listOf(data['any'])), ...all];
+  return gates.find((gate) => gate !== undefined);
+}
+
+function gateOfField(operators: unknown): ProgramGate | undefined {
+  if (!isTable(operators)) return undefined;
+  const tests = Object.entries(operators).map(([operator, given]) => makeTextTest(operator, given));
+  const usable = tests.filter((test) => typeof test === 'function');
+  return usable.length === 0 ? undefined : (name) => usable.every((test) => test(name));
+}
+
+function gateOfAny(parts: readonly unknown[]): ProgramGate | undefined {
+  const gates = parts.map(programGate).filter((gate) => gate !== undefined);
+  const isClosed = gates.length > 0 && gates.length === parts.length;
+  return isClosed ? (name) => gates.some((gate) => gate(name)) : undefined;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {

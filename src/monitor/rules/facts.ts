@@ -12,6 +12,7 @@ export class Facts {
   readonly container: WatchedContainer;
   #names: readonly string[] | undefined;
   #line: string | undefined;
+  #words: readonly string[] | undefined;
 
   constructor(event: SensorEvent, container: WatchedContainer) {
     this.event = event;
@@ -27,6 +28,12 @@ export class Facts {
   get names(): readonly string[] {
     this.#names ??= this.process ? namesOf(this.process) : [];
     return this.#names;
+  }
+
+  /** The words behind the first. */
+  get words(): readonly string[] {
+    this.#words ??= this.process?.words.slice(1) ?? [];
+    return this.#words;
   }
 
   /** The words as one text. */

@@ -9,16 +9,22 @@ type Value = string | number | boolean;
 /** Whether one value of a field passes. */
 export type ValueTest = (value: Value, monitoring: Monitoring) => boolean;
 
-/** A test, or what is wrong with what it was made from. */
-export type Made = ValueTest | { readonly fault: string };
+/** The same where no setting has a say. */
+type PlainTest = (value: Value) => boolean;
+
+/** What is wrong with what a test was to be made from. */
+interface Wrong {
+  readonly fault: string;
+}
+type Made = ValueTest | Wrong;
 
 /** What rules may name in place of a number. A threshold of 0 is none: nothing is over it. */
 const settings: Readonly<Record<string, (monitoring: Monitoring) => number>> = {
-  read_threshold_mb: ({ read }) => read.thresholdMb,
-  read_mb_per_second: ({ read }) => read.mbPerSecond,
-  write_threshold_mb: ({ write }) => write.thresholdMb,
-  write_mb_per_second: ({ write }) => write.mbPerSecond,
-  names_per_minute: ({ network }) => network.namesPerMinute,
+  file_read_threshold_mb: ({ read }) => read.thresholdMb,
+  file_read_rate_mb_per_sec: ({ read }) => read.mbPerSecond,
+  file_write_threshold_mb: ({ write }) => write.thresholdMb,
+  file_write_rate_mb_per_sec: ({ write }) => write.mbPerSecond,
+  dns_query_threshold: ({ network }) => network.namesPerMinute,
 };
 
 const metadata = [...metadataAddresses[4], ...metadataAddresses[6]].map((text) => parsePrefix(text)!);
@@ -39,17 +45,20 @@ const namedRanges: Readonly<Record<string, (address: Address) => boolean>> = {
 const wordSign = /[\p{L}\p{N}_-]/u;
 
 type Maker = (given: unknown) => Made;
+type PlainMaker = (given: unknown) => PlainTest | Wrong;
 
 const text =
-  (make: (wanted: string) => (value: string) => boolean): Maker =>
+  (make: (wanted: string) => (value: string) => boolean): PlainMaker =>
   (given) => {
     const wanted = textsOf(given);
     if (!wanted) return { fault: 'Give it a text, or a list of texts.' };
     const tests = wanted.map(make);
+    const [only] = tests;
+    if (tests.length === 1) return (value) => typeof value === 'string' && only!(value);
     return (value) => typeof value === 'string' && tests.some((test) => test(value));
   };
 
-const textOperators: Readonly<Record<string, Maker>> = {
+const textOperators: Readonly<Record<string, PlainMaker>> = {
   is: text((wanted) => (value) => value === wanted),
   'one-of': oneOf('string'),
   starts: text((wanted) => (value) => value.startsWith(wanted)),
@@ -87,6 +96,11 @@ export function makeTest(type: FieldType, operator: string, given: unknown): Mad
   return Object.hasOwn(known, operator) ? known[operator]!(given) : undefined;
 }
 
+/** The same for texts, whose tests no setting has a say in. */
+export function makeTextTest(operator: string, given: unknown): PlainTest | Wrong | undefined {
+  return Object.hasOwn(textOperators, operator) ? textOperators[operator]!(given) : undefined;
+}
+
 /** The number that a rule gives or names. */
 export function limitOf(given: unknown): ((monitoring: Monitoring) => number) | undefined {
   if (typeof given === 'number') return () => given;
@@ -109,7 +123,7 @@ function textsOf(given: unknown): readonly string[] | undefined {
   return isUsable ? (list as readonly string[]) : undefined;
 }
 
-function oneOf(type: 'string' | 'number'): Maker {
+function oneOf(type: 'string' | 'number'): PlainMaker {
   return (given) => {
     const isList = Array.isArray(given) && given.length > 0 && given.every((each) => typeof each === type);
     if (!isList) return { fault: `Give it a list of ${type === 'string' ? 'texts' : 'numbers'}.` };
@@ -127,7 +141,7 @@ function hasWord(value: string, wanted: string): boolean {
   return false;
 }
 
-function inOrder(given: unknown): Made {
+function inOrder(given: unknown): PlainTest | Wrong {
   const parts = textsOf(given);
   if (!parts || parts.length < 2) return { fault: 'Give it a list of two texts or more.' };
   return (value) => {
@@ -142,7 +156,7 @@ function inOrder(given: unknown): Made {
   };
 }
 
-function matches(given: unknown): Made {
+function matches(given: unknown): PlainTest | Wrong {
   const sources = textsOf(given);
   if (!sources) return { fault: 'Give it a regular expression, or a list of them.' };
   const made = sources.map(compilePattern);

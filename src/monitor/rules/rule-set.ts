@@ -11,10 +11,37 @@ interface Entry {
   readonly rate: Rate | undefined;
 }
 
-/** Rules of one kind of event: those that insist on a program by its name, and all others. */
-interface Index {
-  readonly byProgram: ReadonlyMap<string, readonly Entry[]>;
-  readonly others: readonly Entry[];
+/** Most names of programs whose rules are remembered, and how long one may be. */
+const mostNames = 2048;
+const longestName = 64;
+
+/** Rules of one kind of event: those that only certain programs concern, and all others. */
+class Index {
+  readonly #gated: readonly Entry[];
+  readonly #others: readonly Entry[];
+  readonly #byName = new Map<string, readonly Entry[]>();
+
+  constructor(rules: readonly Rule[]) {
+    const entries = rules.map((rule) => ({ rule, rate: rule.rate && new Rate(rule.rate) }));
+    this.#gated = entries.filter(({ rule }) => rule.gate !== undefined);
+    this.#others = entries.filter(({ rule }) => rule.gate === undefined);
+  }
+
+  /** Rules that may concern a program with these names; each once. */
+  for([first, ...others]: readonly string[]): Iterable<Entry> {
+    if (first === undefined) return this.#others;
+    const found = this.#ofName(first);
+    return others.length === 0 ? found : new Set([found, ...others.map((name) => this.#ofName(name))].flat());
+  }
+
+  #ofName(name: string): readonly Entry[] {
+    const known = this.#byName.get(name);
+    if (known) return known;
+    const found = [...this.#gated.filter(({ rule }) => rule.gate!(name)), ...this.#others];
+    if (this.#byName.size >= mostNames) this.#byName.clear();
+    if (name.length <= longestName) this.#byName.set(name, found);
+    return found;
+  }
 }
 
 const none: readonly Match[] = [];
@@ -28,7 +55,7 @@ export class RuleSet {
   constructor(rules: readonly Rule[]) {
     this.rules = rules.toSorted((a, b) => (a.about.id < b.about.id ? -1 : 1));
     this.#indexes = new Map(
-      eventKinds.map((kind) => [kind, indexOf(this.rules.filter(({ event }) => event === kind))]),
+      eventKinds.map((kind) => [kind, new Index(this.rules.filter(({ event }) => event === kind))]),
     );
   }
 
@@ -37,20 +64,9 @@ export class RuleSet {
     const index = this.#indexes.get(event.kind)!;
     const facts = new Facts(event, container);
     const found: Match[] = [];
-    const seen = facts.names.flatMap((name) => index.byProgram.get(name) ?? []);
-    for (const entry of new Set(seen)) judgeBy(entry, facts, found);
-    for (const entry of index.others) judgeBy(entry, facts, found);
+    for (const entry of index.for(facts.names)) judgeBy(entry, facts, found);
     return found.length === 0 ? none : found;
   }
-}
-
-function indexOf(rules: readonly Rule[]): Index {
-  const entries = rules.map((rule) => ({ rule, rate: rule.rate && new Rate(rule.rate) }));
-  const byProgram = new Map<string, Entry[]>();
-  for (const entry of entries) {
-    for (const name of new Set(entry.rule.programs ?? [])) byProgram.set(name, [...(byProgram.get(name) ?? []), entry]);
-  }
-  return { byProgram, others: entries.filter(({ rule }) => rule.programs === undefined) };
 }
 
 function judgeBy({ rule, rate }: Entry, facts: Facts, found: Match[]): void {

@@ -2,7 +2,7 @@ import type { Position } from '../../base/problem.ts';
 import type { Match, Response } from '../detection.ts';
 import type { EventKind } from '../event.ts';
 import type { Severity } from '../severity.ts';
-import type { Predicate } from './condition.ts';
+import type { Predicate, ProgramGate } from './condition.ts';
 import type { Field } from './fields.ts';
 import type { RateInit } from './rate.ts';
 import type { ExampleText, RuleText } from './schema.ts';
@@ -16,8 +16,8 @@ export interface Rule {
   readonly enabled: boolean;
   readonly when: Predicate;
   readonly exceptions: readonly Predicate[];
-  /** Names that a program must have for it to match; undefined where any will do. */
-  readonly programs: readonly string[] | undefined;
+  /** What one of a program's names has to pass; undefined where any will do. */
+  readonly gate: ProgramGate | undefined;
   readonly rate: RateInit | undefined;
   readonly cause: readonly Field[];
   readonly attack: RuleText['attack'];

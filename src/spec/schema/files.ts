@@ -19,6 +19,7 @@ import { imagesSection } from './images.ts';
 import { limitsSection } from './limits.ts';
 import { monitoringSection } from './monitoring.ts';
 import { networkSection } from './network.ts';
+import { notificationsSection } from './notifications.ts';
 import { sandboxSchema } from './sandbox.ts';
 import { snapshotsSection } from './snapshots.ts';
 
@@ -151,6 +152,7 @@ export const settingsFileSchema = z.strictObject({
   git: field(gitSection, { description: 'Git inside the workspace.' }),
   security: field(securitySection, { description: 'What is read-only inside, and whether containers run there.' }),
   images: field(imagesSection, { description: 'How `coi build` makes images, and how many stay.' }),
+  notifications: field(notificationsSection, { description: 'Who is told of what was detected, and how.' }),
   health: field(healthSection, { description: 'Where `coi health` tries to get to from a sandbox of its own.' }),
   monitoring: field(monitoringSection, { description: 'What is watched, and what follows.' }),
 });

@@ -92,6 +92,26 @@ describe('ordinary work', () => {
     }
   });
 
+  it('waits for ports and asks servers by hand', () => {
+    const acts = (of: object) => {
+      const seen = {
+        pid: 2,
+        ppid: 1,
+        name: 'bash',
+        program: '/usr/bin/bash',
+        words: ['bash', 'wait-for-it.sh'],
+        parents: [],
+      };
+      const found = rules.judge(event('stdio', { ...seen, ...of }), sandbox());
+      return found.filter(({ rule }) => rule.severity !== 'warning').map(({ rule }) => rule.id);
+    };
+    expect(acts({ descriptor: 1 })).toEqual([]);
+    expect(acts({ descriptor: 0 })).toEqual([]);
+    expect(acts({ descriptor: 0, isFromStart: true, program: '/usr/bin/cat', words: ['cat'] })).toEqual([]);
+    expect(acts({ descriptor: 1, isFromStart: true, program: '/usr/bin/printf', words: ['printf'] })).toEqual([]);
+    expect(acts({ descriptor: 0, isFromStart: true })).toEqual(['shell.on-a-socket']);
+  });
+
   it('runs containers', () => {
     const runc = { pid: 2, ppid: 1, name: 'runc', program: '/usr/sbin/runc', words: ['runc', 'init'], parents: [] };
     for (const [call, ...details] of [
@@ -130,7 +150,7 @@ describe('what hides', () => {
   it('is known by what it does under another name', () => {
     const seen = { pid: 2, ppid: 1, name: 'x', program: '/tmp/x', words: ['vim'], parents: [], descriptor: 0 };
     expect(judge(event('stdio', seen))).toEqual(['shell.program-on-a-socket']);
-    expect(judge(event('stdio', { ...seen, words: ['-bash'] }))).toEqual(['shell.on-a-socket']);
+    expect(judge(event('stdio', { ...seen, words: ['-bash'], isFromStart: true }))).toEqual(['shell.on-a-socket']);
   });
 
   it('is not excepted for what it calls itself, or for who started it', () => {

@@ -81,7 +81,7 @@ describe('a condition', () => {
   });
 
   it('goes by the thresholds of the sandbox, of which 0 is none', () => {
-    const rules = rulesOf(ruleText('event = "volume"\nwhen.read-mb.over = "read_threshold_mb"\ncause = []'));
+    const rules = rulesOf(ruleText('event = "volume"\nwhen.read-mb.over = "file_read_threshold_mb"\ncause = []'));
     const seen = event('volume', { seconds: 2, readMb: 50, writtenMb: 0 });
     const judged = (thresholdMb: number) =>
       rules.judge(seen, sandbox({ read: { thresholdMb, mbPerSecond: 1 } })).length;
@@ -131,7 +131,7 @@ describe('a rate', () => {
   });
 
   it('goes by the setting of the sandbox', () => {
-    const rules = names('{ over = "names_per_minute", seconds = 60 }');
+    const rules = names('{ over = "dns_query_threshold", seconds = 60 }');
     const events = Array.from({ length: 101 }, (_, index) => name('a.net', index));
     expect(matched(rules, events).indexOf(1)).toBe(100);
   });

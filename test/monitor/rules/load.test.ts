@@ -100,7 +100,7 @@ describe('what is wrong with a rule is said with its place', () => {
       'x.toml:10:41: rule[0].when.any[1].words.over is no operator',
     ],
     ['when.any = []', 'x.toml:10:6: rule[0].when.any is no list'],
-    ['when.word-count.over = "names"', 'Give it a number, or one of read_threshold_mb'],
+    ['when.word-count.over = "names"', 'Give it a number, or one of file_read_threshold_mb'],
     ['when.line.matches = "("', 'It is no regular expression'],
     ['when.line.matches = "(a+)+"', 'It repeats a group'],
     ['when = {}', 'rule[0].when is no condition'],

@@ -25,7 +25,12 @@ export function eventsOf(sandbox: RunningSandbox, { at, trace }: TimedTrace): Se
           ...(trace.areWordsCut || boundedWords(trace.words).isCut ? { isTruncated: true } : {}),
           ...(trace.isNameless ? { isNameless: true } : {}),
         },
-        ...trace.sockets.map((descriptor) => ({ kind: 'stdio' as const, ...seen, descriptor })),
+        ...trace.sockets.map((descriptor) => ({
+          kind: 'stdio' as const,
+          ...seen,
+          descriptor,
+          isFromStart: true as const,
+        })),
       ];
     case 'stdio':
       return [{ kind: 'stdio', ...seen, descriptor: trace.value }];

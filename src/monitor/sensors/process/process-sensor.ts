@@ -1,6 +1,7 @@
 import { backoffMs, type Backoff } from '../../../base/backoff.ts';
 import { pause, type Clock } from '../../../base/clock.ts';
 import { messageOf, Problem } from '../../../base/problem.ts';
+import type { Budgets } from '../../../host/bpftrace/program.ts';
 import type { Record } from '../../../host/bpftrace/record.ts';
 import { runBpftrace } from '../../../host/bpftrace/run-bpftrace.ts';
 import { WordsReader } from '../../../host/process/words-reader.ts';
@@ -18,6 +19,8 @@ export interface ProcessSensorInit extends SensorInit {
   readonly clock: Clock;
   /** Only look in /proc, or only trace; by itself it traces, and looks in /proc while that is not possible. */
   readonly source?: 'bpftrace' | 'proc';
+  /** How much one sandbox may have recorded, where it is to be something else than usual. */
+  readonly budgets?: Budgets;
 }
 
 /** Waits before bpftrace is started again, and how long it has to have worked for the waits to begin anew. */
@@ -36,7 +39,7 @@ const mostIncomplete = 64;
  * Records that one namespace may cause in 250 ms: far more than a build on all processors of an ordinary machine, and little
  * enough for one controller to read.
  */
-const budgets = { exec: 500, file: 200, call: 200, stdio: 50, all: 1_000 };
+const usualBudgets: Budgets = { exec: 500, file: 200, call: 200, stdio: 50, all: 1_000 };
 
 /** Sees what programs sandboxes run, and what they do to files and to the kernel. */
 export class ProcessSensor implements Sensor {
@@ -127,6 +130,7 @@ export class ProcessSensor implements Sensor {
     while (!signal.aborted) {
       const began = this.#clock.monotonic();
       const onRecord = (record: Record) => this.#onRecord(record);
+      const budgets = this.#init.budgets ?? usualBudgets;
       const error: unknown = await runBpftrace({
         patterns: watchedPaths,
         budgets,

@@ -88,10 +88,9 @@ export class Sandboxes<T> {
   async #learn(watched: readonly WatchedContainer[]): Promise<readonly RunningSandbox[]> {
     const known = [...this.#byNamespace.values()];
     const learned = await Promise.all(
-      watched.flatMap(({ uid, init }) => {
-        if (!init) return [];
-        const same = known.find((each) => each.uid === uid && isSame(each.init, init));
-        return [same ?? identify(uid, init)];
+      watched.map(async ({ uid, init }) => {
+        const same = init && known.find((each) => each.uid === uid && isSame(each.init, init));
+        return same ?? (init && (await identify(uid, init)));
       }),
     );
     this.#byNamespace.clear();

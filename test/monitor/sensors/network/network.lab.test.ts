@@ -97,19 +97,17 @@ describe('a connection', () => {
   });
 
   it.each([
-    ['to the metadata service', () => open, metadata, 80, 'refused'],
-    ['to a private range', () => open, near, port, 'refused'],
-    ['to a port of command and control', () => open, internet, 4444, 'passed'],
-    ['that an allowlist lacks', () => strict, internet, port, 'refused'],
-    ['that an allowlist names', () => strict, listed, port, 'passed'],
-    ['to the local network where that is allowed', () => local, near, port, 'passed'],
-  ] as const)('%s is seen', async (_, guest, address, at, verdict) => {
+    ['to the metadata service', { guest: () => open, address: metadata, at: 80, verdict: 'refused' }],
+    ['to a private range', { guest: () => open, address: near, at: port, verdict: 'refused' }],
+    ['to a port of command and control', { guest: () => open, address: internet, at: 4444, verdict: 'passed' }],
+    ['that an allowlist lacks', { guest: () => strict, address: internet, at: port, verdict: 'refused' }],
+    ['that an allowlist names', { guest: () => strict, address: listed, at: port, verdict: 'passed' }],
+    ['to the local network where that is allowed', { guest: () => local, address: near, at: port, verdict: 'passed' }],
+  ])('%s is seen', async (_, { guest, address, at, verdict }) => {
     await connect(guest(), address, at);
-    const { uid } = guest();
     expect(await seen(guest(), address, at)).toEqual(flow(address, at, verdict));
-    expect(watcher.of('connection', uid).every(({ source }) => [guest().ipv4, guest().ipv6].includes(source))).toBe(
-      true,
-    );
+    const own = [guest().ipv4, guest().ipv6];
+    expect(watcher.of('connection', guest().uid).every(({ source }) => own.includes(source))).toBe(true);
   });
 
   it('has the name that led there', async () => {

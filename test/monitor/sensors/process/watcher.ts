@@ -35,7 +35,7 @@ export class Watcher implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #work: Promise<void>;
 
-  constructor(options: Pick<ProcessSensorInit, 'source'> = {}) {
+  constructor(options: Pick<ProcessSensorInit, 'source' | 'budgets'> = {}) {
     this.sensor = new ProcessSensor({
       watched: () => this.#containers,
       onEvent: (event) => void this.events.push(event),

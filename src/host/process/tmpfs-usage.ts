@@ -1,0 +1,46 @@
+import { execa } from 'execa';
+import { isAlive, type HostProcess } from './container-process.ts';
+import { mountTypeAt } from './mount-of.ts';
+
+/** How full a file system is, in bytes. */
+export interface Usage {
+  readonly used: number;
+  readonly total: number;
+}
+
+/** Longest time that an answer may take, in milliseconds: what is asked answers from memory. */
+const patienceMs = 2_000;
+
+/**
+ * How full the tmpfs is that a container has mounted at a path; undefined where there is none, or no answer.
+ *
+ * Paths inside are the container's to change at any moment, also between two looks. So a program of its own asks, which
+ * ends when what has been put there in the meantime never answers, as a file system of the container's own may; and an
+ * answer counts only when it is that of a tmpfs.
+ *
+ * @param path absolute, without links in it on an ordinary system
+ * @throws {Error} when the program cannot be started
+ * @see stat(1), statfs(2)
+ */
+export async function tmpfsUsage(init: HostProcess, path: string): Promise<Usage | undefined> {
+  if ((await mountTypeAt(init, path)) !== 'tmpfs') return undefined;
+  const format = '--format=%T %S %b %f';
+  const { failed, exitCode, stdout, cause } = await execa(
+    'stat',
+    ['--file-system', format, '--', `/proc/${init.pid}/root${path}`],
+    { reject: false, stdin: 'ignore', timeout: patienceMs, killSignal: 'SIGKILL', env: { LC_ALL: 'C' } },
+  );
+  if (failed && exitCode === undefined && isMissing(cause)) throw cause;
+  return isAlive(init) ? parseUsage(stdout) : undefined;
+}
+
+function isMissing(cause: unknown): cause is Error {
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+function parseUsage(text: string): Usage | undefined {
+  const [, size, blocks, free] = /^tmpfs (\d+) (\d+) (\d+)$/.exec(text.trim()) ?? [];
+  const total = Number(size) * Number(blocks);
+  // Without a limit there is no total.
+  return total > 0 ? { total, used: total - Number(size) * Number(free) } : undefined;
+}
