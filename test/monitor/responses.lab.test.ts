@@ -195,7 +195,7 @@ describe('a critical detection', () => {
     await controller.ready('eight', 'running');
   });
 
-  it('goes further than a freeze, and nothing follows from what comes after', async () => {
+  it('leaves alone what nothing critical was seen in', async () => {
     await declare('nine');
     await attack('nine', 'attack-high');
     await noted('nine', 'test.high paused');
