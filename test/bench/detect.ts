@@ -58,7 +58,7 @@ export async function detect(): Promise<void> {
 async function quarantinedAt({ api }: Stage, since: number): Promise<number | undefined> {
   const { signal } = new AbortController();
   for await (const record of api.events({ name, since, signal })) {
-    if (record['kind'] === 'quarantine') return Date.parse(String(record['time']));
+    if (record['kind'] === 'quarantine') return Date.parse(String(record['ts']));
   }
   return undefined;
 }
