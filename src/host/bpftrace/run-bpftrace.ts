@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { Problem } from '../../base/problem.ts';
 import { lacksForTracing, tracing } from './fitness.ts';
 import type { PathPattern } from './path-pattern.ts';
-import { programText, type Budgets } from './program.ts';
+import { chunkBytes, programText, type Budgets } from './program.ts';
 import { Records, type Record } from './record.ts';
 
 /** What bpftrace is run with. */
@@ -26,7 +26,7 @@ const bufferPages = '256';
  */
 const [beginMs, silenceMs] = [300_000, 60_000];
 
-/** Longest line that is taken, in characters: the longest of ours have 200 bytes in hexadecimal. */
+/** Longest line that is taken, in characters: the longest of ours have a chunk of memory in hexadecimal. */
 const longestLine = 16_384;
 
 /**
@@ -44,7 +44,7 @@ export async function runBpftrace({ patterns, budgets, clock, signal, onRecord }
     cwd: '/',
     env: {
       PATH: process.env['PATH'],
-      BPFTRACE_STRLEN: '200',
+      BPFTRACE_STRLEN: String(chunkBytes),
       BPFTRACE_PERF_RB_PAGES: bufferPages,
       BPFTRACE_MAP_KEYS_MAX: '65536',
     },
