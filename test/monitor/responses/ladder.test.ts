@@ -58,7 +58,12 @@ describe('how a sandbox is held', () => {
     { what: 'a rule, frozen', overrides: [{ ...own, state: 'frozen' as const }], frozen: true, held: 'frozen' },
     { what: 'a rule, ended', overrides: [{ ...own, state: 'stopped' as const }], frozen: false, held: 'ended' },
     { what: 'a command', overrides: [other], frozen: true, held: 'frozen-by-others' },
-    { what: 'a rule and a command', overrides: [other, { ...own, state: 'frozen' as const }], frozen: true, held: 'frozen-by-others' },
+    {
+      what: 'a rule and a command',
+      overrides: [other, { ...own, state: 'frozen' as const }],
+      frozen: true,
+      held: 'frozen-by-others',
+    },
     { what: 'somebody with incus pause', overrides: [], frozen: true, held: 'frozen-by-others' },
   ])('by $what', ({ overrides, frozen, held }) => {
     expect(heldBy(overrides, frozen)).toBe(held);
