@@ -91,6 +91,8 @@ function sampled(all: readonly Attack[], count: number): Attack[] {
 async function begin(name: string, { script, keys }: Attack): Promise<void> {
   await controller.declare(name, 'image = "armed"', ...keys);
   await controller.ready(name, 'running');
+  // As it starts it clears /tmp.
+  await lab.run(['incus', 'exec', `coi-${name}`, '--', 'systemctl', 'is-system-running', '--wait']);
   const file = join(lab.dir, `${name}.sh`);
   await writeFile(file, script);
   await lab.incus('file', 'push', file, `coi-${name}/root/attack`);

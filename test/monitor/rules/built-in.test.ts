@@ -112,6 +112,18 @@ describe('ordinary work', () => {
     expect(acts({ descriptor: 0, isFromStart: true })).toEqual(['shell.on-a-socket']);
   });
 
+  it('starts a system, whose init was there before anybody looked', () => {
+    const init = { pid: 1, ppid: 0, name: 'systemd', program: '', words: ['/sbin/init'], parents: [] };
+    for (const [call, ...details] of [
+      ['mount', 'cgroup', '/run/cgroup', 'cgroup'],
+      ['bpf', '5'],
+      ['keyctl', '0'],
+      ['setns'],
+    ]) {
+      expect(judge(event('call', { ...init, call, details }))).toEqual([]);
+    }
+  });
+
   it('runs containers', () => {
     const runc = { pid: 2, ppid: 1, name: 'runc', program: '/usr/sbin/runc', words: ['runc', 'init'], parents: [] };
     for (const [call, ...details] of [
