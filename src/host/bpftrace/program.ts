@@ -37,12 +37,12 @@ type Kind = keyof typeof budgetOf;
  * The program: what containers do, seen from tracepoints alone, because kernels without kprobes have them, too. Nothing of
  * the host's own processes is looked at beyond their level in the hierarchy of pid namespaces.
  *
- * Each event is a row of lines, one behind the other on its processor: `P` path, `W` words, `D` details, and at the end the
+ * Each event is a row of lines, one behind the other on its processor: `P` path, `W` words, `D` details, `A` ancestors, at the end the
  * kind with who it was; all begin with the thread's number. `O` says that a budget is used up. See `record.ts`.
  *
  * Words are read where the kernel has just laid them, in the new program's memory: whole, however short it lives, and with
- * nobody who could have changed them. `env_end` of the same memory is where the environment ends, so nothing behind
- * `arg_end` is read.
+ * nobody who could have changed them. Pieces have a fixed length and may reach into the environment behind: the last line tells how long the words
+ * are, and `record.ts` drops the rest.
  *
  * @see proc_pid_stat(5) for what arg_start and arg_end are; bpf-helpers(7)
  */
