@@ -1,4 +1,6 @@
+import type { MonitorReport } from '../../src/controller/monitor-api.ts';
 import type { LabController } from '../lab/controller.ts';
+import { until } from '../lab/until.ts';
 
 /** A line of the detection log, as far as tests ask for it. */
 export interface Detection {
@@ -50,4 +52,15 @@ export function tableOf(detections: readonly Detection[]): string {
     return `  ${rule.padEnd(32)} ${level.padEnd(8)} ${action.padEnd(14)} ${String(of.length).padStart(4)}  ${example}`;
   });
   return rows.length === 0 ? '  nothing' : rows.toSorted().join('\n');
+}
+
+/** Waits until every program that starts is seen: compiling what looks into the kernel takes seconds. @throws with why it is not so */
+export async function untilWatched(controller: LabController, name: string): Promise<void> {
+  const look = async () => {
+    const { stdout } = await controller.coi('monitor', name, '--json');
+    const process = (JSON.parse(stdout) as MonitorReport).sensors.find(({ sensor }) => sensor === 'process');
+    if (process?.state !== 'active') throw new Error(`The sensor is ${process?.state}: ${process?.because}`);
+    return true;
+  };
+  await until('processes to be watched', look, { timeoutMs: 90_000, everyMs: 500 });
 }

@@ -5,7 +5,7 @@ import { sized } from '../helpers/full.ts';
 import { seed, seededRandom } from '../helpers/random.ts';
 import { startController, type LabController } from '../lab/controller.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
-import { detectionsOf, samplesOf, tableOf, type Detection } from './detections.ts';
+import { detectionsOf, samplesOf, tableOf, untilWatched, type Detection } from './detections.ts';
 import { attacksWith, holds, responsesByRule, type Attack } from './mix/attacks.ts';
 import { Resident, type Tried } from './mix/resident.ts';
 import { growthOf, Watcher } from './mix/watcher.ts';
@@ -59,6 +59,7 @@ beforeAll(
     ];
     for (const [image, number] of names) await controller.declare(nameOf(image, number), `image = "${image}"`);
     for (const [image, number] of names) await controller.ready(nameOf(image, number), 'running');
+    await untilWatched(controller, nameOf('busybox', 0));
     watcher = stack.use(new Watcher(controller));
     const signal = AbortSignal.timeout(seconds * 1_000);
     const lives: Promise<void>[] = [];

@@ -7,7 +7,7 @@ import { openLab, type Lab } from '../lab/lab.ts';
 import type { Neighbour } from '../lab/neighbour.ts';
 import { until } from '../lab/until.ts';
 import { openUplink } from '../lab/uplink.ts';
-import { actedOn, detectionsOf, heldBecause, samplesOf, tableOf, type Detection } from './detections.ts';
+import { actedOn, detectionsOf, heldBecause, samplesOf, tableOf, untilWatched, type Detection } from './detections.ts';
 import { dockerErrand, errands, firstErrand, longErrands, type Errand } from './ordinary/errands.ts';
 import { admit, forward, gateway, openLan } from './ordinary/lan.ts';
 import { Worker } from './ordinary/worker.ts';
@@ -27,6 +27,7 @@ beforeAll(async () => {
   const keys = ['image = "system"', 'network.allow_local_network_access = true'];
   worker = await Worker.open(controller, { name: 'daily', keys, env: { LAN: lan.ipv4 } });
   await lab.incus('file', 'push', '--mode', '0755', process.execPath, 'coi-daily/usr/local/bin/node');
+  await untilWatched(controller, 'daily');
 });
 afterAll(() => stack?.disposeAsync());
 

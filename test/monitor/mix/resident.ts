@@ -113,9 +113,7 @@ export class Resident {
   }
 }
 
-/** By what shells say, and Incus of a program of its own; not what busybox says of a name that it was copied to. */
+/** By what shells say; not what busybox says of a name that it was copied to. */
 function lacksProgram({ stderr }: RunResult): boolean {
-  return /^(?:sh|bash|\S*sh): (?:line \d+: |\d+: )?[^:]+: (?:command )?not found$|executable file not found/m.test(
-    stderr,
-  );
+  return /^\S*sh: (?:line )?(?:\d+: )?[^:]+: (?:command )?not found$/m.test(stderr);
 }
