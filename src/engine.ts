@@ -2,27 +2,23 @@ import { join } from 'node:path';
 import { Agents } from './apply/agents.ts';
 import { Reservations } from './apply/reservations.ts';
 import { openAudit, type Audit } from './audit/open-audit.ts';
-import type { AuditEntry } from './audit/record.ts';
 import { systemClock as clock } from './base/clock.ts';
 import type { Problem } from './base/problem.ts';
 import { etcDirectory } from './cli/settings-files.ts';
 import { version } from './cli/version.ts';
-import { Control, type ControlInit } from './controller/control.ts';
+import { Control } from './controller/control.ts';
 import type { ControlApi, HostReport } from './controller/control-api.ts';
-import { ContainerControl } from './controller/container-control.ts';
 import { Controller } from './controller/controller.ts';
 import { chooseFirewall, removeOtherFirewalls } from './controller/choose-firewall.ts';
 import { DenialWatch } from './controller/denial-watch.ts';
-import { ForkControl } from './controller/fork-control.ts';
 import { findBridge } from './controller/find-bridge.ts';
 import { healRoutes } from './controller/heal-routes.ts';
 import { NetworkAnswers } from './controller/network-answers.ts';
+import { openSessions, type OpenedSessions } from './controller/open-sessions.ts';
 import { openOrphans } from './controller/orphans/open-orphans.ts';
 import { readEvents } from './controller/read-events.ts';
 import { Recorder } from './controller/recorder.ts';
 import { requireStoragePool } from './controller/require-storage-pool.ts';
-import { SessionControl } from './controller/session-control.ts';
-import { SnapshotControl } from './controller/snapshot-control.ts';
 import { SourceSet } from './controller/source-set.ts';
 import { reportProblem } from './controller/report.ts';
 import { watchedSandboxes } from './controller/watched-sandboxes.ts';
@@ -45,7 +41,6 @@ import { openAgentRecipes, type AgentRecipesInit } from './session/agent-recipes
 import { openSessionKeeper } from './session/session-keeper.ts';
 import type { Override } from './plan/override.ts';
 import { OverrideStore } from './source/overrides.ts';
-import { isSessionName } from './spec/names.ts';
 import type { Manifest } from './spec/sandbox.ts';
 import type { Settings } from './spec/settings.ts';
 
@@ -104,8 +99,8 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
   });
   const denials = openDenialWatch(init, { controller, names });
   const opened = { ...parts, controller, names, sources, denials };
-  const sessions = openSessions(init, opened);
-  const watch = init.mode === 'running' ? stack.use(await openOwnWatch(init, opened, sessions.sessions)) : undefined;
+  const sessions = openSessions({ ...opened, lifetime: init.signal });
+  const watch = init.mode === 'running' ? stack.use(await openOwnWatch(init, opened, sessions)) : undefined;
   const allProblems = [...problems, ...(watch?.problems ?? [])];
   const control = openControl(init, { ...opened, sessions, watch, problems: allProblems, auditDir });
   const owned = stack.move();
@@ -130,7 +125,7 @@ interface Opened extends Parts {
 }
 
 interface ControlParts extends Opened {
-  readonly sessions: ReturnType<typeof openSessions>;
+  readonly sessions: OpenedSessions;
   readonly watch: Watch | undefined;
   readonly problems: readonly Problem[];
   readonly auditDir: string;
@@ -173,8 +168,8 @@ function openControl(init: EngineInit, parts: ControlParts): ControlApi {
 
 function openOwnWatch(
   { settings, log, signal, watching, env }: EngineInit,
-  { controller, incus, overrides, audit, sources, names, metrics }: Opened,
-  sessions: SessionControl,
+  { controller, incus, overrides, audit, names, metrics }: Opened,
+  { bury }: OpenedSessions,
 ): Promise<Watch> {
   return openWatch({
     doors: {
@@ -192,7 +187,7 @@ function openOwnWatch(
     log,
     metrics,
     audit: (entry) => audit.append(entry),
-    bury: (manifest) => endByItself(sessions, sources, manifest),
+    bury,
     watching,
     lifetime: signal,
   });
@@ -209,35 +204,6 @@ async function forget(
   const held = sources.isSession(source) ? [...overrides.of(name)] : [];
   for (const { kind } of held) await overrides.remove(name, kind);
   await sources.forget(name, source);
-}
-
-function openSessions(
-  { signal }: EngineInit,
-  { controller, sources, audit }: Pick<Running, 'controller' | 'sources'> & Pick<Parts, 'audit'>,
-): Pick<ControlInit, 'containers' | 'snapshots' | 'forks'> & { readonly sessions: SessionControl } {
-  const own = {
-    controller,
-    manifests: sources,
-    audit: (entry: AuditEntry) => audit.appendDurable(entry),
-    lifetime: signal,
-  };
-  const sessions = new SessionControl(own);
-  controller.onExpired((manifest) => endByItself(sessions, sources, manifest));
-  return {
-    sessions,
-    containers: new ContainerControl({ ...own, sessions }),
-    forks: new ForkControl({ ...own, sessions }),
-    snapshots: new SnapshotControl({ ...own, note: audit.append.bind(audit) }),
-  };
-}
-
-/** What remembers that a session is over is its manifest; anything else that expired has an override. */
-async function endByItself(sessions: SessionControl, sources: SourceSet, manifest: Manifest): Promise<boolean> {
-  const { endsWithin, asked } = manifest.sandbox;
-  const isOver = isSessionName(manifest.name) || endsWithin !== undefined || asked !== undefined;
-  if (!sources.isSession(manifest.source) || !isOver) return false;
-  await sessions.bury(manifest);
-  return true;
 }
 
 function openClient({ settings, env }: EngineInit, metrics: Metrics): Incus {

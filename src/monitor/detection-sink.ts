@@ -3,7 +3,7 @@ import type { Evidence } from './evidence.ts';
 
 /** One line of the detection log. */
 export interface DetectionEntry {
-  /** Of this detection, a ULID. */
+  /** Of this detection, a UUID. */
   readonly id: string;
   /** The stamp's uid. */
   readonly uid: string;

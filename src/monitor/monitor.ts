@@ -1,4 +1,4 @@
-import { ulid } from 'ulid';
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { Notice } from '../host/incus/events.ts';
 import type { Monitoring } from '../spec/monitoring.ts';
@@ -101,7 +101,7 @@ export class Monitor {
     return this.#init.watched.all().length;
   }
 
-  /** What is watched by the name of the sandbox. */
+  /** What is watched, by the name of the sandbox. */
   named(name: string): WatchedContainer | undefined {
     return this.#init.watched.named(name);
   }
@@ -153,7 +153,7 @@ export class Monitor {
     if (!container) return;
     const { name: sandbox, instance } = container;
     const at = this.#init.clock.now();
-    const entry = { id: ulid(), uid, sandbox, instance, at, match, outcome: 'deduplicated', count } as const;
+    const entry = { id: randomUUID(), uid, sandbox, instance, at, match, outcome: 'deduplicated', count } as const;
     this.#init.sink.append(entry);
     this.#init.onEntry(entry);
   }

@@ -8,7 +8,6 @@ import type { Incus } from '../host/incus/client.ts';
 import { WordsReader } from '../host/process/words-reader.ts';
 import type { Log } from '../log/open-log.ts';
 import type { Metrics } from '../metrics/open-metrics.ts';
-import type { Override } from '../plan/override.ts';
 import type { OverrideStore } from '../source/overrides.ts';
 import { builtIn } from '../spec/defaults.ts';
 import { monitoringOf } from '../spec/monitoring.ts';
@@ -16,10 +15,10 @@ import type { Manifest } from '../spec/sandbox.ts';
 import type { Settings } from '../spec/settings.ts';
 import { countDetection, followMonitor } from './count.ts';
 import type { DetectionEntry, DetectionSink } from './detection-sink.ts';
-import { DetectionLog } from './log/detection-log.ts';
+import { DetectionLog, type DetectionLogInit } from './log/detection-log.ts';
 import type { Monitor } from './monitor.ts';
 import { Notifier } from './notify/notifier.ts';
-import { Quarantines } from './notify/quarantines.ts';
+import { Quarantines, type QuarantinesInit } from './notify/quarantines.ts';
 import { openMonitor, type OpenMonitorInit } from './open-monitor.ts';
 import { openSensors, type SensorDoors } from './open-sensors.ts';
 import { loadRules } from './rules/load-rules.ts';
@@ -55,6 +54,8 @@ export interface Watch extends AsyncDisposable {
   resumed(name: string): void;
   /** Files of rules that cannot be used, or not all of them. */
   readonly problems: readonly Problem[];
+  /** Somebody lifted what held a sandbox. */
+  resumed(name: string): void;
   /** Watch until the lifetime ends. Never rejects. */
   run(): Promise<void>;
 }
@@ -69,21 +70,9 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   const readTree: OpenMonitorInit['readTree'] = (process, owner, signal) =>
     readProcessTree(process, { reader, owner, signal });
   const later: { monitor?: Monitor } = {};
-  const detections = new DetectionLog({
-    stateDir: settings.controller.stateDir,
-    clock,
-    monitoringOf: (uid) => later.monitor?.settingsOf(uid),
-    usualDays: builtIn.monitoring.logDays,
-    onProblem,
-    signal: lifetime,
-  });
+  const detections = openDetections(init, { onProblem, monitoringOf: (uid) => later.monitor?.settingsOf(uid) });
   const notifier = openNotifier(init);
-  const quarantines = new Quarantines({
-    clock,
-    notifier,
-    find: (name) => later.monitor?.named(name),
-    before: init.overrides.sandboxes().filter((name) => init.overrides.of(name).some(isQuarantine)),
-  });
+  const quarantines = openQuarantines(init, notifier, (name) => later.monitor?.named(name));
   const monitor = openMonitor({
     ...init,
     project: settings.incus.project,
@@ -99,8 +88,8 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     },
     sink: told(detections, log),
     onEntry: (entry) => {
-      notifier.detected(entry);
       countDetection(metrics, entry, later.monitor?.settingsOf(entry.uid) ?? monitoringOf({}));
+      notifier.detected(entry);
     },
     judge: rules,
     openSensors: openSensors(init.doors),
@@ -109,15 +98,7 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
     ...watching,
   });
   later.monitor = monitor;
-  const snapshots = new Snapshots({
-    clock,
-    controller,
-    monitor,
-    overrides: init.overrides.of,
-    initOf: async (name, signal) => (await init.incus.instances.state(name, { signal })).pid,
-    readTree,
-    lifetime,
-  });
+  const snapshots = openSnapshots(init, { monitor, readTree });
   followMonitor(metrics, monitor);
   metrics.monitoring.followLog(detections);
   return {
@@ -139,25 +120,56 @@ export async function openWatch(init: WatchInit): Promise<Watch> {
   };
 }
 
-function openNotifier({ controller, settings, metrics, log, lifetime }: WatchInit): Notifier {
-  const sandboxOf = (uid: string) =>
-    [...controller.instances.all()].find(({ owner }) => owner.kind === 'owned' && owner.stamp.uid === uid)?.owner;
+function openDetections(
+  { settings, lifetime }: WatchInit,
+  rest: Pick<DetectionLogInit, 'onProblem' | 'monitoringOf'>,
+): DetectionLog {
+  const { stateDir } = settings.controller;
+  return new DetectionLog({ stateDir, clock, usualDays: builtIn.monitoring.logDays, signal: lifetime, ...rest });
+}
+
+function openSnapshots(
+  { controller, overrides, incus, lifetime }: WatchInit,
+  rest: { readonly monitor: Monitor; readonly readTree: OpenMonitorInit['readTree'] },
+): Snapshots {
+  return new Snapshots({
+    clock,
+    controller,
+    overrides: overrides.of,
+    initOf: async (name, signal) => (await incus.instances.state(name, { signal })).pid,
+    lifetime,
+    ...rest,
+  });
+}
+
+function openNotifier({ controller, settings, log, metrics, lifetime }: WatchInit): Notifier {
   return new Notifier({
     settings: settings.notifications,
     host: hostname(),
     clock,
     signal: lifetime,
-    ownerOf: (uid) => {
-      const owner = sandboxOf(uid);
-      return owner?.kind === 'owned' ? controller.desired.manifests().get(owner.stamp.name)?.owner?.uid : undefined;
-    },
+    ownerOf: (uid) => ownerOf(controller, uid),
     onEnd: (channel, outcome) => metrics.monitoring.notified(channel, outcome),
-    onProblem: (error) => log.warn({ err: error }, 'Telling of detections'),
+    onProblem: (error) => log.warn({ err: error }, 'A notification did not arrive'),
   });
 }
 
-function isQuarantine({ kind }: Override): boolean {
-  return kind === 'quarantine';
+/** User of this host whose sandbox it is. */
+function ownerOf({ instances, desired }: Controller, uid: string): number | undefined {
+  const name = [...instances.all()]
+    .flatMap(({ owner }) => (owner.kind === 'owned' && owner.stamp.uid === uid ? [owner.stamp.name] : []))
+    .at(0);
+  return desired.manifests().get(name ?? '')?.owner?.uid;
+}
+
+function openQuarantines({ overrides }: WatchInit, notifier: Notifier, find: QuarantinesInit['find']): Quarantines {
+  const isHeld = (name: string) => overrides.of(name).some(({ kind }) => kind === 'quarantine');
+  return new Quarantines({
+    clock,
+    notifier,
+    find,
+    before: overrides.sandboxes().filter(isHeld),
+  });
 }
 
 /** What is acted on stands in the controller's own log as well. */

@@ -1,4 +1,5 @@
 import type { ConnectionReport, MonitorReport, ProcessReport, ThreatReport } from '../controller/monitor-api.ts';
+import { cpuTimeOf } from '../host/process/cpu-time.ts';
 import type { GroupUsage } from '../host/cgroup/usage.ts';
 import type { Connection } from '../host/process/connections.ts';
 import type { DetectionEntry } from './detection-sink.ts';
@@ -62,6 +63,7 @@ const environmentReaders = new Set(['env', 'printenv']);
 function processOf({ pid, ppid, user, name, program, words }: ProcessSummary): ProcessReport {
   const own = (program || (words[0] ?? '')).split('/').at(-1) ?? '';
   const isShowing = environmentReaders.has(own) && words.length <= 1;
+  const used = cpuTimeOf(pid);
   const isReading = words.some((word) => /^\/proc\/[^/]+\/environ$/.test(word));
   return {
     pid,
@@ -69,6 +71,7 @@ function processOf({ pid, ppid, user, name, program, words }: ProcessSummary): P
     user: user === undefined ? '' : String(user),
     command: words.length > 0 ? redactWords(words) : `[${redact(name)}]`,
     env_access: isShowing || isReading,
+    ...(used !== undefined && { cpu_time_seconds: used }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { parallel10, shellReady } from './agents.ts';
 import { buildNoop, buildTail } from './build.ts';
 import { cli, list50 } from './cli.ts';
+import { detect } from './detect.ts';
 import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
 import { fork } from './fork.ts';
@@ -46,6 +47,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   fork,
   'build-noop': buildNoop,
   'build-tail': buildTail,
+  detect,
   overhead,
   'monitor-cpu': monitorCpu,
 };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isFull } from '../helpers/full.ts';
 import { importDefinition, longestBuildMs } from '../image/cached-definition.ts';
@@ -30,19 +31,27 @@ beforeAll(async () => {
 afterAll(() => stack?.disposeAsync());
 
 /**
- * Does a piece of work and looks whether it was let. A sandbox that is held because of it goes on, so that what comes after is
- * judged as well.
+ * Does a piece of work and looks whether it was let. A sandbox that is held because of it is let go, so that the rest is judged
+ * as well.
  */
 async function judged(by: Worker, errand: Errand): Promise<string> {
-  const done = await by.does(errand).catch((error: unknown) => error as Error);
-  const held = await heldBecause(controller, by.name);
-  if (held.length > 0) {
+  const held: string[] = [];
+  const work = by.does(errand).then(
+    (text) => ({ text }),
+    (error: unknown) => ({ error }),
+  );
+  let done: Awaited<typeof work> | undefined;
+  do {
+    done = await Promise.race([work, sleep(500, undefined)]);
+    const reasons = await heldBecause(controller, by.name);
+    held.push(...reasons);
+    if (reasons.length === 0) continue;
     await controller.coi('resume', by.name);
     await controller.ready(by.name, 'running');
-    throw new Error(`${errand.name} had ${by.name} held: ${held.join('; ')}`);
-  }
-  if (done instanceof Error) throw done;
-  return done;
+  } while (!done);
+  if (held.length > 0) throw new Error(`${errand.name} had ${by.name} held: ${held.join('; ')}`);
+  if ('error' in done) throw done.error;
+  return done.text;
 }
 
 const keyErrand = {

@@ -15,7 +15,7 @@ import type { Judge } from '../../src/monitor/judge.ts';
 import type { Sensor, SensorInit } from '../../src/monitor/sensor.ts';
 import { severities } from '../../src/monitor/severity.ts';
 
-const lookMs = 10;
+const lookMs = 25;
 
 /** Looks at the processes of every container, again and again. */
 function openSensor({ watched, onEvent }: SensorInit): Sensor {
@@ -23,9 +23,10 @@ function openSensor({ watched, onEvent }: SensorInit): Sensor {
   let seen = 0;
   const look = () => {
     const all = new Set<number>();
+    const table = allProcesses();
     for (const { uid, init } of watched()) {
       if (!init) continue;
-      for (const process of treeOf(init.pid)) {
+      for (const process of treeOf(init.pid, table)) {
         all.add(process.pid);
         if (known.has(process.pid) || !process.name.startsWith('attack-')) continue;
         known.add(process.pid);
@@ -48,13 +49,17 @@ function openSensor({ watched, onEvent }: SensorInit): Sensor {
   };
 }
 
-/** All processes that descend from an init. */
-function treeOf(init: number): ProcessSummary[] {
-  const all = readdirSync('/proc')
+function allProcesses(): readonly ProcessSummary[] {
+  return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => statOf(Number(pid)));
+    .flatMap((pid) => statOf(Number(pid)))
+    .toSorted((a, b) => a.pid - b.pid);
+}
+
+/** Those of them that descend from an init. */
+function treeOf(init: number, all: readonly ProcessSummary[]): ProcessSummary[] {
   const inside = new Set([init]);
-  for (const { pid, ppid } of all.toSorted((a, b) => a.pid - b.pid)) if (inside.has(ppid)) inside.add(pid);
+  for (const { pid, ppid } of all) if (inside.has(ppid)) inside.add(pid);
   return all.filter(({ pid }) => inside.has(pid));
 }
 
@@ -98,6 +103,6 @@ const settings = await withHostLayer(await readSettings(io, { sources: source })
 const watching = {
   judge,
   openSensors: (init: SensorInit) => [openSensor(init)],
-  readTree: async (init: HostProcess) => treeOf(init.pid),
+  readTree: async (init: HostProcess) => treeOf(init.pid, allProcesses()),
 };
 process.exitCode = await runDaemon({ settings, io, logLevel: 'info', watching });

@@ -19,7 +19,7 @@ const denied = ['private4', 'private6', 'sibling4', 'sibling6', 'metadata4'];
 beforeAll(async () => {
   // Health also looks for the image that sandboxes start from unless they say otherwise: the lab has another one.
   const settings = '[incus]\nstorage_pool = "default"\n[defaults]\nimage = "busybox"\n';
-  place = await Place.open({ name: 'beside', settings });
+  place = await Place.open({ name: 'beside', settings, monitoring: true });
   const { ipv4, ipv6 } = await place.lab.neighbour('internet');
   const near = await place.lab.neighbour('private');
   internet = await place.neighbour('internet');

@@ -37,6 +37,8 @@ async function addresses(name: string): Promise<{ ipv4: string; ipv6: string; pi
 
 beforeAll(async () => {
   place = await Place.open({
+    // Health has something to say where nobody watches.
+    monitoring: true,
     name: 'shared',
     settings: `[incus]\nstorage_pool = "default"\n[controller]\nbridge = "${bridge}"\n[defaults]\nimage = "busybox"\n`,
     prepare: async (lab) => {

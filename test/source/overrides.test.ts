@@ -39,6 +39,18 @@ describe('overrides', () => {
     expect(await lab.store.load()).toMatchObject({ changed: new Set() });
   });
 
+  it('hold at once, if they must, whatever was asked for before and is not done yet', async () => {
+    await using lab = await open();
+    await lab.store.set('one', freeze);
+    const lifting = lab.store.remove('one', freeze.kind);
+    const holding = lab.store.hold('one', { ...freeze, reason: 'newer' });
+    const newer = [expect.objectContaining({ reason: 'newer' })];
+    expect(lab.store.of('one'), 'before anything is written').toEqual(newer);
+    await Promise.all([lifting, holding]);
+    expect(lab.store.of('one'), 'afterwards').toEqual(newer);
+    expect((await lab.again().load()).changed, 'on the disk').toEqual(new Set(['one']));
+  });
+
   it('hold also where the disk refuses them, if they must, and are written as soon as it takes them', async () => {
     const clock = new FakeClock();
     await using lab = await open(clock);

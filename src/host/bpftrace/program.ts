@@ -19,10 +19,13 @@ export interface Budgets {
 /** What one namespace may have in every window whatever the others do. */
 const fairShare = 64;
 
-/** Bytes of memory in one record: more do not fit the stack of a BPF program together with the rest. */
-export const chunkBytes = 200;
+/**
+ * Bytes of memory and of text in one record, for BPFTRACE_STRLEN. The stack of a BPF program has 512, and bpftrace lays a text there twice; how
+ * much else there is depends on the compiler that it was built with.
+ */
+export const chunkBytes = 144;
 /** Most records with words of one program. */
-export const mostChunks = 10;
+export const mostChunks = 14;
 /** Ancestors that a record names. */
 export const mostAncestors = 8;
 
@@ -208,7 +211,10 @@ function fileProbes({ fields, patterns, budgets }: Context): string[] {
     patterns.filter(({ on }) => on === 'any'),
     '$f',
   );
-  const onWrite = condition(patterns, '$f');
+  const onWrite = condition(
+    patterns.filter(({ on }) => on === 'write'),
+    '$f',
+  );
   const report = `
     ${namespace}
     ${notSetUp}
@@ -219,7 +225,7 @@ function fileProbes({ fields, patterns, budgets }: Context): string[] {
   const look = `
     $p0 = *(uint64 *)uptr($f);
     $p1 = *(uint64 *)uptr($f + 8);
-    if (($access != 0 && (${onWrite})) || ($access == 0 && (${always}))) { ${report} }`;
+    if (${always} || ($access != 0 && (${onWrite}))) { ${report} }`;
   const entered = fileCalls.flatMap(([call, path, access]) => {
     const names = fields(call);
     if (!names) return [];

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { Problem } from '../../base/problem.ts';
 import { lacksForTracing, tracing } from './fitness.ts';
 import type { PathPattern } from './path-pattern.ts';
-import { programText, type Budgets } from './program.ts';
+import { chunkBytes, programText, type Budgets } from './program.ts';
 import { Records, type Record } from './record.ts';
 
 /** What bpftrace is run with. */
@@ -20,10 +20,13 @@ export interface BpftraceRun {
 /** Pages of the buffer between kernel and bpftrace, for each processor. */
 const bufferPages = '256';
 
-/** Without a sign of life for as long it is ended, in milliseconds: it says one every 5 s. Compiling takes its time. */
-const silenceMs = 30_000;
+/**
+ * Without a sign of life for as long it is ended, in milliseconds: it says one every 5 s. Before the first one it compiles for some
+ * seconds of processor time, which may be much longer on a busy machine.
+ */
+const [beginMs, silenceMs] = [300_000, 60_000];
 
-/** Longest line that is taken, in characters: the longest of ours have 200 bytes in hexadecimal. */
+/** Longest line that is taken, in characters: the longest of ours have a chunk of memory in hexadecimal. */
 const longestLine = 16_384;
 
 /**
@@ -41,7 +44,7 @@ export async function runBpftrace({ patterns, budgets, clock, signal, onRecord }
     cwd: '/',
     env: {
       PATH: process.env['PATH'],
-      BPFTRACE_STRLEN: '200',
+      BPFTRACE_STRLEN: String(chunkBytes),
       BPFTRACE_PERF_RB_PAGES: bufferPages,
       BPFTRACE_MAP_KEYS_MAX: '65536',
     },
@@ -52,7 +55,7 @@ export async function runBpftrace({ patterns, budgets, clock, signal, onRecord }
   });
   const end = () => void child.kill('SIGKILL');
   signal.addEventListener('abort', end, { once: true });
-  let silence = clock.after(silenceMs, end);
+  let silence = clock.after(beginMs, end);
   let isAhead = false;
   const records = new Records();
   eachLine(child.stdout, (line) => {

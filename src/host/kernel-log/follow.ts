@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { backoffMs } from '../../base/backoff.ts';
 import { pause, type Clock } from '../../base/clock.ts';
 import { messageOf, Problem } from '../../base/problem.ts';
+import { scopedForLife } from '../link/in-network.ts';
 import { KmsgParser, parseJournalLine, type KernelLine, type Parsed } from './entries.ts';
 
 /** Where kernel lines are read. */
@@ -101,8 +102,8 @@ interface Reading extends KernelLogInit {
 /** Reads until the program ends; `overtaken`: by a kernel that overwrote what was to be read next. */
 async function readFrom(source: KernelLogSource, reading: Reading): Promise<'ended' | 'overtaken'> {
   const { limaHost, signal, places } = reading;
-  const [file, ...args] = elsewhere(limaHost, commands[source](places[source]));
-  const child = execa('setpriv', ['--pdeathsig', 'TERM', '--', file, ...args], {
+  const [file, ...args] = scopedForLife({}, elsewhere(limaHost, commands[source](places[source])));
+  const child = execa(file, args, {
     reject: false,
     buffer: false,
     stdin: 'ignore',

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { renderAddress } from '../../network/address.ts';
 import { isAlive, type HostProcess } from './container-process.ts';
 
 /** One socket of a container with an address. */
@@ -96,23 +97,10 @@ export function parseConnections(protocol: ConnectionTable, text: string): Conne
 /** Addresses are words of 32 bits in the machine's own order, each written as a number: little-endian here. */
 function addressText(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => [...Buffer.from(word, 'hex')].toReversed());
-  if (bytes.length === 4) return bytes.join('.');
-  const isMapped = bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 255 && bytes[11] === 255;
-  if (isMapped) return bytes.slice(12).join('.');
-  const groups = Array.from({ length: 8 }, (_, at) => ((bytes[at * 2]! << 8) | bytes[at * 2 + 1]!).toString(16));
-  return shortened(groups);
+  const isMapped = bytes.length === 16 && mapped.every((byte, at) => byte === bytes[at]);
+  const own = isMapped ? bytes.slice(mapped.length) : bytes;
+  return renderAddress({ family: own.length === 4 ? 4 : 6, value: BigInt(`0x${Buffer.from(own).toString('hex')}`) });
 }
 
-/** The longest run of zeros as `::`, see RFC 5952. */
-function shortened(groups: readonly string[]): string {
-  const runs = [...groups.join(':').matchAll(/\b0(?::0)+\b/g)].map(([run]) => run);
-  const longest = runs.toSorted((a, b) => b.length - a.length)[0];
-  if (longest === undefined) return groups.join(':');
-  const [before, after] = splitOnce(groups.join(':'), longest);
-  return `${before.replace(/:$/, '')}::${after.replace(/^:/, '')}`;
-}
-
-function splitOnce(text: string, at: string): [string, string] {
-  const index = text.search(new RegExp(`\\b${at}\\b`));
-  return [text.slice(0, index), text.slice(index + at.length)];
-}
+/** What stands before an IPv4 address in the place of one of version 6, see RFC 4291, 2.5.5.2. */
+const mapped = [...Array.from({ length: 10 }, () => 0), 255, 255];

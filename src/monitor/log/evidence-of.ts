@@ -24,12 +24,14 @@ const mostConnections = 100;
 const mostEvents = 50;
 /** Longest text among them, in UTF-16 units. */
 const longestText = 512;
+/** Longest command line of them and of parents that is looked at. */
+const mostOfCommand = 1_024;
 
 /** What a sensor saw, in the fields of the log: `process`, `network`, `filesystem`, `file_write`, `disk_space`, … */
 export function evidenceOf({ event, rule }: Match, thresholds?: Thresholds): object {
   if (event.kind === 'connection') return { network: networkOf(event, redact(rule.title)) };
   if (event.kind === 'volume') return volumeOf(event, thresholds);
-  return plainOf(event, rule.id);
+  return plainOf(event, { pattern: rule.id });
 }
 
 /** What a frozen sandbox was doing, bounded. */
@@ -37,21 +39,29 @@ export function snapshotOf({ takenAt, processes, connections, events, missing }:
   const snapshot = {
     taken_at: isoTime(takenAt),
     total_processes: processes.length,
-    processes: processes.slice(0, mostProcesses).map(processOf),
+    processes: processes.slice(0, mostProcesses).map((each) => processOf(each, mostOfCommand)),
     total_connections: connections.length,
     connections: connections.slice(0, mostConnections).map(socketOf),
     events: events.slice(-mostEvents).map((event) => ({
       at: isoTime(event.at),
       kind: event.kind,
-      ...(event.kind === 'connection' ? { network: networkOf(event) } : plainOf(withoutParents(event))),
+      ...(event.kind === 'connection' ? { network: networkOf(event) } : plainOf(event, { isBrief: true })),
     })),
     missing: missing.slice(0, 16).map(redact),
   };
   return cutTexts(snapshot) as object;
 }
 
+/** How much of an event is written. */
+interface How {
+  /** The rule that applied. */
+  readonly pattern?: string;
+  /** One of many: without parents, and with the beginning of its command line alone. */
+  readonly isBrief?: true;
+}
+
 /** What needs neither a rule's title nor thresholds. */
-function plainOf(event: Exclude<SensorEvent, ConnectionEvent>, pattern?: string): object {
+function plainOf(event: Exclude<SensorEvent, ConnectionEvent>, how: How): object {
   switch (event.kind) {
     case 'volume':
       return volumeOf(event);
@@ -71,25 +81,25 @@ function plainOf(event: Exclude<SensorEvent, ConnectionEvent>, pattern?: string)
     case 'stdio':
     case 'file':
     case 'call':
-      return ofProcess(event, pattern);
+      return ofProcess(event, how);
   }
 }
 
 /** A process, and what it did beside being started. */
-function ofProcess(event: ExecEvent | StdioEvent | FileEvent | CallEvent, pattern?: string): object {
+function ofProcess(event: ExecEvent | StdioEvent | FileEvent | CallEvent, { pattern, isBrief }: How): object {
   return {
     process: {
-      ...processOf(event),
+      ...processOf(event, isBrief && mostOfCommand),
       ...(pattern !== undefined && { pattern }),
       indicators: indicatorsOf(event),
-      parents: event.parents.slice(0, 8).map(processOf),
+      parents: event.parents.slice(0, isBrief ? 0 : 8).map((each) => processOf(each, mostOfCommand)),
     },
     ...(event.kind === 'file' && { file: { path: redact(event.path), access: event.access } }),
     ...(event.kind === 'call' && { call: { name: event.call, details: event.details.slice(0, 8).map(redact) } }),
   };
 }
 
-function processOf({ pid, ppid, user, name, program, words }: ProcessSummary) {
+function processOf({ pid, ppid, user, name, program, words }: ProcessSummary, most?: number) {
   return {
     pid,
     ppid,
@@ -97,7 +107,7 @@ function processOf({ pid, ppid, user, name, program, words }: ProcessSummary) {
     user: user === undefined ? '' : String(user),
     name: redact(name),
     program: redact(program),
-    command: redactWords(words),
+    command: redactWords(words, most),
   };
 }
 
@@ -155,10 +165,6 @@ function socketOf({ protocol, localAddress, localPort, remoteAddress, remotePort
     state: redact(state),
     uid,
   };
-}
-
-function withoutParents<Event extends SensorEvent>(event: Event): Event {
-  return 'parents' in event ? { ...event, parents: [] } : event;
 }
 
 /** The same with all texts cut: there may be hundreds of them. */

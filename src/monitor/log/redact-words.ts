@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { clean, hideSecrets, keepUser, redacted } from './redact.ts';
+import { clean, cutText, hideSecrets, keepUser, redacted } from './redact.ts';
 
 /** Most words of a command line that are kept. */
 const mostWords = 256;
@@ -41,22 +41,31 @@ const noSecret = /-(?:file|stdin|path|env|name|type|url|command|prompt|policy|tt
 /** A word of a shell command, with what is quoted in it. */
 const shellWord = /(?:[^\s"']|"[^"]*"?|'[^']*'?)+/g;
 
-/** A command line as one printable line without secrets; words with blanks in them are quoted. */
-export function redactWords(words: readonly string[]): string {
-  const kept = hideInWords(words.slice(0, mostWords));
-  const more = words.length > mostWords ? ['…'] : [];
-  // Once more as a whole: a header may be spread over words.
-  return clean(hideSecrets([...kept.map(quoted), ...more].join(' ')));
+/** Longest command line that is looked at, in UTF-16 units: more would not be kept. */
+const longest = 4_096;
+
+/**
+ * A command line as one printable line without secrets; words with blanks in them are quoted.
+ *
+ * @param most longest that is looked at, in UTF-16 units
+ */
+export function redactWords(words: readonly string[], most = longest): string {
+  const kept = hideInWords(firstOf(words, most));
+  const isCut = kept.length < words.length;
+  // As a whole: a header may be spread over words.
+  return clean(hideSecrets([...kept.map(quoted), ...(isCut ? ['…'] : [])].join(' ')));
 }
 
-/** The words without secrets, each printable and of bounded length. */
-export function redactEach(words: readonly string[]): string[] {
-  return hideInWords(words.slice(0, mostWords)).map(clean);
-}
-
-/** The same for a command in one text, as a shell is given one. */
-export function redactCommand(text: string): string {
-  return clean(hideInCommand(text));
+/** The first words, as many as there is room for; the last of them may be cut. */
+function firstOf(words: readonly string[], most: number): string[] {
+  const kept: string[] = [];
+  let left = most;
+  for (const word of words.slice(0, mostWords)) {
+    if (left <= 0) break;
+    kept.push(cutText(word, left));
+    left -= word.length + 1;
+  }
+  return kept;
 }
 
 function hideInWords(words: readonly string[]): string[] {
@@ -80,7 +89,7 @@ function hideInWord(word: string, state: State): string {
   const option = Object.entries(state.options).find(([name]) => word.startsWith(name));
   if (option) return hideAttached(word, option, state);
   if (secretOption.test(word) && !noSecret.test(word)) state.next = 'secret';
-  return /\s/.test(word) ? hideInCommand(word) : hideSecrets(word);
+  return /\s/.test(word) ? hideInCommand(word) : word;
 }
 
 /** Notice a program by its name, wherever it stands: behind `sudo`, in a list, in a path. */
@@ -102,7 +111,7 @@ function hideAttached(word: string, [name, takes]: readonly [string, Takes], sta
     return word;
   }
   if (!name.startsWith('--')) return `${name}${hidden(word.slice(name.length), takes)}`;
-  return word.startsWith(`${name}=`) ? `${name}=${hidden(word.slice(name.length + 1), takes)}` : hideSecrets(word);
+  return word.startsWith(`${name}=`) ? `${name}=${hidden(word.slice(name.length + 1), takes)}` : word;
 }
 
 function hidden(value: string, takes: Takes): string {
@@ -111,9 +120,8 @@ function hidden(value: string, takes: Takes): string {
 
 /** Words of a text as a shell would part them, and then the whole, for what goes over several words. */
 function hideInCommand(text: string): string {
-  const bounded = text.slice(0, 8_192);
   const state: State = { options: {}, seen: new Set(), next: undefined };
-  const parted = bounded.replace(shellWord, (word) =>
+  const parted = text.replace(shellWord, (word) =>
     /\s/.test(word) ? hideQuoted(word, state) : hideInWord(word, state),
   );
   return hideSecrets(parted);
@@ -122,7 +130,7 @@ function hideInCommand(text: string): string {
 function hideQuoted(word: string, state: State): string {
   const takes = state.next;
   state.next = undefined;
-  return takes ? hidden(word, takes) : hideSecrets(word);
+  return takes ? hidden(word, takes) : word;
 }
 
 function quoted(word: string): string {

@@ -18,6 +18,8 @@ const secretName =
   'account[-_]?key|private[-_]?key|signing[-_]?key|encryption[-_]?key|credential|(?<![a-z])auth(?![a-z])|cookie)';
 
 interface Rule {
+  /** Cheap to ask: whether it is worth looking for the pattern. */
+  readonly mayApply: (text: string) => boolean;
   readonly pattern: RegExp;
   readonly put: (...parts: readonly string[]) => string;
 }
@@ -26,20 +28,24 @@ interface Rule {
 const rules: readonly Rule[] = [
   // User and password of a URL, RFC 3986 §3.2.1; a password may hold an unescaped @.
   {
+    mayApply: (text) => text.includes('://'),
     pattern: /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,31}:\/\/)([^\s/?#"'<>]{1,4096})@/gi,
     put: (_, scheme = '', user = '') => `${scheme}${keepUser(user)}@`,
   },
   // RFC 9110 §11.6.2: a scheme, and what proves who it is.
   {
+    mayApply: (text) => /authorization/i.test(text),
     pattern: /((?:proxy-)?authorization["']?\s{0,4}[:=]\s{0,4}["']?)(?:([a-z][\w-]{0,24})\s{1,4})?[^\s"',;]{1,4096}/gi,
     put: (_, name = '', scheme) => `${name}${scheme === undefined ? '' : `${scheme} `}${redacted}`,
   },
   {
+    mayApply: (text) => /bearer|basic/i.test(text),
     pattern: /(?<![a-z0-9])(bearer|basic)(\s{1,4}|%20)[a-z0-9._~+/=-]{8,4096}/gi,
     put: (_, scheme = '', blank = '') => `${scheme}${blank}${redacted}`,
   },
   // NAME=value, "name": "value", name: value. A path after a colon and a blank is prose that says where something is.
   {
+    mayApply: (text) => text.includes('=') || text.includes(':'),
     pattern: new RegExp(
       `(${secretName}[\\w.-]{0,64}["']?)(\\s{0,2}[=:]\\s{0,2})("[^"]{0,4096}"?|'[^']{0,4096}'?|[^\\s"']{1,4096})`,
       'gi',
@@ -47,7 +53,7 @@ const rules: readonly Rule[] = [
     put: (whole = '', name = '', sign = '', value = '') =>
       /^\s*:\s+$/.test(sign) && /^[~.]{0,2}\/[\w.~/-]*$/.test(value) ? whole : `${name}${sign}${redacted}`,
   },
-  { pattern: knownShapes(), put: () => redacted },
+  { mayApply: (text) => /[\w.-]{12}/.test(text), pattern: knownShapes(), put: () => redacted },
 ];
 
 /** Shapes that services give their tokens so that they are found. */
@@ -81,12 +87,18 @@ export function redact(text: string): string {
 
 /** Text without secrets as it is otherwise; cut to what is looked at. */
 export function hideSecrets(text: string): string {
-  const bounded = hideKeys(text.length > longestInput ? text.slice(0, longestInput) : text);
+  const bounded = hideKeys(cutText(text, longestInput));
   const known = rules.reduce(
-    (rest, { pattern, put }) => rest.replace(pattern, (...parts: string[]) => put(...parts)),
+    (rest, { mayApply, pattern, put }) =>
+      mayApply(rest) ? rest.replace(pattern, (...parts: string[]) => put(...parts)) : rest,
     bounded,
   );
   return hideRandom(known);
+}
+
+/** The beginning of a text, without the part of a word that the cut would leave: half a secret has no shape any more. */
+export function cutText(text: string, most: number): string {
+  return text.length > most ? text.slice(0, most).replace(/[^\s=:/]{1,64}$/, '') : text;
 }
 
 /** One line, printable and not too long, of text in which no secrets are left. */

@@ -83,9 +83,10 @@ export class Notifier implements AsyncDisposable {
   }
 
   #onDesktop(show: typeof showOnDesktop): Delivery<Message> {
-    return this.#delivery('desktop', async ({ uid, sandbox, title, description, level, action }) => {
+    return this.#delivery('desktop', async ({ type, uid, sandbox, title, description, level, action }) => {
       const user = this.#init.ownerOf(uid);
-      if (user === undefined) return false;
+      // What a rule did is on the desktop already, with what it was for.
+      if (user === undefined || (type === 'quarantine' && action === 'set')) return false;
       const urgency = level === 'critical' || level === 'high' ? 'critical' : 'normal';
       return show(user, { title: `${sandbox}: ${title}`, body: `${description} (${action})`, urgency });
     });

@@ -11,7 +11,7 @@ const bySeverity: Readonly<Record<Severity, Response>> = {
 
 /**
  * What follows from a detection: what its rule says, or its severity, as far as the sandbox allows it. Without leave to
- * kill it is frozen, without leave to freeze somebody is told. A rule that is not `stable` tells somebody at most.
+ * kill it is frozen; without leave to freeze its network stays as well, and somebody is told. A rule that is not `stable` tells somebody at most.
  */
 export function responseTo(
   { severity, response = bySeverity[severity], maturity }: Match['rule'],
@@ -19,7 +19,7 @@ export function responseTo(
 ): Response {
   if (response === 'log' || response === 'alert') return response;
   if (maturity !== 'stable') return 'alert';
-  if (response === 'network') return 'network';
   if (response === 'kill' && killsOnCritical) return 'kill';
-  return freezesOnHigh ? 'freeze' : 'alert';
+  if (!freezesOnHigh) return 'alert';
+  return response === 'network' ? 'network' : 'freeze';
 }

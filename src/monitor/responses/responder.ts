@@ -1,4 +1,4 @@
-import { ulid } from 'ulid';
+import { randomUUID } from 'node:crypto';
 import { backoffMs, type Backoff } from '../../base/backoff.ts';
 import { pause, type Clock } from '../../base/clock.ts';
 import { openDeadline } from '../../base/deadline.ts';
@@ -238,7 +238,7 @@ export class Responder {
   }
 
   #entry({ container: { uid, name, instance }, match }: Task, outcome: Outcome): DetectionEntry {
-    return { id: ulid(), uid, sandbox: name, instance, at: this.#init.clock.now(), match, outcome };
+    return { id: randomUUID(), uid, sandbox: name, instance, at: this.#init.clock.now(), match, outcome };
   }
 }
 

@@ -6,7 +6,12 @@ describe('the group of a container', () => {
     { what: 'its own', path: '/lxc.payload.c1', own: '/', found: '/lxc.payload.c1' },
     { what: 'one that init moved below', path: '/lxc.payload.c1/init.scope', own: '/', found: '/lxc.payload.c1' },
     { what: 'one that is named so inside', path: '/lxc.payload.c1/lxc.payload.c2', own: '/', found: '/lxc.payload.c1' },
-    { what: 'that of a second of its name', path: '/lxc.payload.c1-1/a', own: '/system.slice', found: '/lxc.payload.c1-1' },
+    {
+      what: 'that of a second of its name',
+      path: '/lxc.payload.c1-1/a',
+      own: '/system.slice',
+      found: '/lxc.payload.c1-1',
+    },
     { what: 'one below another', path: '/part/of/lxc.payload.c1', own: '/part/of', found: '/part/of/lxc.payload.c1' },
     {
       what: 'one in a host that is a container',
@@ -15,7 +20,12 @@ describe('the group of a container', () => {
       found: '/lxc.payload.host/lxc.payload.c1',
     },
     { what: 'none, of a process of the host', path: '/system.slice/ssh.service', own: '/', found: undefined },
-    { what: 'none, of the controller itself', path: '/lxc.payload.host/x', own: '/lxc.payload.host/x', found: undefined },
+    {
+      what: 'none, of the controller itself',
+      path: '/lxc.payload.host/x',
+      own: '/lxc.payload.host/x',
+      found: undefined,
+    },
   ])('is $what', ({ path, own, found }) => {
     expect(payloadPath(path, own)).toBe(found);
   });

@@ -36,12 +36,10 @@ describe('a table of sockets', () => {
     { hex: '00000000000000000000000001000000', text: '::1' },
     { hex: 'B80D0120000000000000000001000000', text: '2001:db8::1' },
     { hex: '0000000000000000FFFF0000030200C0', text: '192.0.2.3' },
-    { hex: 'B80D0120000001000000000002000300', text: '2001:db8:0:1:0:0:3:2' },
+    { hex: 'B80D0120000001000000000002000300', text: '2001:db8:1::3:2' },
   ])('has addresses of version 6: $text', ({ hex, text }) => {
     const line = `   0: ${hex}:0016 ${hex}:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2`;
     const [found] = parseConnections('udp6', line);
-    const [first = ''] = [found?.localAddress];
-    expect([text, text.replace(':0:0:', '::')], first).toContain(first);
-    expect(found?.state).toBe('UNCONN');
+    expect(found).toMatchObject({ localAddress: text, state: 'UNCONN' });
   });
 });

@@ -271,6 +271,7 @@ describe('the desktop', () => {
   test('of the owner shows it', async () => {
     await using notifier = open({ settings: { webhook: undefined, desktop: true }, show });
     notifier.detected(detection({ outcome: 'paused' }));
+    notifier.quarantined({ uid: 'U1', sandbox: 'web', instance: 'coi-web', isSet: true, at: 0, why: 'the same' });
     await notifier.idle();
     expect(shown).toEqual([
       {

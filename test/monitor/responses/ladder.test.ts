@@ -35,7 +35,7 @@ describe('what follows from a detection', () => {
     expect(responses.map((response) => responseTo(rule({ response }), none))).toEqual([
       'log',
       'alert',
-      'network',
+      'alert',
       'alert',
       'alert',
     ]);

@@ -17,8 +17,8 @@ export interface RunningSandbox {
 const heldMs = 5_000;
 /** How long a namespace that turned out to be nobody's stays so. */
 const nobodysMs = 30_000;
-/** Most namespaces that are kept in mind as unknown, and most that is held of one. */
-const [mostUnknown, mostHeld] = [256, 512];
+/** Most namespaces that are kept in mind as unknown, and most that is held of one and of all. */
+const [mostUnknown, mostHeld, mostHeldInAll] = [256, 512, 4_096];
 
 interface Unknown<T> {
   readonly since: number;
@@ -75,13 +75,22 @@ export class Sandboxes<T> {
     }
     if (this.#unknown.size > mostUnknown) this.#unknown.delete([...this.#unknown.keys()][0]!);
     if (now - unknown.since > heldMs) unknown.held.length = 0;
-    else if (unknown.held.length < mostHeld) unknown.held.push(item);
+    else if (unknown.held.length < mostHeld && this.#heldInAll() < mostHeldInAll) unknown.held.push(item);
+  }
+
+  #heldInAll(): number {
+    let count = 0;
+    for (const { held } of this.#unknown.values()) count += held.length;
+    return count;
   }
 
   /** Learn which sandboxes run, one look after the other. @returns those that are new, when their namespaces are known */
   look(watched: () => readonly WatchedContainer[]): Promise<readonly RunningSandbox[]> {
     const look = this.#looks.then(() => this.#learn(watched().filter(({ monitoring }) => monitoring.enabled)));
-    this.#looks = look.then(() => undefined);
+    this.#looks = look.then(
+      () => undefined,
+      () => undefined,
+    );
     return look;
   }
 

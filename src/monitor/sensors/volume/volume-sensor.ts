@@ -1,4 +1,5 @@
 import { pause, type Clock } from '../../../base/clock.ts';
+import { countDevices } from '../../../host/cgroup/count-devices.ts';
 import { readTraffic, trafficFile } from '../../../host/cgroup/disk-traffic.ts';
 import { payloadGroups } from '../../../host/cgroup/payload.ts';
 import type { HostProcess } from '../../../host/process/container-process.ts';
@@ -46,7 +47,7 @@ export class VolumeSensor implements Sensor {
     const { clock } = this.#init;
     this.refresh();
     while (!signal.aborted) {
-      for (const container of this.#watched) this.#look(container);
+      for (const container of this.#watched) this.#guarded(() => this.#lookAt(container));
       await pause(clock, Math.min(idleMs, ...this.#watched.map(({ monitoring }) => monitoring.pollMs)), signal);
     }
   }
@@ -55,6 +56,8 @@ export class VolumeSensor implements Sensor {
     this.#watched = this.#init.watched().filter(({ monitoring, init }) => monitoring.enabled && init !== undefined);
     const uids = new Set(this.#watched.map(({ uid }) => uid));
     for (const uid of this.#followed.keys()) if (!uids.has(uid)) this.#followed.delete(uid);
+    // A container that came may have brought a disk along.
+    if (this.#watched.length > 0) this.#guarded(countDevices);
   }
 
   status(): SensorStatus {
@@ -69,9 +72,9 @@ export class VolumeSensor implements Sensor {
     };
   }
 
-  #look(container: WatchedContainer): void {
+  #guarded(look: () => void): void {
     try {
-      this.#lookAt(container);
+      look();
     } catch (error) {
       if (!this.#isFailing) this.#init.onProblem(error);
       this.#isFailing = true;

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import { WordsReader } from '../../../../src/host/process/words-reader.ts';
 import { createContainer } from '../../../lab/create.ts';
 import { openLab, type Lab } from '../../../lab/lab.ts';
 import { until } from '../../../lab/until.ts';
+import { readProcessTree } from '../../../../src/monitor/sensors/process/read-process-tree.ts';
 import { Watcher, watched } from './watcher.ts';
 
 let lab: Lab;
@@ -104,4 +107,24 @@ describe('The process sensor', { concurrent: false }, () => {
     await watcher.is('active');
     expect(watcher.sensor.status().source).toBe('bpftrace');
   });
+});
+
+test('The tree of a sandbox is all that runs in it, what was started from outside as well, and nothing else', async () => {
+  const long = lab.spawn(['incus', 'exec', 'c1', '--', 'sh', '-c', 'sleep 63.5; true']);
+  const { init } = await watched(lab, 'c1');
+  using reader = new WordsReader(systemClock);
+  const asked = { reader, owner: 'c1', signal: new AbortController().signal };
+  const tree = await until('the sleep', async () => {
+    const found = await readProcessTree(init!, asked);
+    return found.some(({ words }) => words[1] === '63.5') && found;
+  });
+  const sleep = tree.find(({ words }) => words[1] === '63.5')!;
+  expect(tree[0]!.pid).toBe(init!.pid);
+  expect(sleep).toMatchObject({ name: 'sleep', user: 0, words: ['sleep', '63.5'] });
+  expect(tree.find(({ pid }) => pid === sleep.ppid)?.words[0]).toBe('sh');
+  expect(tree.some(({ pid }) => pid === process.pid || pid === 1)).toBe(false);
+  await expect(readProcessTree(init!, { ...asked, signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+    'enough',
+  );
+  await long.stop('SIGKILL');
 });
