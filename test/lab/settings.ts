@@ -1,6 +1,9 @@
 /** What a lab's controller is told unless a test says more: its storage pool. */
 const usual = '[incus]\nstorage_pool = "default"\n';
 
+/** Sandboxes are watched, and nothing that is tried in them is answered by more than a line. */
+export const watchedOnly = '[monitoring]\nauto_pause_on_high = false\nauto_kill_on_critical = false\n';
+
 /** How settings of a lab are made. */
 export interface LabSettings {
   /** Instead of the lab's storage pool alone. */

@@ -3,6 +3,7 @@ import type { HealthReport } from '../../src/health/run-checks.ts';
 import type { Agent } from '../host/nft/world.ts';
 import { until } from '../lab/until.ts';
 import { dockerChains, noIptables, sh, startFirewalld, ufwChains, ufwFix } from './firewalls.ts';
+import { watchedOnly } from '../lab/settings.ts';
 import { Place, type Guest } from './place.ts';
 import { hostAddresses, openFrom, port, type Target, tcpTargets } from './targets.ts';
 import { mainProgram } from '../program.ts';
@@ -18,8 +19,8 @@ const denied = ['private4', 'private6', 'sibling4', 'sibling6', 'metadata4'];
 
 beforeAll(async () => {
   // Health also looks for the image that sandboxes start from unless they say otherwise: the lab has another one.
-  const settings = '[incus]\nstorage_pool = "default"\n[defaults]\nimage = "busybox"\n';
-  place = await Place.open({ name: 'beside', settings, monitoring: true });
+  const settings = `[incus]\nstorage_pool = "default"\n[defaults]\nimage = "busybox"\n${watchedOnly}`;
+  place = await Place.open({ name: 'beside', settings });
   const { ipv4, ipv6 } = await place.lab.neighbour('internet');
   const near = await place.lab.neighbour('private');
   internet = await place.neighbour('internet');

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createContainer } from '../lab/create.ts';
 import { until } from '../lab/until.ts';
 import { sh } from './firewalls.ts';
+import { watchedOnly } from '../lab/settings.ts';
 import { Place, type Guest } from './place.ts';
 import { openFrom, port, type Target, tcpTargets } from './targets.ts';
 import { startAgent, type Agent } from '../host/nft/world.ts';
@@ -37,10 +38,8 @@ async function addresses(name: string): Promise<{ ipv4: string; ipv6: string; pi
 
 beforeAll(async () => {
   place = await Place.open({
-    // Health has something to say where nobody watches.
-    monitoring: true,
     name: 'shared',
-    settings: `[incus]\nstorage_pool = "default"\n[controller]\nbridge = "${bridge}"\n[defaults]\nimage = "busybox"\n`,
+    settings: `[incus]\nstorage_pool = "default"\n[controller]\nbridge = "${bridge}"\n[defaults]\nimage = "busybox"\n${watchedOnly}`,
     prepare: async (lab) => {
       const config = ['ipv4.address=10.93.0.1/24', 'ipv6.address=fd42:93::1/64', 'ipv4.nat=true', 'ipv6.nat=true'];
       await lab.incus('network', 'create', bridge, ...config);
