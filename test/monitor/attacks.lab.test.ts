@@ -7,6 +7,7 @@ import { startController, type LabController } from '../lab/controller.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
 import { until } from '../lab/until.ts';
 import { openUplink } from '../lab/uplink.ts';
+import { Upstream } from '../lab/upstream.ts';
 import { evasions, ownAttacks, type Attack } from './attacks/attacks.ts';
 import { detectionsOf } from './detections.ts';
 import { registryClients } from './ordinary/registries.ts';
@@ -39,20 +40,40 @@ let controller: LabController;
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
   lab = stack.use(await openLab({ name: 'attacks', images: ['system'] }));
-  stack.use(await openUplink(lab));
+  await arm();
+  const upstream = await Upstream.open(lab);
+  await upstream.zone({ 'web.example.org': [{ type: 'A', data: '203.0.113.10' }] });
+  await lab.neighbour('private');
   controller = stack.use(await startController(lab, { monitoring: true }));
-  await controller.declare('tools', 'image = "system"', 'network.mode = "open"', 'monitoring.enabled = false');
-  await controller.ready('tools', 'running');
-  await install([...new Set(attacks.flatMap(({ needs }) => needs))]);
-  const published = await controller.coi('image', 'publish', 'coi-tools', 'armed', '--compression', 'none');
-  if (published.exitCode !== 0) throw new Error(published.stderr);
+  await lookOut();
 }, 600_000);
 afterAll(async () => {
   console.log(`what attacks came to:\n${table.toSorted().join('\n')}`);
   await stack?.disposeAsync();
 });
 
-/** Gives the one sandbox that all others are made from what attacks need. */
+/** Makes the image of which all victims are, with what attacks need. */
+async function arm(): Promise<void> {
+  await using _uplink = await openUplink(lab);
+  await using maker = await startController(lab);
+  await maker.declare('tools', 'image = "system"', 'network.mode = "open"', 'monitoring.enabled = false');
+  await maker.ready('tools', 'running');
+  await install([...new Set(attacks.flatMap(({ needs }) => needs))]);
+  const published = await maker.coi('image', 'publish', 'coi-tools', 'armed', '--compression', 'none');
+  if (published.exitCode !== 0) throw new Error(published.stderr);
+}
+
+/** Waits until what happens inside is seen: tracing takes a moment to begin. */
+async function lookOut(): Promise<void> {
+  await controller.declare('lookout', 'image = "armed"');
+  await controller.ready('lookout', 'running');
+  const isSeen = async () => {
+    await lab.incus('exec', 'coi-lookout', '--', 'cat', '/etc/shadow');
+    return (await detectionsOf(controller, 'lookout')).some(({ rule }) => rule === 'credential.shadow');
+  };
+  await until('a look into a sandbox', isSeen, { timeoutMs: 120_000, everyMs: 1000 });
+}
+
 async function install(programs: readonly string[]): Promise<void> {
   const told = await registryClients(lab, 'coi-tools');
   const wanted = programs.flatMap((name) => packages[name]?.split(' ') ?? []);

@@ -20,7 +20,7 @@ export interface Attack {
 const outcomeOf = { log: 'logged', alert: 'alerted', network: 'isolated', freeze: 'paused', kill: 'killed' } as const;
 
 /** Only where names are limited does a resolver of coi answer, and only there is anything off the list. */
-const listed = ['network.mode = "allowlist"', 'network.allowed_domains = ["192.0.2.1"]'];
+const listed = ['network.mode = "allowlist"', 'network.allowed_domains = ["web.example.org"]'];
 const keysOf: Readonly<Record<string, readonly string[]>> = {
   'network.not-allowed': listed,
   // Less than a person has, so that a test need not move gigabytes.
