@@ -107,8 +107,8 @@ describe(`${small + large} sandboxes, attacks and ordinary work, for ${seconds} 
       `${tried().length} attacks, ${rules.size} rules, seed ${seed}\n${tableOf([...detections.values()].flat())}`,
     );
     console.log([...(await samplesOf(controller, 'coi_monitor_dropped_total'))].join('\n'));
-    expect(missed.map(({ sandbox, attack, from }) => ({ sandbox, rule: attack.rule, at: new Date(from) }))).toEqual([]);
-    expect(tried().length).toBeGreaterThan(seconds / 5);
+    expect(missed.map(({ sandbox, attack, from, how }) => [sandbox, attack.rule, new Date(from), how])).toEqual([]);
+    expect(tried().length).toBeGreaterThan(seconds / 4);
   });
 
   it('has every attack answered by what its rule says, and nothing else', async () => {

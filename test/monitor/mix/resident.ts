@@ -17,6 +17,8 @@ export interface Tried {
   readonly to: number;
   /** Whether anything held the sandbox then. */
   readonly wasHeld: boolean;
+  /** How its program ended, for people. */
+  readonly how: string;
 }
 
 /** Work of every kind that an image without packages can do, again and again. */
@@ -80,22 +82,26 @@ export class Resident {
     const from = Date.now();
     const isHeld = () => this.#watcher.heldBecause(this.name) !== undefined;
     const ended = this.#run(attack.argv);
-    const held = this.#watcher.waitFor(this.name, isHeld, holds(attack.response) ? patienceMs : 2_000);
-    const ran = await Promise.race([ended, held.then(() => undefined)]);
-    if (ran && lacksProgram(ran)) {
+    const first = await Promise.race([
+      ended,
+      this.#watcher.waitFor(this.name, isHeld, patienceMs).then(() => undefined),
+    ]);
+    if (first && lacksProgram(first)) {
       this.impossible.add(attack.rule);
     } else {
       // Another rule may see more in it than the one that it is an example of.
-      const wasHeld = await held;
-      this.tried.push({ sandbox: this.name, attack, from, to: Date.now(), wasHeld });
-      if (wasHeld) await this.#goOn();
+      const wasHeld = await this.#watcher.waitFor(this.name, isHeld, holds(attack.response) ? patienceMs : 2_000);
+      const how = first === undefined ? 'held' : `${first.exitCode} ${first.stderr.trim()}`;
+      this.tried.push({ sandbox: this.name, attack, from, to: Date.now(), wasHeld, how });
+      // What goes on after it was let go may be seen once more.
+      for (let again = 0; again < 3 && isHeld(); again += 1) await this.#goOn();
     }
     this.#watcher.suspects.delete(this.name);
   }
 
   async #goOn(): Promise<void> {
     // What was frozen first may be ended yet.
-    await sleep(1_500);
+    await sleep(3_000);
     const wasEnded = (await this.#controller.sandbox(this.name))?.state !== 'frozen';
     const { exitCode, stderr } = await this.#controller.coi('resume', this.name);
     if (exitCode !== 0) this.failures.push(`${this.name}: coi resume ended with ${exitCode}: ${stderr}`);
@@ -106,6 +112,7 @@ export class Resident {
     );
     if (!isFree) this.failures.push(`${this.name} does not run again: ${this.#watcher.heldBecause(this.name)}`);
     else if (wasEnded) this.#begin();
+    await sleep(2_000);
   }
 
   #run(argv: readonly string[]): Promise<RunResult> {
