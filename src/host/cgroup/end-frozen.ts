@@ -22,13 +22,13 @@ export async function endAllButInit(init: HostProcess, signal: AbortSignal): Pro
   await using held = namespace;
   // Not by kill(1): what -1 means to it differs from one maker to the other.
   const kill = [process.execPath, '--eval', 'process.kill(-1, "SIGKILL")'];
-  const result = await execa('nsenter', ['--pid=/proc/self/fd/0', '--', ...kill], {
+  const result = await execa('nsenter', ['--pid=/proc/self/fd/3', '--', ...kill], {
     reject: false,
     timeout: killTimeoutMs,
     extendEnv: false,
     env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
-    stdin: held.fd,
-    stdout: 'ignore',
+    // Its types know of the first few numbers only.
+    stdio: ['ignore', 'ignore', 'pipe', held.fd as 3],
     cancelSignal: signal,
   });
   signal.throwIfAborted();
