@@ -42,7 +42,8 @@ export function openMonitor(init: OpenMonitorInit): Monitor {
     ...init,
     onEntry: (entry) => later.monitor?.noted(entry),
     hint: (name) => controller.hintSandbox(name, 'security'),
-    isFrozen: (instance) => controller.instances.get(instance)?.instance.state === 'frozen',
+    stateOf: (instance) => controller.instances.get(instance)?.instance.state,
+    isMeantFrozen: (name) => controller.desired.manifests().get(name)?.sandbox.state === 'frozen',
     evidence: ({ uid, init: process }, signal) =>
       takeEvidence({ clock, uid, init: process, readTree, events: recent.of(uid), signal }),
     lifetime,

@@ -2,6 +2,8 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freezeGroup, isGroupFrozen } from '../../src/host/cgroup/freezer.ts';
+import { processAt } from '../../src/host/process/container-process.ts';
 import type { LabController } from '../lab/controller.ts';
 import { until } from '../lab/until.ts';
 import { listRules } from '../lab/world.ts';
@@ -108,6 +110,20 @@ describe('a high detection', () => {
     expect((await controller.sandbox('two'))?.conditions, 'conditions').toContainEqual(
       expect.objectContaining({ type: 'Quarantined', status: 'True' }),
     );
+  });
+
+  it('is in force although the controller was killed before it could write that down', async () => {
+    const pid = await declare('torn');
+    await controller.stop('SIGKILL');
+    freezeGroup(processAt(pid)!);
+    await controller.start();
+    const held = await controller.condition('torn', 'Quarantined(Security)');
+    const message = held.conditions.find(({ type }) => type === 'Quarantined')?.message;
+    expect(message, 'why').toContain('nothing said why');
+    await controller.when('torn', ({ state }) => state === 'frozen');
+    expect((await controller.coi('resume', 'torn')).exitCode, 'resume').toBe(0);
+    await controller.ready('torn', 'running');
+    await until('it to go on', () => !isGroupFrozen(processAt(pid)!));
   });
 
   it('is in force while Incus does not answer', async () => {

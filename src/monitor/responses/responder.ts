@@ -10,10 +10,13 @@ import type { Match, Outcome, Response } from '../detection.ts';
 import type { DetectionEntry, DetectionSink } from '../detection-sink.ts';
 import type { Evidence } from '../evidence.ts';
 import type { WatchedContainer } from '../sensor.ts';
-import { heldBy, monitorActor } from './held.ts';
+import { heldBy, isLeftFrozen, monitorActor } from './held.ts';
 
 /** How long a container may take to stand still before what it is doing is looked at anyway, in milliseconds. */
 const stillMs = 1_000;
+
+/** Why a sandbox is held that was frozen before anybody could write down why. */
+const leftFrozen = 'the kernel had it frozen and nothing said why: coi ended while a rule froze it';
 
 /** Between tries of what failed. */
 const retryBackoff: Backoff = { baseMs: 100, capMs: 5_000, jitter: 0.2 };
@@ -31,8 +34,10 @@ export interface ResponderInit {
   };
   /** Have what is declared of a sandbox carried out, before all others. */
   readonly hint: (sandbox: string) => void;
-  /** Whether Incus has an instance frozen. */
-  readonly isFrozen: (instance: string) => boolean;
+  /** State of an instance as Incus last told it; undefined while it is not known. */
+  readonly stateOf: (instance: string) => string | undefined;
+  /** Whether a manifest says that it is to stand still. */
+  readonly isMeantFrozen: (sandbox: string) => boolean;
   /** Have a session that is not kept saved and deleted. @returns false where the sandbox is no such session */
   readonly bury: (sandbox: string) => Promise<boolean>;
   /** Note in the audit log that a sandbox is held. */
@@ -46,6 +51,13 @@ export interface ResponderInit {
 interface Task {
   readonly container: WatchedContainer;
   readonly match: Match;
+}
+
+/** How a sandbox is held, and why: on the override, and for the audit log. */
+interface Hold {
+  readonly reason: string;
+  readonly why: string;
+  readonly state?: 'frozen' | 'stopped';
 }
 
 /** Carries out what follows from detections: a change of what is desired, and for a freeze the kernel at once. */
@@ -65,7 +77,7 @@ export class Responder {
   /** Returns when a freeze is in force as far as the kernel can be told; what takes longer goes on. Never throws. */
   respond(response: Response, task: Task): void {
     const { container, match } = task;
-    const held = heldBy(this.#init.overrides.of(container.name), this.#init.isFrozen(container.instance));
+    const held = heldBy(this.#init.overrides.of(container.name), this.#isStill(container));
     const goesOn = response === 'kill' && held === 'frozen' && !this.#ending.has(container.uid);
     if (held !== 'no' && held !== 'isolated' && !goesOn) return this.#write(task, 'logged (already paused)');
     switch (response) {
@@ -84,19 +96,35 @@ export class Responder {
     }
   }
 
-  /** A sandbox with an init that was not known: one that is held has not to run for as long as Incus takes to freeze it. */
-  risen({ uid, name, init }: WatchedContainer): void {
-    const isHeld = this.#init.overrides
-      .of(name)
-      .some(({ kind, state }) => kind === 'quarantine' && state !== undefined);
-    if (!isHeld || !init) return;
+  /**
+   * A sandbox with an init that was not known: one that is held has not to run for as long as Incus takes to freeze it. One
+   * that stands still and nobody says why is held from now on, so that everybody can see it, and lift it.
+   */
+  risen(container: WatchedContainer): void {
+    const { uid, name, init } = container;
+    if (!init) return;
+    const overrides = this.#init.overrides.of(name);
+    const isHeld = overrides.some(({ kind, state }) => kind === 'quarantine' && state !== undefined);
     try {
+      if (!isHeld && !this.#isLeftFrozen(container, init)) return;
       freezeGroup(init);
       this.#frozen.set(uid, init);
+      if (!isHeld)
+        this.#work(this.#hold(container, { reason: leftFrozen, why: `found frozen: ${leftFrozen}`, state: 'frozen' }));
     } catch (error) {
       this.#init.onProblem(error);
     }
     this.#init.hint(name);
+  }
+
+  #isLeftFrozen({ name, instance }: WatchedContainer, init: HostProcess): boolean {
+    const { overrides, stateOf, isMeantFrozen } = this.#init;
+    if (isMeantFrozen(name)) return false;
+    return isLeftFrozen({
+      overrides: overrides.of(name),
+      power: stateOf(instance),
+      isGroupFrozen: isGroupFrozen(init),
+    });
   }
 
   /**
@@ -105,15 +133,26 @@ export class Responder {
    */
   letGo({ uid, name, instance }: Pick<WatchedContainer, 'uid' | 'name' | 'instance'>): void {
     const init = this.#frozen.get(uid);
-    const { overrides, isFrozen } = this.#init;
+    const { overrides, stateOf, isMeantFrozen } = this.#init;
     const isHeld = overrides.of(name).some(({ state }) => state !== undefined && state !== 'running');
-    if (!init || isHeld) return;
+    // While Incus has it frozen it is not ours to thaw, and may be once more: what Incus last told may be old.
+    if (!init || isHeld || isMeantFrozen(name) || stateOf(instance) === 'frozen') return;
     this.#frozen.delete(uid);
-    if (isFrozen(instance) || !isGroupFrozen(init)) return;
     try {
-      thawGroup(init);
+      if (isGroupFrozen(init)) thawGroup(init);
     } catch (error) {
       this.#init.onProblem(error);
+    }
+  }
+
+  /** Incus alone is not asked: what it last told is old for a moment after every thaw, and whoever waited for that acts then. */
+  #isStill({ instance, init }: WatchedContainer): boolean {
+    if (this.#init.stateOf(instance) !== 'frozen') return false;
+    try {
+      return !init || isGroupFrozen(init);
+    } catch (error) {
+      this.#init.onProblem(error);
+      return false;
     }
   }
 
@@ -133,7 +172,7 @@ export class Responder {
   }
 
   async #isolate(container: WatchedContainer, match: Match): Promise<void> {
-    await this.#hold(container, { match });
+    await this.#hold(container, byRule(match));
     this.#write({ container, match }, 'isolated');
   }
 
@@ -141,7 +180,7 @@ export class Responder {
   async #halt(task: Task, response: 'freeze' | 'kill'): Promise<void> {
     const { container, match } = task;
     const failure = this.#freeze(container);
-    const holding = this.#hold(container, { match, state: 'frozen' });
+    const holding = this.#hold(container, byRule(match, 'frozen'));
     const evidence = await this.#evidenceOf(container);
     await holding;
     if (failure !== undefined) {
@@ -167,9 +206,9 @@ export class Responder {
 
   /** Until it is frozen, by whomever, has ended, or is not held any more. */
   async #freezeAgain(container: WatchedContainer): Promise<void> {
-    const { clock, overrides, isFrozen, lifetime } = this.#init;
+    const { clock, overrides, lifetime } = this.#init;
     const isHeld = () => overrides.of(container.name).some(({ kind, state }) => kind === 'quarantine' && state);
-    for (let failures = 1; !lifetime.aborted && isHeld() && !isFrozen(container.instance); failures += 1) {
+    for (let failures = 1; !lifetime.aborted && isHeld() && !this.#isStill(container); failures += 1) {
       await pause(clock, backoffMs(retryBackoff, failures, Math.random()), lifetime);
       if (this.#freeze(container) === undefined) return;
     }
@@ -194,7 +233,7 @@ export class Responder {
       const isHeld = overrides.of(container.name).some(({ kind }) => kind === 'quarantine');
       if (!isHeld) return false;
       try {
-        if (!(await bury(container.name))) await this.#hold(container, { match, state: 'stopped' });
+        if (!(await bury(container.name))) await this.#hold(container, byRule(match, 'stopped'));
         return true;
       } catch (error) {
         if (failures === 1) await this.#writeDurably(task, 'failed', { because: messageOf(error) });
@@ -204,13 +243,8 @@ export class Responder {
     return false;
   }
 
-  async #hold(
-    { name }: WatchedContainer,
-    { match, state }: { readonly match: Match; readonly state?: 'frozen' | 'stopped' },
-  ): Promise<void> {
+  async #hold({ name }: WatchedContainer, { reason, why, state }: Hold): Promise<void> {
     const { clock, overrides, hint, audit, onProblem } = this.#init;
-    // Nothing that comes from inside: this is shown wherever people look.
-    const reason = `${match.rule.id}: ${match.rule.title}`;
     const override = {
       kind: 'quarantine',
       reason,
@@ -220,7 +254,7 @@ export class Responder {
     } as const;
     const holding = overrides.hold(name, override);
     hint(name);
-    audit(name, `${wordOf(state)} by rule ${reason}`);
+    audit(name, why);
     const problem = await holding;
     if (problem) onProblem(problem);
   }
@@ -240,6 +274,12 @@ export class Responder {
   #entry({ container: { uid, name, instance }, match }: Task, outcome: Outcome): DetectionEntry {
     return { id: randomUUID(), uid, sandbox: name, instance, at: this.#init.clock.now(), match, outcome };
   }
+}
+
+/** Nothing that comes from inside: a reason is shown wherever people look. */
+function byRule({ rule }: Match, state?: Hold['state']): Hold {
+  const reason = `${rule.id}: ${rule.title}`;
+  return { reason, why: `${wordOf(state)} by rule ${reason}`, ...(state && { state }) };
 }
 
 function wordOf(state: 'frozen' | 'stopped' | undefined): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { responses, type Match } from '../../../src/monitor/detection.ts';
-import { heldBy } from '../../../src/monitor/responses/held.ts';
+import { heldBy, isLeftFrozen } from '../../../src/monitor/responses/held.ts';
 import { responseTo } from '../../../src/monitor/responses/ladder.ts';
 import type { Override } from '../../../src/plan/override.ts';
 
@@ -67,5 +67,21 @@ describe('how a sandbox is held', () => {
     { what: 'somebody with incus pause', overrides: [], frozen: true, held: 'frozen-by-others' },
   ])('by $what', ({ overrides, frozen, held }) => {
     expect(heldBy(overrides, frozen)).toBe(held);
+  });
+});
+
+describe('a sandbox that stands still when it is first seen', () => {
+  const other: Override = { kind: 'freeze', state: 'frozen', reason: 'lunch', by: 'dev', at: 0 };
+  const cut: Override = { kind: 'quarantine', reason: 'a: A', by: 'monitor', at: 0 };
+
+  it.each([
+    { what: 'nothing says why', overrides: [], power: 'running', isLeft: true },
+    { what: 'only its network was taken away', overrides: [cut], power: 'running', isLeft: true },
+    { what: 'somebody said so, and Incus has not heard yet', overrides: [other], power: 'running', isLeft: false },
+    { what: 'Incus froze it', overrides: [], power: 'frozen', isLeft: false },
+    { what: 'Incus has not said how it is', overrides: [], power: undefined, isLeft: false },
+  ])('was left so: $isLeft, when $what', ({ overrides, power, isLeft }) => {
+    expect(isLeftFrozen({ overrides, power, isGroupFrozen: true })).toBe(isLeft);
+    expect(isLeftFrozen({ overrides, power, isGroupFrozen: false }), 'not frozen').toBe(false);
   });
 });
