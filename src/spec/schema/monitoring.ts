@@ -90,6 +90,6 @@ export const monitoringSection = z.strictObject({
   nft: field(nft, { description: 'Watching of connections.' }),
   rules: field(z.record(ruleId, rule), {
     description: 'What is changed about rules, by their ids, which `coi rules list` shows.',
-    allowed: 'a table of rule ids such as "reverse-shell"',
+    allowed: 'a table of rule ids such as "shell.netcat-exec"',
   }),
 });
