@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ownerOfLogChain } from '../../src/network/log-chains.ts';
 import { isUncompared } from '../../src/network/timed-elements.ts';
 import type { RawInstance } from './incus-raw.ts';
 import type { NftObject } from './nft-shell.ts';
@@ -106,11 +107,11 @@ function elementLines(ruleset: readonly NftObject[]): string[] {
   ];
 }
 
-/** Each sandbox has a chain that logs for it. */
+/** Each sandbox has chains that log for it. */
 function isOfLogChain(object: NftObject): boolean {
   const { chain, rule } = object as Record<string, { table?: string; name?: string; chain?: string } | undefined>;
   const [name, table] = rule ? [rule.chain, rule.table] : [chain?.name, chain?.table];
-  return table === 'coi' && name !== undefined && name.startsWith('log_');
+  return table === 'coi' && name !== undefined && ownerOfLogChain(name) !== undefined;
 }
 
 /** Epochs are hashes of the uid and counters count: neither is the same twice. */

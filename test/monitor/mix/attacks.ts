@@ -21,14 +21,22 @@ const connections: readonly (readonly [rule: string, script: string])[] = [
   ['network.private-refused', 'nc -w 1 192.168.77.7 80 </dev/null'],
 ];
 
+/**
+ * What starts a program even from the shell of busybox, which does the work of most of its programs itself, without any that
+ * could be seen to start.
+ */
+const started = /\/tmp\/[a-z]+ |\bnc /;
+
 /** What the rules themselves say must trigger them, and connections, for what an image has. */
 export async function attacksWith(programs: ReadonlySet<string>): Promise<Attack[]> {
   const { rules, problems } = await loadRules({ directories: [] });
   if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join('\n'));
+  const isSmall = programs.has('busybox');
   const own = rules.rules.flatMap(({ about, event, attack, enabled, rate }) => {
     if (!attack || !enabled || rate || !atOnce.has(event)) return [];
     if (attack.needs?.some((name) => !programs.has(name))) return [];
-    return [attackOf(about, 'argv' in attack ? attack.argv : ['sh', '-c', attack.script])];
+    const argv = 'argv' in attack ? attack.argv : ['sh', '-c', attack.script];
+    return event !== 'exec' || !isSmall || started.test(argv.join(' ')) ? [attackOf(about, argv)] : [];
   });
   const byId = new Map(rules.rules.map((rule) => [rule.about.id, rule]));
   const others = connections.map(([id, script]) => attackOf(byId.get(id)!.about, ['sh', '-c', script]));
