@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { payloadGroups } from '../cgroup/payload.ts';
-import type { HostProcess } from './container-process.ts';
+import { payloadGroups } from './payload.ts';
+import type { HostProcess } from '../process/container-process.ts';
 
 /** Most groups and processes that are looked at: what runs inside decides how many there are. */
 const [mostGroups, mostProcesses] = [512, 2_000];
