@@ -33,9 +33,9 @@ export async function endAllButInit(init: HostProcess, signal: AbortSignal): Pro
   });
   signal.throwIfAborted();
   // It is reached by its own signal only when there is nobody else to reach.
-  const isDone = result.exitCode === 0 || /ESRCH/.test(result.stderr ?? '');
+  const isDone = result.exitCode === 0 || /ESRCH/.test(result.stderr);
   if (isDone || !isAlive(init)) return;
-  throw notEnded(result.stderr || (result.shortMessage ?? ''));
+  throw notEnded(result.stderr || (result.shortMessage ?? 'it failed'));
 }
 
 /**

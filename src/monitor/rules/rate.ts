@@ -22,7 +22,7 @@ const longestValue = 256;
 export class Rate {
   readonly #init: RateInit;
   /** The longest idle first; of each, when values were seen last, the oldest first. */
-  readonly #moments = new Map<string, Map<string | number, number>>();
+  readonly #moments = new Map<string, { readonly moments: Map<string | number, number>; readonly last: number }>();
   #sequence = 0;
 
   constructor(init: RateInit) {
@@ -33,9 +33,9 @@ export class Rate {
   isOver(facts: Facts): boolean {
     const limit = this.#init.limit(facts.container.monitoring);
     if (limit >= mostMoments) return false;
-    const moments = this.#momentsOf(this.#keyOf(facts));
-    const value = this.#init.distinct ? textOf(this.#init.distinct, facts) : (this.#sequence += 1);
     const { at } = facts.event;
+    const moments = this.#momentsOf(this.#keyOf(facts), at);
+    const value = this.#init.distinct ? textOf(this.#init.distinct, facts) : (this.#sequence += 1);
     moments.delete(value);
     moments.set(value, at);
     for (const [oldest, seen] of moments) {
@@ -49,11 +49,20 @@ export class Rate {
     return [facts.event.uid, ...this.#init.per.map((field) => textOf(field, facts))].join('\0');
   }
 
-  #momentsOf(key: string): Map<string | number, number> {
-    const known = this.#moments.get(key) ?? new Map<string | number, number>();
+  /** How many things are remembered now. */
+  get size(): number {
+    return this.#moments.size;
+  }
+
+  #momentsOf(key: string, at: number): Map<string | number, number> {
+    const known = this.#moments.get(key)?.moments ?? new Map<string | number, number>();
     this.#moments.delete(key);
-    this.#moments.set(key, known);
-    if (this.#moments.size > mostKeys) this.#moments.delete(this.#moments.keys().next().value!);
+    // Names are chosen inside: what nobody names any more would stay for ever.
+    for (const [idle, { last }] of this.#moments) {
+      if (last > at - this.#init.seconds * 1000 && this.#moments.size < mostKeys) break;
+      this.#moments.delete(idle);
+    }
+    this.#moments.set(key, { moments: known, last: at });
     return known;
   }
 }

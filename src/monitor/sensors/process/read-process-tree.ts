@@ -1,4 +1,4 @@
-import { containerPids } from '../../../host/process/container-pids.ts';
+import { containerPids } from '../../../host/cgroup/container-pids.ts';
 import type { HostProcess } from '../../../host/process/container-process.ts';
 import { factsOf, idMapOf, insideId, type IdMap, type ProcessFacts } from '../../../host/process/process-facts.ts';
 import { splitWords } from '../../../host/process/split-words.ts';
