@@ -127,7 +127,8 @@ describe.concurrent('a changed manifest', () => {
     const started = await controller.when('early', ({ ready, state }) => ready && state === 'running', {
       timeoutMs: 62_000,
     });
-    expect(Date.now() - Math.floor(at.getTime() / 60_000) * 60_000).toBeLessThan(5_000);
+    // By its own hour, and not by the look that everything gets now and then.
+    expect(Date.now() - Math.floor(at.getTime() / 60_000) * 60_000).toBeLessThan(20_000);
     expect(started.ready).toBe(true);
   });
 });
