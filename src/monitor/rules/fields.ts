@@ -74,6 +74,7 @@ export const fields: Readonly<Record<string, Field>> = {
   'word-3': word(3),
   'word-count': ofProcess('number', ({ process }) => listOf(process?.words.length), { isUnstable: true }),
   line: ofProcess('text', (facts) => [facts.line], { isUnstable: true }),
+  code: ofProcess('text', (facts) => facts.code, { isUnstable: true }),
   user: ofProcess('number', ({ process }) => listOf(process?.user)),
   parent: ofProcess('text', ({ event }) => ('parents' in event ? event.parents.slice(0, 1).flatMap(namesOf) : [])),
   parents: ofProcess('text', ({ event }) => ('parents' in event ? event.parents.flatMap(namesOf) : [])),
