@@ -5,6 +5,7 @@ import type {
   ExecEvent,
   FileEvent,
   NameEvent,
+  ProcessSummary,
   SensorEvent,
   StdioEvent,
   TmpEvent,
@@ -63,6 +64,8 @@ const call = (read: (event: CallEvent) => string | readonly string[]) => ofKind<
 const unstable = (field: Field): Field => ({ ...field, isUnstable: true });
 const ofVolume = (read: (event: VolumeEvent) => number) => unstable(ofKind<VolumeEvent>('number', 'volume', read));
 
+const pathOf = ({ program }: ProcessSummary) => program;
+
 /** All fields by the names that rules use. */
 export const fields: Readonly<Record<string, Field>> = {
   program: ofProcess('text', (facts) => facts.names),
@@ -78,6 +81,10 @@ export const fields: Readonly<Record<string, Field>> = {
   user: ofProcess('number', ({ process }) => listOf(process?.user)),
   parent: ofProcess('text', ({ event }) => ('parents' in event ? event.parents.slice(0, 1).flatMap(namesOf) : [])),
   parents: ofProcess('text', ({ event }) => ('parents' in event ? event.parents.flatMap(namesOf) : [])),
+  'parent-executable': ofProcess('text', ({ event }) =>
+    'parents' in event ? event.parents.slice(0, 1).map(pathOf) : [],
+  ),
+  'parents-executable': ofProcess('text', ({ event }) => ('parents' in event ? event.parents.map(pathOf) : [])),
   nameless: exec(({ isNameless }) => isNameless === true),
   truncated: exec(({ isTruncated }) => isTruncated === true),
   descriptor: ofKind<StdioEvent>('number', 'stdio', ({ descriptor }) => descriptor),
