@@ -116,6 +116,7 @@ export const fields: Readonly<Record<string, Field>> = {
   'used-percent': unstable(ofKind<TmpEvent>('number', 'tmp', ({ usedPercent }) => usedPercent)),
   'used-mb': unstable(ofKind<TmpEvent>('number', 'tmp', ({ usedMb }) => usedMb)),
   sensor: ofKind<UnseenEvent>('text', 'unseen', ({ sensor }) => sensor),
+  shared: ofKind<UnseenEvent>('flag', 'unseen', ({ isShared }) => isShared === true),
   count: unstable(ofKind<UnseenEvent>('number', 'unseen', ({ count }) => count)),
 };
 
