@@ -5,6 +5,8 @@ import { codeOfShell } from './shell-code.ts';
 
 /** How much of a command line is looked at; sensors cut as well. */
 const lineLimit = 65_536;
+/** Longest name of a file, NAME_MAX: what a program calls itself may be longer, but nothing is called so. */
+const longestName = 255;
 const interpreter = /^(?:node|nodejs|bun|deno|ruby|perl|php|lua|python|pypy|bash|sh|dash|zsh|ksh)[\d.]*$/;
 const shell = /^(?:ba|da|z|k|mk|a)?sh$/;
 
@@ -83,9 +85,9 @@ export function pathsOf(path: string): readonly string[] {
   return plain === path ? [path] : [path, plain];
 }
 
-/** The last part of a path. */
+/** The last part of a path, at most 255 characters. */
 export function baseOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  return path.slice(path.lastIndexOf('/') + 1).slice(0, longestName);
 }
 
 /** Name without its last dot, in lower case. */
