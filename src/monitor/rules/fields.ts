@@ -24,6 +24,8 @@ import {
   type Facts,
 } from './facts.ts';
 
+import { isOfSystemd } from './of-systemd.ts';
+
 /** What a field holds; it decides which operators it has. */
 export type FieldType = 'text' | 'number' | 'flag' | 'address';
 
@@ -70,6 +72,7 @@ const pathOf = ({ program }: ProcessSummary) => program;
 export const fields: Readonly<Record<string, Field>> = {
   program: ofProcess('text', (facts) => facts.names),
   executable: ofProcess('text', ({ process }) => listOf(process?.program)),
+  'of-systemd': ofProcess('flag', ({ process }) => listOf(process && isOfSystemd(process.program))),
   script: ofProcess('text', ({ process }) => (process ? scriptOf(process) : [])),
   words: ofProcess('text', (facts) => facts.words, { isUnstable: true }),
   'word-1': word(1),
