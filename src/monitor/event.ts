@@ -134,6 +134,8 @@ export interface UnseenEvent extends Seen {
   readonly sensor: SensorName;
   /** How many events at least. */
   readonly count: number;
+  /** They are missing from what was recorded of all sandboxes together: whose they were is not known. */
+  readonly isShared?: true;
 }
 
 export type SensorEvent =

@@ -50,8 +50,6 @@ export interface WatchInit {
 export interface Watch extends AsyncDisposable {
   readonly monitor: Monitor;
   readonly snapshots: Snapshots;
-  /** Somebody lifted what held a sandbox. */
-  resumed(name: string): void;
   /** Files of rules that cannot be used, or not all of them. */
   readonly problems: readonly Problem[];
   /** Somebody lifted what held a sandbox. */

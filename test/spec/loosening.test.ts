@@ -176,7 +176,7 @@ describe('what a project may say by itself', () => {
     ],
     [
       'to read and write more',
-      { monitoring: { file_read_threshold_mb: 0, file_write_threshold_mb: 9000, file_read_rate_mb_per_sec: 100 } },
+      { monitoring: { file_read_threshold_mb: 0, file_write_threshold_mb: 19000, file_read_rate_mb_per_sec: 100 } },
       [
         'monitoring.file_read_threshold_mb',
         'monitoring.file_write_threshold_mb',

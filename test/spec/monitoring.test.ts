@@ -17,9 +17,9 @@ const usual: Section = {
   auto_pause_on_high: true,
   auto_kill_on_critical: true,
   poll_interval_sec: 2,
-  file_read_threshold_mb: 4000,
+  file_read_threshold_mb: 10_000,
   file_read_rate_mb_per_sec: 0,
-  file_write_threshold_mb: 8000,
+  file_write_threshold_mb: 10_000,
   file_write_rate_mb_per_sec: 0,
   audit_log_retention_days: 30,
   nft: {
@@ -64,7 +64,7 @@ describe('how a sandbox is watched', () => {
     expect(said).not.toHaveProperty('monitoring');
     expect(hashSandbox(said)).toBe(hashSandbox(plain));
     expect(monitoringOf(plain)).toMatchObject({ enabled: true, pollMs: 2000, rules: {} });
-    expect(monitoringOf(plain)).toMatchObject({ read: { thresholdMb: 4000, mbPerSecond: 0 }, logDays: 30 });
+    expect(monitoringOf(plain)).toMatchObject({ read: { thresholdMb: 10_000, mbPerSecond: 0 }, logDays: 30 });
   });
 
   it('holds what differs alone, and is filled in', () => {

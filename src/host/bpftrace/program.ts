@@ -145,7 +145,8 @@ const words = (most: number) => `
 
 /**
  * Sets a variable to 1 when a descriptor is a socket that leads elsewhere: the families of IPv4, IPv6 and of machines'
- * hypervisors. Sockets of the unix family and pipes are everybody's plumbing.
+ * hypervisors. Sockets of the unix family and pipes are everybody's plumbing, and one that listens (TCP_LISTEN) carries no commands:
+ * daemons are handed theirs as descriptor 0.
  */
 const socketAt = (descriptor: string, result: string) => `
   $table = curtask->files->fdt;
@@ -154,7 +155,7 @@ const socketAt = (descriptor: string, result: string) => `
     if (((uint64)$file != 0) && (($file->f_inode->i_mode & 0xf000) == 0xc000)) {
       $socket = (struct socket *)$file->private_data;
       $family = $socket->sk->__sk_common.skc_family;
-      if ($family == 2 || $family == 10 || $family == 40) { ${result} }
+      if (($family == 2 || $family == 10 || $family == 40) && $socket->sk->__sk_common.skc_state != 10) { ${result} }
     }
   }`;
 

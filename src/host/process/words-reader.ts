@@ -1,7 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../../base/clock.ts';
 import { ownProgram } from '../../base/own-files.ts';
-import { isAlive, type HostProcess } from './container-process.ts';
+import { processAt, type HostProcess } from './container-process.ts';
+
+/** Whether a process has its number still. What bpftrace says of its start is cut to 32 bits, which last for 497 days of uptime. */
+function isStill({ pid, startedAt }: HostProcess): boolean {
+  const found = processAt(pid);
+  return found !== undefined && Number(found.startedAt) % 2 ** 32 === Number(startedAt) % 2 ** 32;
+}
 
 /** What a process runs, as /proc says: its executable's path and its words, each with a NUL behind it. */
 export interface Reading {
@@ -75,7 +81,7 @@ export class WordsReader implements Disposable {
     this.#child ??= this.#begin();
     if (!this.#isReady) return;
     const request = this.#waiting.shift()!;
-    if (this.#isBlocking(request.owner) || !isAlive(request.process)) {
+    if (this.#isBlocking(request.owner) || !isStill(request.process)) {
       request.done(undefined);
       return this.#next();
     }
@@ -127,7 +133,7 @@ export class WordsReader implements Disposable {
     const [words = '', executable = ''] = line.split(' ');
     // A number may have been given to another process meanwhile.
     const reading = { executable: Buffer.from(executable, 'hex').toString('utf8'), words: Buffer.from(words, 'hex') };
-    request?.done(isAlive(request.process) ? reading : undefined);
+    request?.done(isStill(request.process) ? reading : undefined);
   }
 
   /** What was asked last is not answered; all others are, by another process. */

@@ -99,7 +99,7 @@ function fieldFor(name: string, place: ConditionPlace): Field | undefined {
     return undefined;
   }
   if (!place.isException) return field;
-  if (name === 'parent' || name === 'parents') {
+  if (name.startsWith('parent')) {
     fail(
       place,
       'cannot except anything',

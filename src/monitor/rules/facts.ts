@@ -1,10 +1,14 @@
 import { posix } from 'node:path';
 import type { ConnectionEvent, NameEvent, ProcessSummary, SensorEvent } from '../event.ts';
 import type { WatchedContainer } from '../sensor.ts';
+import { codeOfShell } from './shell-code.ts';
 
 /** How much of a command line is looked at; sensors cut as well. */
 const lineLimit = 65_536;
+/** Longest name of a file, NAME_MAX: what a program calls itself may be longer, but nothing is called so. */
+const longestName = 255;
 const interpreter = /^(?:node|nodejs|bun|deno|ruby|perl|php|lua|python|pypy|bash|sh|dash|zsh|ksh)[\d.]*$/;
+const shell = /^(?:ba|da|z|k|mk|a)?sh$/;
 
 /** What conditions ask of an event, worked out once and only when it is asked. */
 export class Facts {
@@ -12,6 +16,7 @@ export class Facts {
   readonly container: WatchedContainer;
   #names: readonly string[] | undefined;
   #line: string | undefined;
+  #code: readonly string[] | undefined;
   #words: readonly string[] | undefined;
 
   constructor(event: SensorEvent, container: WatchedContainer) {
@@ -34,6 +39,12 @@ export class Facts {
   get words(): readonly string[] {
     this.#words ??= this.process?.words.slice(1) ?? [];
     return this.#words;
+  }
+
+  /** What a shell was told to do, without what it only hands on; of other programs nothing. */
+  get code(): readonly string[] {
+    this.#code ??= this.names.some((name) => shell.test(name)) ? [codeOfShell(this.process!.words)] : [];
+    return this.#code;
   }
 
   /** The words as one text. */
@@ -74,9 +85,9 @@ export function pathsOf(path: string): readonly string[] {
   return plain === path ? [path] : [path, plain];
 }
 
-/** The last part of a path. */
+/** The last part of a path, at most 255 characters. */
 export function baseOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  return path.slice(path.lastIndexOf('/') + 1).slice(0, longestName);
 }
 
 /** Name without its last dot, in lower case. */

@@ -5,6 +5,7 @@ import type {
   ExecEvent,
   FileEvent,
   NameEvent,
+  ProcessSummary,
   SensorEvent,
   StdioEvent,
   TmpEvent,
@@ -22,6 +23,8 @@ import {
   scriptOf,
   type Facts,
 } from './facts.ts';
+
+import { isOfSystemd } from './of-systemd.ts';
 
 /** What a field holds; it decides which operators it has. */
 export type FieldType = 'text' | 'number' | 'flag' | 'address';
@@ -63,10 +66,13 @@ const call = (read: (event: CallEvent) => string | readonly string[]) => ofKind<
 const unstable = (field: Field): Field => ({ ...field, isUnstable: true });
 const ofVolume = (read: (event: VolumeEvent) => number) => unstable(ofKind<VolumeEvent>('number', 'volume', read));
 
+const pathOf = ({ program }: ProcessSummary) => program;
+
 /** All fields by the names that rules use. */
 export const fields: Readonly<Record<string, Field>> = {
   program: ofProcess('text', (facts) => facts.names),
   executable: ofProcess('text', ({ process }) => listOf(process?.program)),
+  'of-systemd': ofProcess('flag', ({ process }) => listOf(process && isOfSystemd(process.program))),
   script: ofProcess('text', ({ process }) => (process ? scriptOf(process) : [])),
   words: ofProcess('text', (facts) => facts.words, { isUnstable: true }),
   'word-1': word(1),
@@ -74,9 +80,14 @@ export const fields: Readonly<Record<string, Field>> = {
   'word-3': word(3),
   'word-count': ofProcess('number', ({ process }) => listOf(process?.words.length), { isUnstable: true }),
   line: ofProcess('text', (facts) => [facts.line], { isUnstable: true }),
+  code: ofProcess('text', (facts) => facts.code, { isUnstable: true }),
   user: ofProcess('number', ({ process }) => listOf(process?.user)),
   parent: ofProcess('text', ({ event }) => ('parents' in event ? event.parents.slice(0, 1).flatMap(namesOf) : [])),
   parents: ofProcess('text', ({ event }) => ('parents' in event ? event.parents.flatMap(namesOf) : [])),
+  'parent-executable': ofProcess('text', ({ event }) =>
+    'parents' in event ? event.parents.slice(0, 1).map(pathOf) : [],
+  ),
+  'parents-executable': ofProcess('text', ({ event }) => ('parents' in event ? event.parents.map(pathOf) : [])),
   nameless: exec(({ isNameless }) => isNameless === true),
   truncated: exec(({ isTruncated }) => isTruncated === true),
   descriptor: ofKind<StdioEvent>('number', 'stdio', ({ descriptor }) => descriptor),
@@ -108,6 +119,7 @@ export const fields: Readonly<Record<string, Field>> = {
   'used-percent': unstable(ofKind<TmpEvent>('number', 'tmp', ({ usedPercent }) => usedPercent)),
   'used-mb': unstable(ofKind<TmpEvent>('number', 'tmp', ({ usedMb }) => usedMb)),
   sensor: ofKind<UnseenEvent>('text', 'unseen', ({ sensor }) => sensor),
+  shared: ofKind<UnseenEvent>('flag', 'unseen', ({ isShared }) => isShared === true),
   count: unstable(ofKind<UnseenEvent>('number', 'unseen', ({ count }) => count)),
 };
 

@@ -11,9 +11,8 @@ interface Entry {
   readonly rate: Rate | undefined;
 }
 
-/** Most names of programs whose rules are remembered, and how long one may be. */
+/** Most names of programs whose rules are remembered; each is bounded, see `baseOf`. */
 const mostNames = 2048;
-const longestName = 64;
 
 /** Rules of one kind of event: those that only certain programs concern, and all others. */
 class Index {
@@ -39,7 +38,7 @@ class Index {
     if (known) return known;
     const found = [...this.#gated.filter(({ rule }) => rule.gate!(name)), ...this.#others];
     if (this.#byName.size >= mostNames) this.#byName.clear();
-    if (name.length <= longestName) this.#byName.set(name, found);
+    this.#byName.set(name, found);
     return found;
   }
 }

@@ -28,6 +28,13 @@ test('One that has ended is not taken for another', async () => {
   expect(await reader.read({ pid: process.pid, startedAt: '1' }, 'mine')).toBeUndefined();
 });
 
+test('A start that was cut to 32 bits is still that of the process', async () => {
+  using reader = new WordsReader(systemClock);
+  const { pid, startedAt } = processAt(process.pid)!;
+  const reading = await reader.read({ pid, startedAt: String(Number(startedAt) + 2 ** 32) }, 'mine');
+  expect(reading?.executable).toBe(process.execPath);
+});
+
 test('A reader that does not come back is given up, its cause left alone, and others are answered', async () => {
   using reader = new WordsReader(systemClock);
   const self = processAt(process.pid)!;

@@ -136,7 +136,10 @@ describe('ordinary work', () => {
     ]) {
       expect(judge(event('call', { ...runc, call, details }))).toEqual([]);
     }
-    expect(judge(exec(['runc', 'init'], { program: '/proc/self/fd/7', isNameless: true }))).toEqual([]);
+    const copy = { program: '/proc/self/fd/7', isNameless: true, user: 0, parents: [runc] };
+    expect(judge(exec(['runc', 'init'], copy))).toEqual([]);
+    const other = [{ ...runc, program: '/tmp/x' }];
+    expect(judge(exec(['runc', 'init'], { ...copy, parents: other }))).toEqual(['tampering.nameless']);
   });
 });
 

@@ -1,3 +1,4 @@
+import { Facts } from '../../../src/monitor/rules/facts.ts';
 import { describe, expect, it } from 'vitest';
 import { event, exec, idsOf, ruleText, rulesOf, sandbox } from './judged.ts';
 
@@ -179,6 +180,11 @@ describe('a match', () => {
     expect(match!.description.length).toBeLessThan(500);
     const [long] = rules.judge(exec(['tool'], { program: `/${'y'.repeat(4000)}` }), sandbox());
     expect(long!.cause.length).toBeLessThan(300);
+  });
+
+  it('asks of a name that is longer than any no more than once which rules concern it', () => {
+    const facts = [300, 3_000].map((length) => new Facts(exec([`/bin/${'y'.repeat(length)}`]), sandbox()).names);
+    expect(facts.flat().map(({ length }) => length)).toEqual([255, 255]);
   });
 
   it('tells the sensor', () => {

@@ -58,7 +58,6 @@ export class ProcessSensor implements Sensor {
   #seen = 0;
   #dropped = 0;
   #incomplete = 0;
-  #losses = 0;
 
   constructor(init: ProcessSensorInit) {
     this.#init = init;
@@ -183,8 +182,7 @@ export class ProcessSensor implements Sensor {
     if (record.kind === 'alive') {
       this.#isTracing = true;
     } else if (record.kind === 'lost') {
-      this.#losses += 1;
-      for (const { uid } of this.#sandboxes.all) this.#unseen.add(uid, `lost ${this.#losses}`, record.count);
+      this.#unseen.lost(new Set([...this.#sandboxes.all].map(({ uid }) => uid)), record.count);
     } else if (record.kind === 'over') {
       const owner = [...this.#sandboxes.all].find(({ namespace }) => namespace === record.namespace);
       if (owner) this.#unseen.add(owner.uid, record.window, record.count);

@@ -8,6 +8,12 @@ export class Unseen {
   #windows = new Map<string, Map<string, number>>();
   /** What was told last: a window may go on. */
   #told: ReadonlyMap<string, Counts> = new Map();
+  #lost = new Map<string, number>();
+
+  /** So many events were lost of which it is not known whose they were: that counts for each of these sandboxes. */
+  lost(uids: Iterable<string>, count: number): void {
+    for (const uid of uids) this.#lost.set(uid, (this.#lost.get(uid) ?? 0) + count);
+  }
 
   /** So many events of a sandbox and window are missing by now. */
   add(uid: string, window: string, count: number): void {
@@ -24,6 +30,9 @@ export class Unseen {
     });
     this.#told = this.#windows;
     this.#windows = new Map();
+    for (const [uid, count] of this.#lost)
+      events.push({ kind: 'unseen', uid, at, sensor: 'process', count, isShared: true });
+    this.#lost = new Map();
     return events.filter(({ count }) => count > 0);
   }
 }

@@ -155,6 +155,20 @@ describe('What was not recorded', () => {
     expect(counts(2)).toEqual([['a', 256]]);
     expect(counts(3)).toEqual([]);
   });
+
+  it('is told apart when nobody knows whose it was', () => {
+    const unseen = new Unseen();
+    unseen.add('a', 'E 1', 7);
+    unseen.lost(['a', 'b'], 300);
+    unseen.lost(['a', 'b'], 20);
+    const told = unseen.take(1).map(({ uid, count, isShared }) => [uid, count, isShared === true]);
+    expect(told).toEqual([
+      ['a', 7, false],
+      ['a', 320, true],
+      ['b', 320, true],
+    ]);
+    expect(unseen.take(2)).toEqual([]);
+  });
 });
 
 it('A user outside of the map has no number inside', () => {
