@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { brokenAlerts, startPrometheus, unansweredQueries, type Prometheus } from '../deploy/prometheus.ts';
 import { startController, type LabController } from '../lab/controller.ts';
 import { openLab, type Lab } from '../lab/lab.ts';
+import { untilWatched } from '../monitor/detections.ts';
 
 let lab: Lab;
 let controller: LabController;
@@ -14,9 +15,12 @@ const carriers = new Set<ChildProcess>();
 
 beforeAll(async () => {
   lab = await openLab({ name: 'telemetry' });
-  controller = await startController(lab);
+  controller = await startController(lab, { monitoring: true });
   await Promise.all([controller.declare('one'), controller.declare('two')]);
   await Promise.all([controller.ready('one', 'running'), controller.ready('two', 'running')]);
+  await untilWatched(controller, 'one');
+  // A rule has a series with its first detection.
+  await lab.incus('exec', 'coi-one', '--', 'sh', '-c', 'cp /bin/busybox /tmp/printenv; /tmp/printenv || true');
   door = await openDoor();
   prometheus = await startPrometheus({ host: '127.0.0.1', port: (door.address() as AddressInfo).port });
 });
