@@ -118,7 +118,8 @@ async function begin(name: string, { script, keys }: Attack): Promise<void> {
   await writeFile(file, script);
   await lab.incus('file', 'push', file, `coi-${name}/root/attack`);
   const start = 'cd /root; HOME=/root setsid sh /root/attack >/root/printed 2>&1 </dev/null &';
-  await lab.incus('exec', `coi-${name}`, '--', 'sh', '-c', start);
+  // It may be frozen before that has come back.
+  await lab.run(['incus', 'exec', `coi-${name}`, '--', 'sh', '-c', start]);
 }
 
 async function found(name: string, { rule, severity, outcome }: Attack): Promise<void> {
