@@ -114,6 +114,8 @@ async function begin(name: string, { script, keys }: Attack): Promise<void> {
   await controller.ready(name, 'running');
   // As it starts it clears /tmp.
   await lab.run(['incus', 'exec', `coi-${name}`, '--', 'systemctl', 'is-system-running', '--wait']);
+  const connected = 'until grep -q nameserver /run/systemd/resolve/resolv.conf; do sleep 0.1; done';
+  await lab.incus('exec', `coi-${name}`, '--', 'sh', '-c', connected);
   const file = join(lab.dir, `${name}.sh`);
   await writeFile(file, script);
   await lab.incus('file', 'push', file, `coi-${name}/root/attack`);
