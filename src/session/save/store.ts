@@ -18,8 +18,9 @@ const tries = 50;
 
 /** All sessions, the one saved last first. What has no metadata that makes sense is none. */
 export function listSessions(sessions: HeldDirectory): SavedSession[] {
-  const names = sessions.names().map((name) => name.toString('latin1'));
-  const ids = new Set([...names.filter(isSessionId), ...unsettledIds(sessions)]);
+  const settled = () => sessions.names().map((name) => name.toString('latin1'));
+  // Looked at before and after: one that is being replaced has its name again by the time it is looked for elsewhere.
+  const ids = new Set([...settled().filter(isSessionId), ...unsettledIds(sessions), ...settled().filter(isSessionId)]);
   const found = [...ids].flatMap((id) => findSession(sessions, id) ?? []);
   return found.sort((one, other) => Date.parse(other.savedAt) - Date.parse(one.savedAt));
 }
