@@ -2,7 +2,6 @@ import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem, ProblemList } from '../base/problem.ts';
 import { untilAborted } from '../base/until-aborted.ts';
-import type { Instance } from '../host/incus/instance.ts';
 import type { Override } from '../plan/override.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import { renderStamp } from '../plan/stamp.ts';
@@ -22,7 +21,7 @@ import type { ForkApi } from './fork-api.ts';
 import type { Controller } from './controller.ts';
 import { sandboxKey } from './hints.ts';
 import { knownNames } from './known-names.ts';
-import { protection, refusal } from './refusal.ts';
+import { notWatching, protection, refusal, stillRuns } from './refusal.ts';
 import { reportProblem } from './report.ts';
 import type { MonitorApi, MonitorReport } from './monitor-api.ts';
 import type { Orphans } from './orphans/orphans.ts';
@@ -393,22 +392,8 @@ function isHold({ kind }: Override): boolean {
   return kind === 'freeze' || kind === 'quarantine';
 }
 
-function stillRuns(name: string, { name: instance, status }: Instance): VerbReport {
-  const stop = `stop it first with coi container stop ${instance}`;
-  const message = `It is ${status.toLowerCase()}, and only what is stopped is deleted: ${stop}, or delete it with --force`;
-  return { name, done: false, message };
-}
-
 /** What a copy worked in was made for it, and is its user's. */
 function leftBy(manifest: Manifest | undefined): string {
   const { origin, workspace } = manifest?.sandbox ?? {};
   return origin && workspace !== undefined ? `; its workspace stays: ${workspace}` : '';
-}
-
-function notWatching(): Problem {
-  return new Problem({
-    code: 'monitor.off',
-    message: 'Nothing is watched here: that takes a controller that runs',
-    hint: 'Start it: sudo systemctl start coi, or without systemd: sudo coi controller',
-  });
 }

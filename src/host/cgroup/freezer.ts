@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../base/clock.ts';
+import { pause, type Clock } from '../../base/clock.ts';
 import { messageOf, Problem } from '../../base/problem.ts';
 import type { HostProcess } from '../process/container-process.ts';
 import { membersOf } from './members.ts';
@@ -51,7 +51,7 @@ export async function untilStill(init: HostProcess, clock: Clock, signal: AbortS
   const freezer = freezerOf(init);
   while (!isStill(freezer)) {
     if (signal.aborted) return false;
-    await clock.sleep(lookMs, signal).catch(() => undefined);
+    await pause(clock, lookMs, signal);
   }
   return true;
 }

@@ -33,6 +33,7 @@ function textOf(path: string): Promise<string> {
 
 /** Inode number of the pid namespace that a process is in; undefined when it is gone. */
 export async function pidNamespaceOf({ pid }: HostProcess): Promise<number | undefined> {
+  // As root only a process that has ended refuses; whoever gets nothing takes it for that.
   return (await stat(`/proc/${pid}/ns/pid`).catch(() => undefined))?.ino;
 }
 
