@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
-import { Agent, buildConnector } from 'undici';
+import { Agent } from 'undici';
+import { incusConnector } from './connector.ts';
 
 /** A connection of its own whose reading can be held up, for a stream that must not outrun whoever reads it. */
 export interface GatedAgent {
@@ -17,7 +18,7 @@ export interface GatedAgent {
  * whenever its parser has caught up, so that the socket itself has to refuse while it is held.
  */
 export function openGatedAgent(socketPath: string): GatedAgent {
-  const connectTo = buildConnector({ socketPath });
+  const connectTo = incusConnector(socketPath);
   let socket: Socket | undefined;
   let isHeld = false;
   let resume = (): unknown => undefined;
@@ -30,7 +31,6 @@ export function openGatedAgent(socketPath: string): GatedAgent {
           resume = own;
           made.resume = () => (isHeld ? made : own());
         }
-        // The two are one pair: either an error or a socket.
         callback(...([error, made] as Parameters<typeof callback>));
       });
     },

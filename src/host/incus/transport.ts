@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher, type FormData } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 import { errorCode, silenceError } from './classify.ts';
+import { incusConnector } from './connector.ts';
 import { openDeadline } from '../../base/deadline.ts';
 import { IncusError } from './errors.ts';
 
@@ -73,7 +74,7 @@ export class Transport implements AsyncDisposable {
     this.clock = clock;
     this.#observe = observe;
     // Deadlines are ours: undici's own would cut off long waits for operations.
-    this.agent = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 });
+    this.agent = new Agent({ connect: incusConnector(socketPath), headersTimeout: 0, bodyTimeout: 0 });
   }
 
   /**
