@@ -272,11 +272,13 @@ export class Control implements ControlApi {
   }
 
   async resume({ names }: Parameters<ControlApi['resume']>[0]): Promise<readonly VerbReport[]> {
-    const { overrides } = this.#init;
+    const { overrides, controller } = this.#init;
     const wanted = names.length > 0 ? names : overrides.sandboxes().filter((name) => overrides.of(name).some(isHold));
     return this.#each(wanted, async (name) => {
       const lifted = [await overrides.remove(name, 'freeze'), await overrides.remove(name, 'quarantine')];
       if (!lifted.includes(true)) return { name, done: false, message: this.#whyNotHeld(name) };
+      // However often it was held and let go of in a short time: nobody else did that.
+      controller.fights.forget(name);
       this.#init.onResumed?.(name);
       return this.#applied(name, { kind: 'resume', why: 'resumed by command', message: 'It goes on' });
     });

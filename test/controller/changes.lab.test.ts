@@ -165,6 +165,17 @@ describe.concurrent('a dependency', () => {
 });
 
 describe.concurrent('an override', () => {
+  it('lets a sandbox go on however often it was held', async () => {
+    await controller.declare('often');
+    await controller.ready('often');
+    for (let time = 0; time < 8; time += 1) {
+      await controller.api.freeze({ names: ['often'], by: 'test', reason: 'Again' });
+      await controller.when('often', ({ state }) => state === 'frozen');
+      await controller.api.resume({ names: ['often'] });
+      await controller.ready('often', 'running');
+    }
+  });
+
   it('holds a sandbox frozen until it is resumed', async () => {
     await controller.declare('held');
     await controller.ready('held', 'running');
