@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { cp, glob, mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 let made: Promise<string> | undefined;
@@ -19,8 +19,10 @@ async function make(): Promise<string> {
   await rm(home, { recursive: true, force: true });
   await mkdir(home, { recursive: true });
   await execa('npm', ['run', 'build', '--', '--dir', join(home, 'dist')]);
-  await cp('deploy', join(home, 'deploy'), { recursive: true });
-  await cp('package.json', join(home, 'package.json'));
+  const { files } = JSON.parse(await readFile('package.json', 'utf8')) as { files: readonly string[] };
+  for await (const file of glob(['package.json', ...files], { exclude: ['dist'] })) {
+    await cp(file, join(home, file), { recursive: true });
+  }
   await symlink(modules, join(home, 'node_modules'));
   return join(home, 'deploy/coi');
 }
