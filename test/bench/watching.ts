@@ -5,7 +5,12 @@ import type { Stage } from './stage.ts';
 /** What `coi monitor --json` says, as far as benchmarks ask for it. */
 interface Watching {
   readonly monitoring: boolean;
-  readonly sensors: readonly { readonly sensor: string; readonly state: string; readonly source: string }[];
+  readonly sensors: readonly {
+    readonly sensor: string;
+    readonly state: string;
+    readonly source: string;
+    readonly because?: string;
+  }[];
 }
 
 /** Key of a manifest that leaves its sandbox unwatched. */
@@ -23,7 +28,8 @@ export async function untilWatched({ lab, env }: Stage, name: string, isWatched:
     const { stdout } = await lab.run([coi, 'monitor', name, '--json'], { env });
     const { monitoring, sensors } = JSON.parse(stdout) as Watching;
     const sensor = sensors.find((each) => each.sensor === 'process');
-    const isLooking = sensor?.state === 'active' || sensor?.state === 'fallback';
+    const isFallback = sensor?.state === 'fallback' && sensor.because !== 'bpftrace is starting';
+    const isLooking = sensor?.state === 'active' || isFallback;
     return monitoring === isWatched && isLooking === isWatched ? (sensor?.source ?? 'nothing') : undefined;
   }
 }

@@ -32,7 +32,7 @@ export function trafficFile(groups: readonly PayloadGroup[]): string | undefined
  */
 export function readTraffic(file: string): DiskTraffic | undefined {
   try {
-    return parseTraffic(readFileSync(file, 'latin1'));
+    return parseTraffic(readFileSync(file, 'utf8'));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENODEV') return undefined;

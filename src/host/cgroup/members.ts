@@ -16,7 +16,7 @@ export function membersOf(dir: string): readonly number[] {
   const waiting = [dir];
   for (let at = 0; at < waiting.length && at < mostGroups && members.length < mostMembers; at += 1) {
     const group = waiting[at]!;
-    for (const line of goneAsNone(() => readFileSync(join(group, 'cgroup.procs'), 'latin1').split('\n'))) {
+    for (const line of goneAsNone(() => readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n'))) {
       // 0 stands for a process of another namespace, which cannot be named here.
       if (line !== '' && line !== '0') members.push(Number(line));
     }

@@ -73,7 +73,7 @@ function numberIn(place: Place): number | undefined {
 function readText([group, file]: Place): string | undefined {
   if (!group) return undefined;
   try {
-    return readFileSync(join(group.dir, file), 'latin1');
+    return readFileSync(join(group.dir, file), 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // The container has ended, or this controller is not switched on for it.

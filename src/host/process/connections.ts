@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { renderAddress } from '../../network/address.ts';
 import { isAlive, type HostProcess } from './container-process.ts';
+import { readStart } from './read-start.ts';
 
 /** One socket of a container with an address. */
 export interface Connection {
@@ -33,28 +33,9 @@ export async function readConnections(init: HostProcess, signal: AbortSignal): P
   const found: Connection[] = [];
   for (const table of tables) {
     signal.throwIfAborted();
-    found.push(...parseConnections(table, await readStart(`/proc/${init.pid}/net/${table}`)));
+    found.push(...parseConnections(table, await readStart(`/proc/${init.pid}/net/${table}`, mostOfTable)));
   }
   return isAlive(init) ? found : [];
-}
-
-async function readStart(path: string): Promise<string> {
-  try {
-    await using file = await open(path);
-    const parts: Buffer[] = [];
-    for (let size = 0; size < mostOfTable;) {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(65_536));
-      if (bytesRead === 0) break;
-      parts.push(buffer.subarray(0, bytesRead));
-      size += bytesRead;
-    }
-    return Buffer.concat(parts).toString('latin1');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // It ended, or the host has no IPv6; EINVAL is what a namespace gives that is being taken down.
-    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EINVAL') return '';
-    throw error;
-  }
 }
 
 /** Numbers of the kernel's enum in include/net/tcp_states.h, which udp uses as well. */

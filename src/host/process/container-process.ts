@@ -18,7 +18,7 @@ const longestCommandLine = 16_384;
  * @see proc_pid_stat(5), fields 3 and 22
  */
 export function processAt(pid: number): HostProcess | undefined {
-  const stat = absentAsUndefined(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  const stat = absentAsUndefined(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   // The name, field 2, may hold spaces and brackets of its own.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state = 'X', startedAt] = [fields?.[0], fields?.[19]];

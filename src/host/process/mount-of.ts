@@ -1,5 +1,5 @@
-import { open } from 'node:fs/promises';
 import type { HostProcess } from './container-process.ts';
+import { readStart } from './read-start.ts';
 
 /** What is inside decides how long its mount table is; what is beyond is not looked at. */
 const longestTable = 1_048_576;
@@ -11,19 +11,7 @@ const longestTable = 1_048_576;
  * @see proc_pid_mountinfo(5)
  */
 export async function mountTypeAt({ pid }: HostProcess, path: string): Promise<string | undefined> {
-  try {
-    await using file = await open(`/proc/${pid}/mountinfo`);
-    const buffer = Buffer.alloc(longestTable);
-    let length = 0;
-    for (let read = 1; read > 0 && length < longestTable; length += read) {
-      ({ bytesRead: read } = await file.read(buffer, length, longestTable - length));
-    }
-    return typeAt(buffer.toString('latin1', 0, length), path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EINVAL') return undefined;
-    throw error;
-  }
+  return typeAt(await readStart(`/proc/${pid}/mountinfo`, longestTable), path);
 }
 
 /** The topmost mount at a path: the last one that is named. */
