@@ -2,6 +2,7 @@ import { cProjectScript } from '../monitor/c-project.ts';
 import { registryClients } from '../monitor/ordinary/registries.ts';
 import { openUplink } from '../lab/uplink.ts';
 import { percentile, progress, quantiles, report } from './report.ts';
+import { treeTime } from './process-usage.ts';
 import { Stage } from './stage.ts';
 import { untilWatched, unwatched } from './watching.ts';
 
@@ -20,6 +21,7 @@ export async function overhead(): Promise<void> {
   const env = await registryClients(stage.lab, `coi-${name}`);
   await inside(stage, `${install}\nset -- /root/project\n${cProjectScript(sources)}`, env);
   const [watched, plain]: [number[], number[]] = [[], []];
+  const [beside, besidePlain]: [number[], number[]] = [[], []];
   let source = '';
   for (let pair = 0; pair <= pairs; pair += 1) {
     // In another order each time: what else the machine does comes and goes.
@@ -29,7 +31,9 @@ export async function overhead(): Promise<void> {
       await stage.drop(name, isWatched ? image : `${image}\n${unwatched}`);
       const how = await untilWatched(stage, name, isWatched);
       if (isWatched) source = how;
+      const before = await treeTime(stage.pid);
       const seconds = Number((await inside(stage, build)).trim());
+      if (pair > 0) (isWatched ? beside : besidePlain).push((await treeTime(stage.pid)) - before);
       // The first pair finds cold caches.
       if (pair > 0) (isWatched ? watched : plain).push(seconds);
     }
@@ -38,7 +42,7 @@ export async function overhead(): Promise<void> {
   const details = { pairs, sources, source, watchedS: quantiles(watched), plainS: quantiles(plain) };
   report(
     { name: 'overhead', value: percentile(ratios, 50), unit: 'ratio', limit: 1.05, better: 'lower' },
-    { ...details, ratios: quantiles(ratios) },
+    { ...details, ratios: quantiles(ratios), besideS: quantiles(beside), besidePlainS: quantiles(besidePlain) },
   );
 }
 
