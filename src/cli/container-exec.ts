@@ -38,12 +38,16 @@ export const containerExec: Verb = async ({ io, args: [name = '', ...argv], opti
     if (!asked.capture) return (await execInside(io, incus, { ...program, captures: 'nothing' })).exitCode;
     return await captured(io, incus, { program, isRaw: asked.format === 'raw' });
   } catch (error) {
-    if (isIncusError(error) && error.code === 'incus.exec-not-begun') await requireStillRunning(io, incus, name);
+    if (maySayThatItStopped(error)) await requireStillRunning(io, incus, name);
     throw error;
   }
 };
 
-/** In one that is about to stop, Incus cannot begin anything, and does not say why. */
+function maySayThatItStopped(error: unknown): boolean {
+  return isIncusError(error) && (error.code === 'incus.exec-not-begun' || error.class === 'conflict');
+}
+
+/** In one that is about to stop, Incus cannot begin anything: it does not say why, or not what to do. */
 async function requireStillRunning({ clock, signal }: Io, incus: Incus, name: string): Promise<void> {
   for (let left = looks; left > 0; left -= 1) {
     requireRunning(await requireInstance(incus, name, signal));

@@ -149,6 +149,15 @@ describe(`${small + large} sandboxes, attacks and ordinary work, for ${seconds} 
     expect(peaceful.filter(({ level }) => level === 'high' || level === 'critical')).toEqual([]);
   });
 
+  it('leaves none standing still that nobody holds', async () => {
+    const still: string[] = [];
+    for (const { name } of residents) {
+      const { exitCode } = await lab.run(['incus', 'exec', `coi-${name}`, '--', 'true'], { timeoutMs: 20_000 });
+      if (exitCode !== 0 && watcher.heldBecause(name) === undefined) still.push(storyOf(name));
+    }
+    expect(still).toEqual([]);
+  });
+
   it('takes no more memory for it in the end', () => {
     const { memory } = watcher;
     console.log(
