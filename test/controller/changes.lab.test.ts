@@ -172,7 +172,8 @@ describe.concurrent('an override', () => {
       await controller.api.freeze({ names: ['often'], by: 'test', reason: 'Again' });
       await controller.when('often', ({ state }) => state === 'frozen');
       await controller.api.resume({ names: ['often'] });
-      await controller.ready('often', 'running');
+      const { conditions } = await controller.ready('often', 'running');
+      expect(conditions.map(({ reason }) => reason)).not.toContain('Blocked');
     }
   });
 

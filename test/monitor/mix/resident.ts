@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabController } from '../../lab/controller.ts';
 import type { RunResult } from '../../lab/inside.ts';
+import { until } from '../../lab/until.ts';
 import { pick } from '../../helpers/random.ts';
 import { holds, type Attack } from './attacks.ts';
 import type { Watcher } from './watcher.ts';
@@ -106,17 +107,30 @@ export class Resident {
     const wasEnded = (await this.#controller.sandbox(this.name))?.state !== 'frozen';
     const { exitCode, stderr } = await this.#controller.coi('resume', this.name);
     if (exitCode !== 0) this.failures.push(`${this.name}: coi resume ended with ${exitCode}: ${stderr}`);
-    const isFree = await this.#watcher.waitFor(
-      this.name,
-      ({ state, ready, overrides }) => state === 'running' && ready && overrides.length === 0,
-      patienceMs / 2,
+    // Twenty of them on two processors: one that was ended takes its time to run again. What follows it looks up by itself,
+    // since what the watcher saw may be from before.
+    const now = await until(`${this.name} to go on`, () => this.#settled(), { timeoutMs: 3 * patienceMs }).catch(
+      String,
     );
-    if (isFree && wasEnded) this.#begin();
+    if (now !== 'free' && now !== 'held') this.failures.push(now);
+    if (now === 'free' && wasEnded) this.#begin();
+    await this.#watcher.waitFor(
+      this.name,
+      () => (this.#watcher.heldBecause(this.name) === undefined) === (now === 'free'),
+      patienceMs,
+    );
     await sleep(2_000);
   }
 
+  /** Whether it is free again, or was held anew; undefined while neither is so. */
+  async #settled(): Promise<'free' | 'held' | undefined> {
+    const { state, ready, overrides } = (await this.#controller.sandbox(this.name))!;
+    if (overrides.length > 0) return 'held';
+    return state === 'running' && ready ? 'free' : undefined;
+  }
+
   #run(argv: readonly string[]): Promise<RunResult> {
-    return this.#controller.lab.run(['incus', 'exec', `coi-${this.name}`, '--', ...argv], { timeoutMs: 20_000 });
+    return this.#controller.lab.run(['incus', 'exec', `coi-${this.name}`, '--', ...argv], { timeoutMs: 60_000 });
   }
 }
 
