@@ -102,8 +102,9 @@ export class Resident {
   }
 
   async #goOn(): Promise<void> {
-    // What was frozen first may be ended yet.
+    // What was frozen first may be ended yet. To let go before that is carried out would be another race, and not what people do.
     await sleep(3_000);
+    await until(`${this.name} to be as the rule has it`, () => this.#isReady(), { timeoutMs: 3 * patienceMs });
     const wasEnded = (await this.#controller.sandbox(this.name))?.state !== 'frozen';
     const { exitCode, stderr } = await this.#controller.coi('resume', this.name);
     if (exitCode !== 0) this.failures.push(`${this.name}: coi resume ended with ${exitCode}: ${stderr}`);
@@ -113,13 +114,25 @@ export class Resident {
       String,
     );
     if (now !== 'free' && now !== 'held') this.failures.push(now);
-    if (now === 'free' && wasEnded) this.#begin();
+    // What is said to run may be about to be stopped yet, by what was begun while it was held.
+    const takesPrograms = async () => (await this.#run(['true'])).exitCode === 0;
+    if (now === 'free' && wasEnded) {
+      await until(`${this.name} to take programs`, takesPrograms, { timeoutMs: 3 * patienceMs, everyMs: 1_000 });
+      await sleep(3_000);
+      await until(`${this.name} to take programs`, takesPrograms, { timeoutMs: 3 * patienceMs, everyMs: 1_000 });
+      this.#begin();
+    }
     await this.#watcher.waitFor(
       this.name,
       () => (this.#watcher.heldBecause(this.name) === undefined) === (now === 'free'),
       patienceMs,
     );
     await sleep(2_000);
+  }
+
+  /** Also what is held is ready, once it is as it has to be. */
+  async #isReady(): Promise<boolean> {
+    return (await this.#controller.sandbox(this.name))!.ready;
   }
 
   /** Whether it is free again, or was held anew; undefined while neither is so. */
