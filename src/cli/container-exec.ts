@@ -44,7 +44,7 @@ export const containerExec: Verb = async ({ io, args: [name = '', ...argv], opti
 };
 
 function maySayThatItStopped(error: unknown): boolean {
-  return isIncusError(error) && (error.code === 'incus.exec-not-begun' || error.class === 'conflict');
+  return isIncusError(error) && (error.code === 'incus.exec-not-begun' || error.code === 'incus.wrong-state');
 }
 
 /** In one that is about to stop, Incus cannot begin anything: it does not say why, or not what to do. */

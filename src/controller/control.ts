@@ -1,8 +1,6 @@
-import { ulid } from 'ulid';
 import type { AuditEntry } from '../audit/record.ts';
 import { Problem, ProblemList } from '../base/problem.ts';
 import { untilAborted } from '../base/until-aborted.ts';
-import type { Override } from '../plan/override.ts';
 import { plan as planSandbox } from '../plan/plan.ts';
 import { renderStamp } from '../plan/stamp.ts';
 import type { Manifest } from '../spec/sandbox.ts';
@@ -18,26 +16,17 @@ import type {
 } from './control-api.ts';
 import type { ContainerApi } from './container-api.ts';
 import type { ForkApi } from './fork-api.ts';
-import type { Controller } from './controller.ts';
 import { sandboxKey } from './hints.ts';
 import { knownNames } from './known-names.ts';
 import { notWatching, protection, refusal, stillRuns } from './refusal.ts';
 import { reportProblem } from './report.ts';
 import type { MonitorApi, MonitorReport } from './monitor-api.ts';
 import type { Orphans } from './orphans/orphans.ts';
+import { OverrideControl, type OverrideControlInit } from './override-control.ts';
 import { resync } from './resync.ts';
 import type { SessionApi } from './session-api.ts';
 import type { SnapshotApi } from './snapshot-api.ts';
-
-/** Overrides that stand, by sandbox. */
-export interface OverrideKeeper {
-  of(sandbox: string): readonly Override[];
-  set(sandbox: string, override: Override): Promise<void>;
-  /** @returns whether there was one */
-  remove(sandbox: string, kind: Override['kind']): Promise<boolean>;
-  /** Sandboxes that have any. */
-  sandboxes(): readonly string[];
-}
+import { Verbs } from './verbs.ts';
 
 /** The manifests that commands store. */
 export interface SessionKeeper {
@@ -49,9 +38,7 @@ export interface SessionKeeper {
   isSession(source: string): boolean;
 }
 
-export interface ControlInit {
-  readonly controller: Controller;
-  readonly overrides: OverrideKeeper;
+export interface ControlInit extends OverrideControlInit {
   readonly session: SessionKeeper;
   /** Read manifest files that a user brings along. */
   readonly parse: (
@@ -71,8 +58,6 @@ export interface ControlInit {
   readonly monitor?: MonitorApi['monitor'];
   /** Absent where nobody keeps a detection log. */
   readonly detections?: MonitorApi['detections'];
-  /** Told of every sandbox that a command lets go on. */
-  readonly onResumed?: (sandbox: string) => void;
   readonly network: Pick<ControlApi, 'denials' | 'policy' | 'policyTest'>;
   readonly adoptConfig: (
     instance: string,
@@ -91,6 +76,7 @@ interface Deletion {
 /** What commands may ask of a controller, answered by the controller itself. */
 export class Control implements ControlApi {
   readonly #init: ControlInit;
+  readonly #verbs: Verbs;
   readonly events: ControlApi['events'];
   readonly openSession: ControlApi['openSession'];
   readonly endSession: ControlApi['endSession'];
@@ -104,9 +90,15 @@ export class Control implements ControlApi {
   readonly restoreSnapshot: ControlApi['restoreSnapshot'];
   readonly deleteSnapshot: ControlApi['deleteSnapshot'];
   readonly fork: ControlApi['fork'];
+  readonly freeze: ControlApi['freeze'];
+  readonly resume: ControlApi['resume'];
+  readonly suspend: ControlApi['suspend'];
+  readonly unsuspend: ControlApi['unsuspend'];
 
   constructor(init: ControlInit) {
     this.#init = init;
+    this.#verbs = new Verbs(init);
+    const overrides = new OverrideControl(init, this.#verbs);
     this.events = init.events;
     this.openSession = (request) => init.sessions.openSession(request);
     this.endSession = (options) => init.sessions.endSession(options);
@@ -120,6 +112,10 @@ export class Control implements ControlApi {
     this.restoreSnapshot = (request) => init.snapshots.restoreSnapshot(request);
     this.deleteSnapshot = (request) => init.snapshots.deleteSnapshot(request);
     this.fork = (request) => init.forks.fork(request);
+    this.freeze = (options) => overrides.freeze(options);
+    this.resume = (options) => overrides.resume(options);
+    this.suspend = (options) => overrides.suspend(options);
+    this.unsuspend = (options) => overrides.unsuspend(options);
   }
 
   denials(options: Parameters<ControlApi['denials']>[0]): ReturnType<ControlApi['denials']> {
@@ -200,7 +196,7 @@ export class Control implements ControlApi {
   async delete(request: Parameters<ControlApi['delete']>[0]): Promise<readonly VerbReport[]> {
     const { names, by, noSave = false, onlyStopped = false } = request;
     const { desired, sandboxes } = this.#init.controller;
-    return this.#each(names, async (name) => {
+    return this.#verbs.each(names, async (name) => {
       const isGoing = !desired.manifests().has(name) && sandboxes.get(name)?.world.tombstone !== undefined;
       if (noSave && isGoing) return this.#goOnUnsaved(name, by);
       return onlyStopped ? this.#deleteStopped(name, { by, noSave }) : this.#deleteOne(name, { by, noSave });
@@ -233,7 +229,7 @@ export class Control implements ControlApi {
       await takeBack?.();
       throw error;
     }
-    await this.#record(name, { kind: 'delete', why: 'deleted by command', actor: by });
+    await this.#verbs.record(name, { kind: 'delete', why: 'deleted by command', actor: by });
     await controller.sources.read(source, lifetime);
     controller.hintSandbox(name);
     return { name, done: true, message: `It is being deleted${leftBy(manifest)}` };
@@ -245,7 +241,7 @@ export class Control implements ControlApi {
     // Whoever waits for its end must not take what was said of it before for an answer.
     using look = controller.sandboxes.nextLook(name);
     await this.#countAsSaved(name);
-    const report = await this.#applied(name, {
+    const report = await this.#verbs.applied(name, {
       kind: 'delete',
       why: 'deleted by command without being saved',
       message: 'It is being deleted, and not saved',
@@ -265,47 +261,6 @@ export class Control implements ControlApi {
     const note = (at: number | undefined) => adoptConfig(instance.name, renderStamp({ saved: at }), lifetime);
     await note(Date.now());
     return () => note(saved);
-  }
-
-  freeze({ names, by, reason }: Parameters<ControlApi['freeze']>[0]): Promise<readonly VerbReport[]> {
-    return this.#override(names, { kind: 'freeze', state: 'frozen', by, reason }, 'It is held frozen until resumed');
-  }
-
-  async resume({ names }: Parameters<ControlApi['resume']>[0]): Promise<readonly VerbReport[]> {
-    const { overrides, controller } = this.#init;
-    const wanted = names.length > 0 ? names : overrides.sandboxes().filter((name) => overrides.of(name).some(isHold));
-    return this.#each(wanted, async (name) => {
-      const lifted = [await overrides.remove(name, 'freeze'), await overrides.remove(name, 'quarantine')];
-      if (!lifted.includes(true)) return { name, done: false, message: this.#whyNotHeld(name) };
-      // However often it was held and let go of in a short time: nobody else did that.
-      controller.fights.forget(name);
-      this.#init.onResumed?.(name);
-      return this.#applied(name, { kind: 'resume', why: 'resumed by command', message: 'It goes on' });
-    });
-  }
-
-  #whyNotHeld(name: string): string {
-    const state = this.#init.controller.desired.manifests().get(name)?.sandbox.state;
-    return state === 'frozen'
-      ? 'Its manifest says state = "frozen": change it there'
-      : 'No command and no rule holds it';
-  }
-
-  suspend({ names, by, reason, until }: Parameters<ControlApi['suspend']>[0]): Promise<readonly VerbReport[]> {
-    const override = { kind: 'suspend', by, reason, ...(until !== undefined && { until }) } as const;
-    return this.#override(names, override, 'It is left as it is until the suspension is lifted');
-  }
-
-  unsuspend({ names }: Parameters<ControlApi['unsuspend']>[0]): Promise<readonly VerbReport[]> {
-    return this.#each(names, async (name) => {
-      if (!(await this.#init.overrides.remove(name, 'suspend')))
-        return { name, done: false, message: 'It is not suspended' };
-      return this.#applied(name, {
-        kind: 'unsuspend',
-        why: 'suspension lifted by command',
-        message: 'It is kept in line again',
-      });
-    });
   }
 
   async confirmDeletes({ count }: Parameters<ControlApi['confirmDeletes']>[0]): Promise<readonly string[]> {
@@ -345,7 +300,12 @@ export class Control implements ControlApi {
       applied: view.applied,
     };
     await adoptConfig(manifest.instance, renderStamp(stamp), lifetime);
-    return this.#applied(name, { kind: 'adopt', why: 'adopted by command', message: 'It is managed from now on', by });
+    return this.#verbs.applied(name, {
+      kind: 'adopt',
+      why: 'adopted by command',
+      message: 'It is managed from now on',
+      by,
+    });
   }
 
   orphans(): ReturnType<ControlApi['orphans']> {
@@ -355,43 +315,6 @@ export class Control implements ControlApi {
   removeOrphans({ ids, by }: Parameters<ControlApi['removeOrphans']>[0]): ReturnType<ControlApi['removeOrphans']> {
     return this.#init.orphans.remove(ids, by, this.#init.lifetime);
   }
-
-  #override(names: readonly string[], override: Omit<Override, 'at'>, message: string): Promise<readonly VerbReport[]> {
-    const { overrides } = this.#init;
-    return this.#each(names, async (name) => {
-      await overrides.set(name, { ...override, at: Date.now() });
-      return this.#applied(name, { kind: override.kind, why: override.reason, message, by: override.by });
-    });
-  }
-
-  async #applied(
-    name: string,
-    { kind, why, message, by = 'command' }: { kind: string; why: string; message: string; by?: string },
-  ): Promise<VerbReport> {
-    await this.#record(name, { kind, why, actor: by });
-    this.#init.controller.hintSandbox(name);
-    return { name, done: true, message };
-  }
-
-  #record(name: string, entry: Pick<AuditEntry, 'kind' | 'why' | 'actor'>): Promise<void> {
-    return this.#init.audit({ reconcileId: ulid(), key: `sandbox/${name}`, phase: 'succeeded', ...entry });
-  }
-
-  async #each(names: readonly string[], act: (name: string) => Promise<VerbReport>): Promise<readonly VerbReport[]> {
-    const reports: VerbReport[] = [];
-    for (const name of names) {
-      const known = knownNames(this.#init.controller);
-      // People know containers by their own names as well.
-      const meant = known.has(name) ? name : this.#init.controller.desired.declaredAs(name);
-      const none = { done: false, message: 'No source declares it and nothing of it exists' };
-      reports.push({ ...(meant === undefined ? none : await act(meant)), name });
-    }
-    return reports;
-  }
-}
-
-function isHold({ kind }: Override): boolean {
-  return kind === 'freeze' || kind === 'quarantine';
 }
 
 /** What a copy worked in was made for it, and is its user's. */

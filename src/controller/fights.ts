@@ -41,8 +41,9 @@ export class Fights {
     return Math.max(0, ...all.map((heat) => this.#value(heat, now)));
   }
 
-  forget(sandbox: string): void {
-    this.#heat.delete(sandbox);
+  /** What was put right of a field so far was nobody's doing. */
+  forget(sandbox: string, path: string): void {
+    this.#heat.get(sandbox)?.delete(path);
   }
 
   #isFight(heat: Heat | undefined, now: number): boolean {

@@ -55,7 +55,7 @@ describe('fights', () => {
     );
   });
 
-  it('are told apart by sandbox and field, and forgotten with the sandbox', () => {
+  it('are told apart by sandbox and field, and forgotten one field at a time', () => {
     const fights = new Fights();
     for (let count = 0; count < 6; count += 1) {
       fights.record('a', path, 0);
@@ -63,8 +63,9 @@ describe('fights', () => {
     }
     expect([fights.fighting('a', 0), fights.fighting('b', 0)]).toEqual([[path], []]);
     expect(fights.max(0)).toBe(6);
-    fights.forget('a');
-    expect(fights.fighting('a', 0)).toEqual([]);
-    expect(fights.max(0)).toBe(3);
+    for (let count = 0; count < 5; count += 1) fights.record('a', '/state', 0);
+    fights.forget('a', path);
+    expect(fights.fighting('a', 0)).toEqual(['/state']);
+    expect(fights.max(0)).toBe(5);
   });
 });

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -34,6 +44,24 @@ describe('the program by its names', () => {
     symlinkSync(program, at('coi'));
     const inside = { ...env, COI_CALLED_AS: 'claude-on-incus' };
     expect(execFileSync(at('coi'), ['--help'], { encoding: 'utf8', env: inside })).toContain('\n  coi [FLAGS]\n');
+  });
+});
+
+describe('the program of a package', () => {
+  it.each([
+    { what: 'what was built, whatever else of it is newer', file: 'src/monitor/rules/own.toml', runs: 'built' },
+    { what: 'its sources where it is a checkout and they are newer', file: 'src/main.ts', runs: 'source' },
+  ])('is $what', ({ file, runs }) => {
+    const place = (path: string, text: string, minutesAgo: number) => {
+      mkdirSync(dirname(join(directory, path)), { recursive: true });
+      writeFileSync(join(directory, path), text);
+      utimesSync(join(directory, path), new Date(), new Date(Date.now() - minutesAgo * 60_000));
+    };
+    place('deploy/coi', readFileSync(program, 'utf8'), 9);
+    place('package.json', '{"type":"module"}', 9);
+    place('dist/main.js', 'console.log("built")', 5);
+    place(file, file.endsWith('.ts') ? 'console.log("source")' : '', 1);
+    expect(execFileSync('sh', [join(directory, 'deploy/coi')], { encoding: 'utf8', env })).toBe(`${runs}\n`);
   });
 });
 

@@ -101,7 +101,7 @@ async function ofWorktree(dot: string): Promise<Pick<Repository, 'gitDir' | 'com
 
 /** Whether no link is on the way. */
 async function isPlain(path: string): Promise<boolean> {
-  // What is not there is none either.
+  // What cannot be followed to its end is not trusted either, whatever keeps it from that.
   return (await realpath(path).catch(() => undefined)) === path;
 }
 
