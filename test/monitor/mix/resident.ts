@@ -9,6 +9,9 @@ import type { Watcher } from './watcher.ts';
 /** Longest way from an attack to what follows, and from letting go to running again, in milliseconds. */
 const patienceMs = 30_000;
 
+/** How long after an act it may be answered on a busy machine, in milliseconds. */
+const seenMs = 5_000;
+
 /** What came of an attack. */
 export interface Tried {
   readonly sandbox: string;
@@ -94,9 +97,13 @@ export class Resident {
       const wasHeld = await this.#watcher.waitFor(this.name, isHeld, holds(attack.response) ? patienceMs : 2_000);
       const how = first === undefined ? 'held' : `${first.exitCode} ${first.stderr.trim()}`;
       this.tried.push({ sandbox: this.name, attack, from, to: Date.now(), wasHeld, how });
-      // What goes on after it was let go may be seen once more, and be answered by more: it has not come to its end yet.
-      for (let again = 0; again < 3 && isHeld(); again += 1) await this.#goOn();
-      if (isHeld()) this.failures.push(`${this.name} does not run again: ${this.#watcher.heldBecause(this.name)}`);
+      // Once let go it does what it had not done yet, which may be answered by more: over is what has come to its end, and was seen.
+      for (let again = 0; again < 4 && (await this.#isHeld()); again += 1) {
+        await this.#goOn();
+        await Promise.race([ended, this.#watcher.waitFor(this.name, isHeld, patienceMs)]);
+        await sleep(seenMs);
+      }
+      if (await this.#isHeld()) this.failures.push(`${this.name} is held all the time`);
     }
     this.#watcher.suspects.delete(this.name);
   }
@@ -108,26 +115,17 @@ export class Resident {
     const wasEnded = (await this.#controller.sandbox(this.name))?.state !== 'frozen';
     const { exitCode, stderr } = await this.#controller.coi('resume', this.name);
     if (exitCode !== 0) this.failures.push(`${this.name}: coi resume ended with ${exitCode}: ${stderr}`);
-    // Twenty of them on two processors: one that was ended takes its time to run again. What follows it looks up by itself,
-    // since what the watcher saw may be from before.
+    // Twenty of them on two processors: one that was ended takes its time to run again.
     const now = await until(`${this.name} to go on`, () => this.#settled(), { timeoutMs: 3 * patienceMs }).catch(
       String,
     );
     if (now !== 'free' && now !== 'held') this.failures.push(now);
-    // What is said to run may be about to be stopped yet, by what was begun while it was held.
-    const takesPrograms = async () => (await this.#run(['true'])).exitCode === 0;
-    if (now === 'free' && wasEnded) {
-      await until(`${this.name} to take programs`, takesPrograms, { timeoutMs: 3 * patienceMs, everyMs: 1_000 });
-      await sleep(3_000);
-      await until(`${this.name} to take programs`, takesPrograms, { timeoutMs: 3 * patienceMs, everyMs: 1_000 });
-      this.#begin();
-    }
-    await this.#watcher.waitFor(
-      this.name,
-      () => (this.#watcher.heldBecause(this.name) === undefined) === (now === 'free'),
-      patienceMs,
-    );
-    await sleep(2_000);
+    if (now === 'free' && wasEnded) this.#begin();
+  }
+
+  /** Not by what the watcher saw, which may be from before. */
+  async #isHeld(): Promise<boolean> {
+    return (await this.#controller.sandbox(this.name))!.overrides.length > 0;
   }
 
   /** Also what is held is ready, once it is as it has to be. */
@@ -137,8 +135,8 @@ export class Resident {
 
   /** Whether it is free again, or was held anew; undefined while neither is so. */
   async #settled(): Promise<'free' | 'held' | undefined> {
-    const { state, ready, overrides } = (await this.#controller.sandbox(this.name))!;
-    if (overrides.length > 0) return 'held';
+    if (await this.#isHeld()) return 'held';
+    const { state, ready } = (await this.#controller.sandbox(this.name))!;
     return state === 'running' && ready ? 'free' : undefined;
   }
 
